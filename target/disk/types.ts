@@ -1,0 +1,71 @@
+/**
+ * Contracts of the disk side. Everything that touches a medium or a clock gets it through these, so that
+ * whole arrays run on simulated ones. Units here are bytes; offsets and lengths are multiples of 512.
+ */
+
+export type DriveDone = (error: DriveError | null) => void;
+
+export interface DriveError {
+  readonly kind: 'io-error' | 'no-space' | 'missing' | 'wrong-length';
+  readonly message: string;
+}
+
+/** One drive: a sparse file, or a simulated one. */
+export interface DriveIo {
+  readonly name: string;
+  readonly bytes: number;
+  /** Fills `buffers` from `offset` on if that needs no waiting (page cache); false if it would. Holes read as zeros. */
+  readNow(offset: number, buffers: readonly Buffer[]): boolean;
+  read(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
+  write(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
+  /** Deallocates; the range reads as zeros afterwards. Partial file-system blocks are zeroed. */
+  punch(offset: number, bytes: number, done: DriveDone): void;
+  /** Allocated and unallocated stretches of a range, ascending and adjacent. */
+  extents(offset: number, bytes: number): readonly DriveExtent[];
+  /** Everything written and punched before survives loss of power. */
+  sync(done: DriveDone): void;
+  close(): void;
+}
+
+export interface DriveExtent {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly allocated: boolean;
+}
+
+/** Drives joined by a RAID level into one linear address space. Same shape as a drive. */
+export interface ParityGroup extends DriveIo {
+  readonly level: 'plain' | 'raid0';
+  readonly drives: readonly DriveIo[];
+}
+
+/** Monotonic and wall clock. */
+export interface Clock {
+  /** Monotonic nanoseconds, as a number. */
+  now(): number;
+  /** Milliseconds since 1970. */
+  wall(): number;
+  setTimeout(run: () => void, ms: number): { cancel(): void };
+  /** Runs soon, after pending I/O events. */
+  setImmediate(run: () => void): void;
+}
+
+/** A source of randomness; seeded in tests. */
+export interface Random {
+  /** Uniform integer in 0 … below − 1. */
+  below(limit: number): number;
+  bytes(count: number): Buffer;
+}
+
+/** Memory that survives the process: a mapped file, or (without the addon) a buffer written through. */
+export interface PersistentMemory {
+  readonly buffer: Buffer;
+  /**
+   * Stores up to here, in [offset, offset + bytes), survive the death of the process when this returns.
+   * Nothing to do for a mapping; the twin writes the range to the file.
+   */
+  commit(offset: number, bytes: number): void;
+  /** Survives loss of power when done. */
+  sync(done: (error: Error | null) => void): void;
+  close(): void;
+}

@@ -1,0 +1,122 @@
+import type { Sense } from '../../wire/scsi/sense.js';
+import type { Nexus } from './nexus.js';
+
+/** SCSI status codes (SAM-6 5.3.1). */
+export const Status = {
+  good: 0x00,
+  checkCondition: 0x02,
+  conditionMet: 0x04,
+  busy: 0x08,
+  reservationConflict: 0x18,
+  taskSetFull: 0x28,
+  acaActive: 0x30,
+  taskAborted: 0x40,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+/** Task attributes, with the values of RFC 7143 11.3.1. */
+export const TaskAttribute = { untagged: 0, simple: 1, ordered: 2, headOfQueue: 3, aca: 4 } as const;
+export type TaskAttribute = (typeof TaskAttribute)[keyof typeof TaskAttribute];
+
+/** The port's side of a task: fetches data-out, delivers the response. */
+export interface TaskOwner {
+  /**
+   * Asks the initiator for data-out until `task.dataOut` holds `bytes` bytes (fewer if the initiator
+   * announced fewer). Calls `task.dataOutArrived()` when done, which may happen before this returns.
+   */
+  fetchDataOut(task: Task, bytes: number): void;
+  /**
+   * Sends status, sense and `task.dataIn`; calls `task.release()` once the data has left.
+   * Called exactly once per task, unless the task was aborted silently.
+   */
+  respond(task: Task): void;
+}
+
+/**
+ * One SCSI command from its arrival to its response. The port makes it, the channel adapter queues it,
+ * the logical unit's handler completes it by exactly one of `good`, `data`, `check` or `fail`.
+ */
+export class Task {
+  /** Data-out received so far, in order; bytes total in `dataOutLength`. */
+  readonly dataOut: Buffer[] = [];
+  dataOutLength = 0;
+  /** Called by the owner when `fetchDataOut` is satisfied. Set by the channel adapter. */
+  onDataOut: (() => void) | null = null;
+  /** Called at completion, before the owner responds. Set by the channel adapter. */
+  onFinish: ((task: Task) => void) | null = null;
+
+  status: Status = Status.good;
+  sense: Sense | null = null;
+  /** D_SENSE of the logical unit at completion: which format the port must encode `sense` in. */
+  descriptorSense = false;
+  /** Data-in, in order, valid until `release()`. */
+  dataIn: readonly Buffer[] = [];
+  dataInLength = 0;
+  private releaseData: (() => void) | null = null;
+
+  finished = false;
+  /** Set by task management or a lost nexus: completion is swallowed (or answered TASK ABORTED). */
+  aborted = false;
+  /** `Clock.now()` at arrival, in nanoseconds; for service times. */
+  startedAt = 0;
+
+  constructor(
+    readonly owner: TaskOwner,
+    readonly nexus: Nexus,
+    /** LUN as sent, eight bytes (SAM-6 4.7). */
+    readonly lun: Buffer,
+    readonly cdb: Buffer,
+    /** Initiator's task tag. */
+    readonly tag: number,
+    readonly attribute: TaskAttribute,
+    /** Bytes that the initiator announced it will send / has room for. */
+    readonly expectedDataOut: number,
+    readonly expectedDataIn: number,
+  ) {}
+
+  /** Completes with GOOD and no data. */
+  good(): void {
+    this.finish(Status.good);
+  }
+
+  /** Completes with GOOD and data-in, already cut to the allocation length. `release` runs when it has been sent. */
+  data(buffers: readonly Buffer[], bytes: number, release: (() => void) | null = null): void {
+    this.dataIn = buffers;
+    this.dataInLength = bytes;
+    this.releaseData = release;
+    this.finish(Status.good);
+  }
+
+  /** Completes with CHECK CONDITION. */
+  check(sense: Sense): void {
+    this.sense = sense;
+    this.finish(Status.checkCondition);
+  }
+
+  /** Completes with a status that carries no sense. */
+  fail(status: Status): void {
+    this.finish(status);
+  }
+
+  /** By the owner: more data-out is not coming or all asked for is here. */
+  dataOutArrived(): void {
+    const next = this.onDataOut;
+    this.onDataOut = null;
+    next?.();
+  }
+
+  /** By the owner, exactly once after the response left (or was dropped): gives cache slots back. */
+  release(): void {
+    const release = this.releaseData;
+    this.releaseData = null;
+    this.dataIn = [];
+    release?.();
+  }
+
+  private finish(status: Status): void {
+    if (this.finished) throw new Error(`task 0x${this.tag.toString(16)} completed twice`);
+    this.finished = true;
+    this.status = status;
+    this.onFinish?.(this);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What hosts and administrators see: LDEVs, ports, host groups, LUN paths. Plain shapes; the classes that
+ * hold and change them are `Volumes` (volumes.ts) and its parts.
+ */
+import type { BlockLayer } from './block-layer.js';
+
+export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
+
+/** A logical device. `id` is CU × 256 + LDEV; shown as `00:1A` by `ldevName`. */
+export interface Ldev {
+  readonly id: number;
+  readonly label: string;
+  readonly attribute: LdevAttribute;
+  readonly pool: string;
+  readonly blockSize: 512 | 4096;
+  /** Capacity in logical blocks; grows by expansion. */
+  readonly blocks: number;
+  readonly thin: boolean;
+  readonly readOnly: boolean;
+  /** NAA-6 identifier, 16 bytes, stable for the LDEV's life (VPD 83h). */
+  readonly naa: Buffer;
+  /** Unit serial number (VPD 80h). */
+  readonly serial: string;
+  /** Top of the layer stack: what handlers read and write. */
+  readonly top: BlockLayer;
+}
+
+/** A port of the array, e.g. `CL1-A`. */
+export interface TargetPort {
+  readonly name: string;
+  /** Relative target port identifier (SPC-5 3.1), 1…65535, and target port group. */
+  readonly relativeId: number;
+  readonly portGroup: number;
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
+export type AuthMethod = 'none' | 'chap' | 'mutual-chap';
+
+/**
+ * A host group on one port: its own iSCSI target name, the initiators it admits, its LUN paths.
+ * As in real arrays, one port carries several; an initiator sees those that admit it.
+ */
+export interface HostGroup {
+  readonly id: number;
+  readonly port: string;
+  readonly name: string;
+  /** Target IQN. */
+  readonly target: string;
+  /** IQNs admitted; `*` admits any. */
+  readonly initiators: readonly string[];
+  readonly auth: AuthMethod;
+  /** LUN → LDEV id. */
+  readonly luns: ReadonlyMap<number, number>;
+}
+
+export interface ChapUser {
+  readonly name: string;
+  readonly secret: string;
+  /** `initiator`: proves who logs in. `target`: the array proves itself with it (mutual CHAP). */
+  readonly role: 'initiator' | 'target';
+  /** Host groups (ids) it may log in to; empty: any. */
+  readonly hostGroups: readonly number[];
+}
+
+/** Changes that hosts must be told of by unit attentions. */
+export interface VolumesEvents {
+  'capacity-changed': (ldev: Ldev) => void;
+  'luns-changed': (hostGroup: HostGroup) => void;
+  'host-group-removed': (hostGroup: HostGroup) => void;
+  'ldev-removed': (ldev: Ldev) => void;
+}
+
+/** `00:1A` for 26. */
+export function ldevName(id: number): string {
+  const hex = (n: number) => n.toString(16).toUpperCase().padStart(2, '0');
+  return `${hex(id >> 8)}:${hex(id & 0xff)}`;
+}
