@@ -1,0 +1,85 @@
+/** The two systems under comparison, each a process of its own with one 1 GiB LU, fully written once. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve } from '../support/serve.js';
+
+export interface Target {
+  readonly name: string;
+  /** URL of the LU, as libiscsi writes it. */
+  readonly url: string;
+  /** Processor seconds (user and system) used so far. */
+  cpuSeconds(): number;
+  stop(): Promise<void>;
+}
+
+export const luBytes = 1024 ** 3;
+
+/** Starts this checkout's array with its default volumes, in a directory of its own. */
+export async function startLunarray(extra: readonly string[] = []): Promise<Target> {
+  const data = mkdtempSync(join(tmpdir(), 'lunarray-bench-'));
+  const array = await serve(data, extra);
+  return {
+    name: 'lunarray',
+    url: array.ready[0]!.url,
+    cpuSeconds: () => processSeconds(array.pid),
+    stop: async () => {
+      await array.end();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts `tgtd` over a sparse file; null where it is not installed. */
+export async function startTgt(): Promise<Target | null> {
+  const data = mkdtempSync(join(tmpdir(), 'tgt-bench-'));
+  const image = join(data, 'disk.img');
+  writeFileSync(image, '');
+  truncateSync(image, luBytes);
+  const port = await freePort();
+  const control = String(20000 + (port % 10000));
+  const child = spawn('tgtd', ['-f', '-C', control, '--iscsi', `portal=127.0.0.1:${port}`], { stdio: 'ignore' });
+  const started = await new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(false));
+    setTimeout(() => resolve(child.exitCode === null), 1500);
+  });
+  if (!started) return null;
+  const iqn = 'iqn.2026-11.example.tgt:disk';
+  const admin = (...args: string[]) => execFileSync('tgtadm', ['-C', control, '--lld', 'iscsi', ...args]);
+  admin('--mode', 'target', '--op', 'new', '--tid', '1', '-T', iqn);
+  admin('--mode', 'logicalunit', '--op', 'new', '--tid', '1', '--lun', '1', '-b', image);
+  admin('--mode', 'target', '--op', 'bind', '--tid', '1', '-I', 'ALL');
+  return {
+    name: 'tgt',
+    url: `iscsi://127.0.0.1:${port}/${iqn}/1`,
+    cpuSeconds: () => processSeconds(child.pid!),
+    stop: async () => {
+      await killed(child);
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+function killed(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** utime + stime of /proc/PID/stat; ticks are 1/100 s on Linux. */
+function processSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
