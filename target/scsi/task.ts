@@ -1,4 +1,5 @@
 import type { Sense } from '../../wire/scsi/sense.js';
+import type { Command } from './command-table.js';
 import type { Nexus } from './nexus.js';
 
 /** SCSI status codes (SAM-6 5.3.1). */
@@ -44,6 +45,17 @@ export class Task {
   onDataOut: (() => void) | null = null;
   /** Called at completion, before the owner responds. Set by the channel adapter. */
   onFinish: ((task: Task) => void) | null = null;
+
+  /** Row of the command table; null until `prepare` and when the CDB has none. */
+  command: Command | null = null;
+  /** Blocks that the CDB addresses, set by `prepare`; 0 and 0 for commands without a range. */
+  lba = 0;
+  blocks = 0;
+  /**
+   * Bytes of data-out that the CDB asks for, set once it is known. The port reports the difference to
+   * `expectedDataOut` as residual: overflow when this is more, underflow when less (RFC 7143 11.4.5).
+   */
+  dataOutWanted = 0;
 
   status: Status = Status.good;
   sense: Sense | null = null;

@@ -49,3 +49,92 @@ export interface Sense {
   /** Incorrect length indicator, end of medium, filemark (stream devices and READ LONG). */
   readonly ili?: boolean;
 }
+
+const { notReady, mediumError, hardwareError, illegalRequest, unitAttention } = SenseKey;
+
+function condition(name: string, key: SenseKey, asc: number): () => Sense {
+  const sense: Sense = Object.freeze({ name, key, asc });
+  return () => sense;
+}
+
+// Not ready.
+export const logicalUnitNotReadyInitializingCommandRequired = condition(
+  'initializing-command-required',
+  notReady,
+  0x0402,
+);
+export const logicalUnitNotReadyManualIntervention = condition('manual-intervention-required', notReady, 0x0403);
+export const logicalUnitBecomingReady = condition('becoming-ready', notReady, 0x0401);
+/** Self-test running, 0 to 65535 of it done. */
+export function selfTestInProgress(progress: number): Sense {
+  return { name: 'self-test-in-progress', key: notReady, asc: 0x0409, progress };
+}
+
+// Below the handlers.
+export function unrecoveredReadError(lba: number): Sense {
+  return { name: 'medium-error', key: mediumError, asc: 0x1100, information: lba };
+}
+export function writeError(lba: number): Sense {
+  return { name: 'write-error', key: mediumError, asc: 0x0c00, information: lba };
+}
+export const internalTargetFailure = condition('hardware-error', hardwareError, 0x4400);
+export const selfTestFailed = condition('self-test-failed', hardwareError, 0x3e03);
+
+// Illegal request.
+export const invalidOperationCode = condition('invalid-opcode', illegalRequest, 0x2000);
+export const logicalUnitNotSupported = condition('lun-not-supported', illegalRequest, 0x2500);
+export const parameterListLengthError = condition('parameter-list-length', illegalRequest, 0x1a00);
+export const invalidFieldInInformationUnit = condition('invalid-field-in-iu', illegalRequest, 0x0e03);
+export const savingParametersNotSupported = condition('saving-not-supported', illegalRequest, 0x3900);
+export const invalidReleaseOfPersistentReservation = condition('invalid-release', illegalRequest, 0x2604);
+export const insufficientRegistrationResources = condition('no-registration-resources', illegalRequest, 0x5504);
+export const insufficientResources = condition('insufficient-resources', illegalRequest, 0x5503);
+export const commandSequenceError = condition('command-sequence-error', illegalRequest, 0x2c00);
+/** @param lba what the CDB asked for; told in INFORMATION */
+export function lbaOutOfRange(lba: number): Sense {
+  return { name: 'lba-out-of-range', key: illegalRequest, asc: 0x2100, information: lba };
+}
+/** @param bit most significant bit of the field, unless it fills whole bytes */
+export function invalidFieldInCdb(byte: number, bit?: number): Sense {
+  return { name: 'invalid-field-in-cdb', key: illegalRequest, asc: 0x2400, field: pointer(true, byte, bit) };
+}
+export function invalidFieldInParameterList(byte: number, bit?: number): Sense {
+  return { name: 'invalid-field-in-list', key: illegalRequest, asc: 0x2600, field: pointer(false, byte, bit) };
+}
+
+// Data protect.
+export const writeProtected = condition('write-protected', SenseKey.dataProtect, 0x2700);
+export const spaceAllocationFailed = condition('no-space', SenseKey.dataProtect, 0x2707);
+
+/** @param offset of the first byte that differs, counted in the data-out (SBC-4 5.36, 5.3) */
+export function miscompareDuringVerify(offset: number): Sense {
+  return { name: 'miscompare', key: SenseKey.miscompare, asc: 0x1d00, information: offset };
+}
+
+// Aborted command.
+export const protocolServiceCrcError = condition('data-crc-error', SenseKey.abortedCommand, 0x4705);
+export const unexpectedUnsolicitedData = condition('unexpected-unsolicited-data', SenseKey.abortedCommand, 0x0c0c);
+export const notEnoughUnsolicitedData = condition('not-enough-unsolicited-data', SenseKey.abortedCommand, 0x0c0d);
+export const overlappedCommandsAttempted = condition('overlapped-commands', SenseKey.abortedCommand, 0x4e00);
+
+// Unit attentions.
+export const powerOnOccurred = condition('power-on', unitAttention, 0x2901);
+export const busDeviceResetFunctionOccurred = condition('lun-reset', unitAttention, 0x2903);
+export const nexusLossOccurred = condition('nexus-loss', unitAttention, 0x2907);
+export const powerOnOrReset = condition('power-on-or-reset', unitAttention, 0x2900);
+export const modeParametersChanged = condition('mode-parameters-changed', unitAttention, 0x2a01);
+export const logParametersChanged = condition('log-parameters-changed', unitAttention, 0x2a02);
+export const reservationsPreempted = condition('reservations-preempted', unitAttention, 0x2a03);
+export const reservationsReleased = condition('reservations-released', unitAttention, 0x2a04);
+export const registrationsPreempted = condition('registrations-preempted', unitAttention, 0x2a05);
+export const capacityDataHasChanged = condition('capacity-changed', unitAttention, 0x2a09);
+export const commandsClearedByAnotherInitiator = condition('commands-cleared', unitAttention, 0x2f00);
+export const reportedLunsDataHasChanged = condition('luns-changed', unitAttention, 0x3f0e);
+export const inquiryDataHasChanged = condition('inquiry-changed', unitAttention, 0x3f03);
+
+/** REQUEST SENSE with nothing to tell. */
+export const noSense = condition('no-sense', SenseKey.noSense, 0x0000);
+
+function pointer(inCdb: boolean, byte: number, bit: number | undefined): FieldPointer {
+  return bit === undefined ? { inCdb, byte } : { inCdb, byte, bit };
+}

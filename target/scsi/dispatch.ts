@@ -1,0 +1,140 @@
+/**
+ * The way of a command through a logical unit. Conditions are looked at in the order of SAM-6 5.3.3 (status
+ * precedence): unit attention, then RESERVATION CONFLICT, then everything else that ends in CHECK CONDITION:
+ * unknown command, reserved bits, not ready, LBA range, the command's own checks, write protection.
+ * Data-out is fetched only when all of these have passed, so a refused WRITE costs no transfer.
+ */
+
+import {
+  invalidFieldInCdb,
+  invalidFieldInInformationUnit,
+  invalidOperationCode,
+  lbaOutOfRange,
+  logicalUnitNotReadyInitializingCommandRequired,
+  logicalUnitNotSupported,
+  type Sense,
+  writeProtected,
+} from '../../wire/scsi/sense.js';
+import type { Command, CommandTable } from './command-table.js';
+import type { LogicalUnit } from './logical-unit.js';
+import { Status, type Task } from './task.js';
+
+/**
+ * First step, at arrival: finds the row and the blocks addressed, so that the task set can tell what the
+ * command conflicts with. Refuses nothing.
+ */
+export function prepare(unit: LogicalUnit, task: Task): void {
+  const command = unit.commands.find(task.cdb);
+  task.command = command;
+  if (command !== null && command.locate !== null) command.locate(unit, task);
+}
+
+/** Second step, when nothing stands in the command's way: checks it, fetches data-out and runs it. */
+export function execute(unit: LogicalUnit, task: Task): void {
+  const command = task.command;
+  task.descriptorSense = unit.modes.descriptorSense;
+
+  if (unit.attentions.pending(task.nexus.id) && !(command !== null && command.passesAttention)) {
+    const condition = unit.attentions.take(task.nexus.id);
+    if (condition !== null) {
+      task.check(condition);
+      return;
+    }
+  }
+  if (command === null) {
+    task.check(unknownCommand(unit.commands, task.cdb));
+    return;
+  }
+  if (unit.reservations.conflict(task.nexus, command, task.cdb)) {
+    task.fail(Status.reservationConflict);
+    return;
+  }
+  const refusal = refusalOf(unit, task, command);
+  if (refusal !== null) {
+    task.check(refusal);
+  } else if (command.dataOutBytes === null) {
+    command.run(unit, task);
+  } else {
+    fetchAndRun(unit, task, command, command.dataOutBytes(unit, task));
+  }
+}
+
+/** Both steps. */
+export function dispatch(unit: LogicalUnit, task: Task): void {
+  prepare(unit, task);
+  execute(unit, task);
+}
+
+/**
+ * A command to a LUN without a logical unit (SPC-5 table "commands to incorrect logical units"): some commands
+ * answer, all others get LOGICAL UNIT NOT SUPPORTED.
+ */
+export function dispatchWithoutUnit(commands: CommandTable, task: Task): void {
+  const command = commands.find(task.cdb);
+  task.command = command;
+  if (command === null || command.withoutUnit === null) {
+    task.check(logicalUnitNotSupported());
+    return;
+  }
+  const forbidden = forbiddenBit(command, task.cdb);
+  if (forbidden !== null) task.check(forbidden);
+  else command.withoutUnit(task);
+}
+
+function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {
+  return commands.usesServiceActions(cdb[0]!) ? invalidFieldInCdb(1, 4) : invalidOperationCode();
+}
+
+function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | null {
+  const forbidden = forbiddenBit(command, task.cdb);
+  if (forbidden !== null) return forbidden;
+  if (unit.stopped && !command.runsWhenStopped) return logicalUnitNotReadyInitializingCommandRequired();
+  if (command.locate !== null && task.lba + task.blocks > unit.blocks) return lbaOutOfRange(task.lba);
+  if (command.check !== null) {
+    const refusal = command.check(unit, task);
+    if (refusal !== null) return refusal;
+  }
+  return command.writes && unit.writeProtected ? writeProtected() : null;
+}
+
+/** The highest bit of the first byte that is set although the row does not evaluate it. */
+export function forbiddenBit(command: Command, cdb: Buffer): Sense | null {
+  const { usage, cdbLength } = command;
+  if (cdb.length < cdbLength) return invalidFieldInCdb(cdb.length);
+  for (let byte = 1; byte < cdbLength; byte++) {
+    let forbidden = cdb[byte]! & ~usage[byte]!;
+    if (forbidden === 0) continue;
+    // The service action shares byte 1 with other fields and is told as a value, not as a mask.
+    if (byte === 1 && command.serviceAction !== null) forbidden &= ~0x1f;
+    if (forbidden !== 0) return invalidFieldInCdb(byte, 31 - Math.clz32(forbidden));
+  }
+  return null;
+}
+
+function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: number): void {
+  task.dataOutWanted = wanted;
+  const expected = task.expectedDataOut;
+  if (!transferable(unit, command, wanted, expected)) {
+    task.check(invalidFieldInInformationUnit());
+    return;
+  }
+  if (command.transfer === 'blocks' && expected < wanted) task.blocks = expected / unit.blockSize;
+
+  const bytes = Math.min(expected, wanted);
+  if (task.dataOutLength >= bytes) {
+    command.run(unit, task);
+    return;
+  }
+  task.onDataOut = () => {
+    if (task.finished) return;
+    if (task.aborted) task.fail(Status.taskAborted);
+    else command.run(unit, task);
+  };
+  task.owner.fetchDataOut(task, bytes);
+}
+
+/** Whether the announced amount will do: half a block cannot be written, half a comparison means nothing. */
+function transferable(unit: LogicalUnit, command: Command, wanted: number, expected: number): boolean {
+  if (expected === wanted || command.transfer === 'list') return true;
+  return command.transfer === 'blocks' && (expected > wanted || expected % unit.blockSize === 0);
+}

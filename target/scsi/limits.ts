@@ -1,0 +1,26 @@
+/**
+ * Limits that block handlers enforce and the VPD pages B0h and B2h report: one place, so that they agree.
+ * Lengths in bytes are turned into logical blocks by the logical unit.
+ */
+export const Limits = {
+  /** MAXIMUM TRANSFER LENGTH. */
+  transferBytes: 8 * 1024 * 1024,
+  /** OPTIMAL TRANSFER LENGTH. */
+  optimalTransferBytes: 1024 * 1024,
+  /** OPTIMAL TRANSFER LENGTH GRANULARITY, and the physical block that READ CAPACITY(16) tells. */
+  physicalBlockBytes: 4096,
+  /** MAXIMUM PREFETCH LENGTH; a longer PRE-FETCH is cut, not refused (SBC-4 5.8). */
+  prefetchBytes: 8 * 1024 * 1024,
+  /** MAXIMUM COMPARE AND WRITE LENGTH, in blocks: the field is one byte wide. */
+  compareAndWriteBlocks: 255,
+  /** MAXIMUM UNMAP LBA COUNT: blocks of all descriptors of one command together. */
+  unmapBytes: 4 * 1024 * 1024 * 1024,
+  /** MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT. */
+  unmapDescriptors: 256,
+  /** OPTIMAL UNMAP GRANULARITY; aligned at LBA 0. */
+  unmapGranularityBytes: 4096,
+  /** MAXIMUM WRITE SAME LENGTH. */
+  writeSameBytes: 4 * 1024 * 1024 * 1024,
+  /** WSNZ: whether a NUMBER OF LOGICAL BLOCKS of zero is refused rather than meaning "to the end". */
+  writeSameNonZero: false,
+} as const;

@@ -1,0 +1,73 @@
+import type { Log } from '../base/log.js';
+import type { Ldev } from '../volumes/model.js';
+import type { Command, CommandTable } from './command-table.js';
+import { Limits } from './limits.js';
+import type { Nexus } from './nexus.js';
+import { UnitAttentions } from './unit-attention.js';
+
+/** RESERVE/RELEASE and persistent reservations of one logical unit. */
+export interface Reservations {
+  /** Whether a reservation of another nexus forbids this command (then: RESERVATION CONFLICT). */
+  conflict(nexus: Nexus, command: Command, cdb: Buffer): boolean;
+}
+
+/** What the mode pages set that other parts must know. */
+export interface ModeState {
+  /** D_SENSE of the control page: sense goes out in descriptor format. */
+  readonly descriptorSense: boolean;
+  /** SWP of the control page: the medium is write protected. */
+  readonly softwareWriteProtect: boolean;
+}
+
+/** Totals since the array started, for LOG SENSE and metrics. */
+export class LogicalUnitCounters {
+  reads = 0;
+  readBlocks = 0;
+  writes = 0;
+  writtenBlocks = 0;
+  verifies = 0;
+  verifiedBlocks = 0;
+  unmappedBlocks = 0;
+  /** Commands that a failure below the handlers ended. */
+  readErrors = 0;
+  writeErrors = 0;
+  verifyErrors = 0;
+  /** START STOP UNIT with START set, from stopped. */
+  starts = 0;
+}
+
+/**
+ * The device server behind an LDEV: the same for all ports and host groups that map it, as the state kept
+ * here (reservations, modes, started or stopped) belongs to the logical unit and not to the path (SAM-6 4.7).
+ */
+export class LogicalUnit {
+  readonly attentions = new UnitAttentions();
+  readonly counters = new LogicalUnitCounters();
+  /** By START STOP UNIT; medium access then needs another one. Starts started. */
+  stopped = false;
+  /** Bytes per logical block. */
+  readonly blockSize: number;
+  /** MAXIMUM TRANSFER LENGTH in blocks. */
+  readonly maxTransferBlocks: number;
+
+  constructor(
+    /** Replaced by `LogicalUnits` when the LDEV's capacity changes. */
+    public ldev: Ldev,
+    readonly commands: CommandTable,
+    readonly reservations: Reservations,
+    readonly modes: ModeState,
+    readonly log: Log,
+  ) {
+    this.blockSize = ldev.blockSize;
+    this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
+  }
+
+  /** Capacity in blocks. */
+  get blocks(): number {
+    return this.ldev.blocks;
+  }
+
+  get writeProtected(): boolean {
+    return this.ldev.readOnly || this.modes.softwareWriteProtect;
+  }
+}

@@ -1,0 +1,107 @@
+import { capacityDataHasChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
+import type { Log } from '../base/log.js';
+import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
+import type { CommandTable } from './command-table.js';
+import { LogicalUnit, type ModeState, type Reservations } from './logical-unit.js';
+import type { Nexus } from './nexus.js';
+
+/** What of `Volumes` is needed here. */
+export interface VolumesView {
+  ldev(id: number): Ldev | undefined;
+  on<E extends keyof VolumesEvents>(event: E, listener: VolumesEvents[E]): unknown;
+}
+
+export interface LogicalUnitParts {
+  readonly log: Log;
+  readonly commands: CommandTable;
+  readonly reservations: (ldev: Ldev) => Reservations;
+  readonly modes: (ldev: Ldev) => ModeState;
+}
+
+/**
+ * All logical units, one per LDEV, made when first asked for; and the nexuses that see them, so that changes
+ * of configuration reach the hosts as unit attentions.
+ */
+export class LogicalUnits {
+  private readonly byLdev = new Map<number, LogicalUnit>();
+  private readonly nexuses = new Map<number, Nexus>();
+
+  constructor(
+    private readonly volumes: VolumesView,
+    private readonly parts: LogicalUnitParts,
+  ) {
+    volumes.on('capacity-changed', (ldev) => this.resized(ldev));
+    volumes.on('luns-changed', (group) => this.lunsChanged(group));
+    volumes.on('ldev-removed', (ldev) => this.byLdev.delete(ldev.id));
+  }
+
+  /** The logical unit of an LDEV. */
+  unit(ldev: Ldev): LogicalUnit {
+    let unit = this.byLdev.get(ldev.id);
+    if (!unit) {
+      const { commands, reservations, modes, log } = this.parts;
+      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log);
+      this.byLdev.set(ldev.id, unit);
+    }
+    return unit;
+  }
+
+  units(): Iterable<LogicalUnit> {
+    return this.byLdev.values();
+  }
+
+  /** The logical unit that a nexus sees under a LUN; null if its host group maps none. */
+  find(nexus: Nexus, lun: number): LogicalUnit | null {
+    const id = nexus.hostGroup.luns.get(lun);
+    if (id === undefined) return null;
+    const known = this.byLdev.get(id);
+    if (known) return known;
+    const ldev = this.volumes.ldev(id);
+    return ldev ? this.unit(ldev) : null;
+  }
+
+  /** A host logged in: conditions are kept for it from here on. */
+  attach(nexus: Nexus): void {
+    this.nexuses.set(nexus.id, nexus);
+  }
+
+  /** It is gone: its conditions are forgotten (SAM-6 6.3.4). */
+  detach(nexus: Nexus): void {
+    this.nexuses.delete(nexus.id);
+    for (const unit of this.byLdev.values()) unit.attentions.detach(nexus.id);
+  }
+
+  /** Nexuses whose host group maps this logical unit. */
+  *nexusesOf(unit: LogicalUnit): Iterable<Nexus> {
+    for (const nexus of this.nexuses.values()) {
+      for (const id of nexus.hostGroup.luns.values()) {
+        if (id === unit.ldev.id) {
+          yield nexus;
+          break;
+        }
+      }
+    }
+  }
+
+  /** Logical units that a nexus sees. */
+  *unitsOf(nexus: Nexus): Iterable<LogicalUnit> {
+    for (const lun of nexus.hostGroup.luns.keys()) {
+      const unit = this.find(nexus, lun);
+      if (unit) yield unit;
+    }
+  }
+
+  private resized(ldev: Ldev): void {
+    const unit = this.byLdev.get(ldev.id);
+    if (!unit) return;
+    unit.ldev = ldev;
+    for (const nexus of this.nexusesOf(unit)) unit.attentions.establish(nexus.id, capacityDataHasChanged());
+  }
+
+  private lunsChanged(group: HostGroup): void {
+    for (const nexus of this.nexuses.values()) {
+      if (nexus.hostGroup.id !== group.id) continue;
+      for (const unit of this.unitsOf(nexus)) unit.attentions.establish(nexus.id, reportedLunsDataHasChanged());
+    }
+  }
+}
