@@ -1,0 +1,76 @@
+/** Calls of the control endpoint from the subcommands. */
+import { request } from 'node:http';
+import { join, resolve } from 'node:path';
+import { CONTROL_SOCKET } from '../svp/control/api.js';
+import { ArrayError } from '../svp/errors.js';
+
+const TIMEOUT_MS = 30_000;
+/** Far above any real answer; keeps a mistaken socket from filling memory. */
+const ANSWER_LIMIT = 64 * 2 ** 20;
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** One request; resolves with the parsed answer. Throws ArrayError `not-running` or `refused`. */
+export async function call<Reply>(dataDir: string, method: string, path: string, body?: unknown): Promise<Reply> {
+  const answer = await exchange(dataDir, method, path, body);
+  const parsed = answer.body === '' ? undefined : JSON.parse(answer.body);
+  if (answer.status >= 400) throw new ArrayError('refused', String(parsed?.message ?? `HTTP ${answer.status}`));
+  return parsed as Reply;
+}
+
+/** As `call`, for answers that are not JSON. */
+export async function callText(dataDir: string, path: string): Promise<string> {
+  const answer = await exchange(dataDir, 'GET', path, undefined);
+  if (answer.status >= 400) throw new ArrayError('refused', `HTTP ${answer.status}`);
+  return answer.body;
+}
+
+function exchange(dataDir: string, method: string, path: string, body: unknown): Promise<Answer> {
+  const socketPath = socketAddress(dataDir);
+  const content = body === undefined ? null : Buffer.from(JSON.stringify(body));
+  const headers = content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length };
+  return new Promise((done, failed) => {
+    const call = request({ socketPath, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > ANSWER_LIMIT) response.destroy(new ArrayError('refused', 'the answer is too long'));
+      });
+      response.on('error', failed);
+      response.on('end', () =>
+        done({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      );
+    });
+    call.on('timeout', () => call.destroy(new ArrayError('refused', 'the array does not answer')));
+    call.on('error', (error: NodeJS.ErrnoException) => failed(callError(dataDir, error)));
+    call.end(content ?? undefined);
+  });
+}
+
+/** Relative when that is shorter: a socket's path has at most 107 bytes (unix(7)). */
+export function socketAddress(dataDir: string): string {
+  const absolute = resolve(dataDir, CONTROL_SOCKET);
+  const given = join(dataDir, CONTROL_SOCKET);
+  return given.length < absolute.length ? given : absolute;
+}
+
+function callError(dataDir: string, error: NodeJS.ErrnoException): Error {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+    return new ArrayError(
+      'not-running',
+      `no array runs on ${resolve(dataDir)}. Start one with "lunarray serve --data ${dataDir}", or name its directory with --data.`,
+    );
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new ArrayError(
+      'not-running',
+      `the array on ${resolve(dataDir)} belongs to another user. Run the command as that user.`,
+    );
+  }
+  return error;
+}

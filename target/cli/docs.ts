@@ -1,0 +1,19 @@
+/** The generated parts of the documentation: file → marker → Markdown. */
+import { configReference } from '../svp/config-reference.js';
+import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
+import { createProgram } from './program.js';
+import { commandReference } from './reference.js';
+
+export function generatedParts(): Readonly<Record<string, Readonly<Record<string, string>>>> {
+  return {
+    'docs/cli.md': { commands: commandReference(createProgram()), 'exit codes': exitCodeTable() },
+    'docs/configuration.md': { configuration: configReference() },
+  };
+}
+
+function exitCodeTable(): string {
+  const rows = (Object.keys(ExitCode) as FailureCode[]).map(
+    (code) => `| ${ExitCode[code]} | \`${code}\` | ${exitCodeMeaning[code]} |`,
+  );
+  return ['| code | name | meaning |', '| --- | --- | --- |', '| 0 | | Done. |', ...rows, ''].join('\n');
+}

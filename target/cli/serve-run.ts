@@ -1,0 +1,63 @@
+/** The array as a process: what `lunarray serve` prints, and how signals end it. */
+import { type LunArray, startArray } from '../array.js';
+import { stderrLog } from '../base/log.js';
+import { readConfig } from '../svp/config.js';
+import { ArrayError } from '../svp/errors.js';
+import { printLine } from './output.js';
+
+/** A stop that takes longer has met a drive that does not answer; the next start takes the rest up. */
+const STOP_LIMIT_MS = 5_000;
+
+export async function serve(options: {
+  readonly data: string;
+  readonly config?: string;
+  readonly listen?: string;
+  readonly http?: string;
+  readonly polling?: number;
+}): Promise<void> {
+  if (options.polling !== undefined && options.polling > 100_000) {
+    throw new ArrayError('usage', '--polling takes 0 to 100000 microseconds.');
+  }
+  const stopAsked = onSignal();
+  const array = await startArray({
+    dataDir: options.data,
+    log: stderrLog,
+    control: true,
+    ...(options.config !== undefined && { config: readConfig(options.config) }),
+    listen: options.listen ?? null,
+    http: options.http ?? null,
+    ...(options.polling !== undefined && { polling: options.polling }),
+  });
+  announce(array);
+  const signal = await stopAsked;
+  process.stderr.write(`${signal}: finishing, destaging, syncing\n`);
+  const watchdog = setTimeout(() => {
+    process.stderr.write('lunarray: stopped before everything was destaged; the next start takes the rest up\n');
+    process.exit(0);
+  }, STOP_LIMIT_MS - 300);
+  await array.stop();
+  clearTimeout(watchdog);
+  process.exit(0);
+}
+
+function announce(array: LunArray): void {
+  for (const note of array.notes) printLine(note);
+  for (const lun of array.luns) printLine(`ready ${lun.url} ${lun.ldev} ${lun.capacity} ${lun.kind}`);
+  const first = array.luns[0];
+  if (first !== undefined) printLine(`next: npx lunctl inq ${first.url}`);
+  else printLine('ready, without LUN paths; next: npx lunarray ldev create --help');
+}
+
+/** Resolves with the name of the first signal; a second one ends the process at once. */
+function onSignal(): Promise<string> {
+  return new Promise((asked) => {
+    let seen = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (seen) process.exit(1);
+        seen = true;
+        asked(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,160 @@
+/**
+ * Shape of the configuration file (`lunarray serve --config FILE`, and `config` of startArray).
+ * docs/configuration.md is generated from it.
+ */
+import { type Static, Type } from '@sinclair/typebox';
+
+const strict = { additionalProperties: false };
+const name = (description: string) => Type.String({ description, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$' });
+const size = (description: string, extra = {}) => Type.String({ format: 'size', description, ...extra });
+
+const DriveSchema = Type.Object(
+  {
+    id: name('Name of the drive; its sparse file is `drives/<id>` in the data directory.'),
+    capacity: size('Size of the drive. The file is sparse: it uses only what has been written.'),
+  },
+  strict,
+);
+
+const ParityGroupSchema = Type.Object(
+  {
+    id: name('Name of the parity group.'),
+    level: Type.Union([Type.Literal('plain'), Type.Literal('raid0')], {
+      description: '`plain`: one drive. `raid0`: striped over two or more drives.',
+    }),
+    drives: Type.Array(name('Drive id.'), { minItems: 1, maxItems: 64, description: 'Its drives.' }),
+    stripe: Type.Optional(size('Stripe unit of `raid0`, a multiple of 16K.', { default: '256K' })),
+  },
+  strict,
+);
+
+const PoolSchema = Type.Object(
+  {
+    id: name('Name of the pool.'),
+    parityGroups: Type.Array(name('Parity group id.'), {
+      minItems: 1,
+      maxItems: 64,
+      description: 'Parity groups whose regions it hands out.',
+    }),
+  },
+  strict,
+);
+
+const LdevSchema = Type.Object(
+  {
+    id: Type.String({ format: 'ldev', description: 'LDEV number `CU:LDEV`, hexadecimal.' }),
+    capacity: size('Capacity, a multiple of the block size.'),
+    label: Type.Optional(Type.String({ maxLength: 32, description: 'Free text.', default: '' })),
+    pool: Type.Optional(name('Pool it takes regions from; the only pool when left out.')),
+    blockSize: Type.Optional(
+      Type.Union([Type.Literal(512), Type.Literal(4096)], { description: 'Bytes per logical block.', default: 512 }),
+    ),
+    thin: Type.Optional(
+      Type.Boolean({ description: 'Regions are assigned on first write; otherwise at creation.', default: true }),
+    ),
+    attribute: Type.Optional(
+      Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')], {
+        description: 'What it is for.',
+        default: 'ordinary',
+      }),
+    ),
+    readOnly: Type.Optional(Type.Boolean({ description: 'Hosts may not write.', default: false })),
+  },
+  strict,
+);
+
+const PortSchema = Type.Object(
+  {
+    id: name('Name of the port, as `CL1-A`.'),
+    listen: Type.String({ format: 'address', description: 'HOST:PORT; port 0 takes any free one.' }),
+    portGroup: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65535, description: 'Target port group (ALUA).', default: 1 }),
+    ),
+  },
+  strict,
+);
+
+const HostGroupSchema = Type.Object(
+  {
+    port: name('Port it belongs to.'),
+    name: name('Name of the group, unique on its port.'),
+    target: Type.Optional(
+      Type.String({ format: 'iscsi-name', description: 'Target IQN; made from port and name when left out.' }),
+    ),
+    initiators: Type.Optional(
+      Type.Array(Type.String({ format: 'initiator', description: 'Initiator IQN, or `*`.' }), {
+        maxItems: 1024,
+        description: 'Initiators it admits; `*` admits any.',
+        default: ['*'],
+      }),
+    ),
+    auth: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('chap'), Type.Literal('mutual-chap')], {
+        description: 'How initiators prove themselves.',
+        default: 'none',
+      }),
+    ),
+    luns: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[0-9]{1,5}$' }),
+        Type.String({ format: 'ldev', description: 'LDEV number.' }),
+        { ...strict, description: 'LUN paths: LUN (0…16383) to LDEV.', default: {} },
+      ),
+    ),
+  },
+  strict,
+);
+
+const UserSchema = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 255, description: 'CHAP name.' }),
+    secret: Type.String({ minLength: 12, maxLength: 255, description: 'CHAP secret, 12 bytes and more.' }),
+    role: Type.Optional(
+      Type.Union([Type.Literal('initiator'), Type.Literal('target')], {
+        description: '`initiator`: proves who logs in. `target`: the array proves itself with it (mutual CHAP).',
+        default: 'initiator',
+      }),
+    ),
+    hostGroups: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[^/]+/[^/]+$' }), {
+        description: 'Host groups `PORT/NAME` it is for; every one when empty.',
+        default: [],
+      }),
+    ),
+  },
+  strict,
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String({ description: 'Ignored; for editors.' })),
+    cache: Type.Optional(size('Size of the cache memory, 16M and more.', { default: '256M' })),
+    polling: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100_000,
+        description: 'Microseconds to keep polling for more work after I/O; 0 waits in the kernel at once.',
+        default: 200,
+      }),
+    ),
+    http: Type.Optional(
+      Type.String({ format: 'http', description: 'HOST:PORT of `/metrics`, or `off`.', default: '127.0.0.1:9326' }),
+    ),
+    drives: Type.Array(DriveSchema, { minItems: 1, maxItems: 256, description: 'Drives: sparse files.' }),
+    parityGroups: Type.Array(ParityGroupSchema, { minItems: 1, maxItems: 64, description: 'Drives joined by RAID.' }),
+    pools: Type.Array(PoolSchema, { minItems: 1, maxItems: 64, description: 'Space that LDEVs are made from.' }),
+    ldevs: Type.Array(LdevSchema, { maxItems: 4096, description: 'Logical devices.' }),
+    ports: Type.Array(PortSchema, { minItems: 1, maxItems: 64, description: 'iSCSI ports.' }),
+    hostGroups: Type.Array(HostGroupSchema, { maxItems: 1024, description: 'Who sees which LDEV, on which port.' }),
+    users: Type.Optional(Type.Array(UserSchema, { maxItems: 4096, description: 'CHAP users.', default: [] })),
+  },
+  { ...strict, title: 'Lunarray configuration' },
+);
+
+/** The configuration file's content. Optional fields take the defaults in the schema. */
+export type ArrayConfig = Static<typeof ConfigSchema>;
+export type LdevConfig = Static<typeof LdevSchema>;
+export type HostGroupConfig = Static<typeof HostGroupSchema>;
+export type PortConfig = Static<typeof PortSchema>;
+export type UserConfig = Static<typeof UserSchema>;
+export type ParityGroupConfig = Static<typeof ParityGroupSchema>;

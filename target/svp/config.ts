@@ -1,0 +1,227 @@
+/** Reads and checks a configuration: its shape against the schema, then what the schema cannot say. */
+import { readFileSync } from 'node:fs';
+import { Ajv, type ErrorObject } from 'ajv';
+import { checkIscsiName } from '../volumes/naming.js';
+import { type ArrayConfig, ConfigSchema } from './config-schema.js';
+import { ArrayError } from './errors.js';
+import { parseAddress, parseLdev, parseSize } from './units.js';
+
+/** Text formats of the schema: what is accepted, and how to tell a person. */
+const FORMATS: Readonly<Record<string, { readonly accepts: (text: string) => boolean; readonly hint: string }>> = {
+  size: { accepts: (text) => (parseSize(text) ?? 0) > 0, hint: 'a size such as "10G"' },
+  ldev: { accepts: (text) => parseLdev(text) !== null, hint: 'an LDEV number such as "00:1A"' },
+  address: { accepts: (text) => parseAddress(text) !== null, hint: 'HOST:PORT such as "127.0.0.1:3260"' },
+  http: { accepts: (text) => text === 'off' || parseAddress(text) !== null, hint: '"off" or HOST:PORT' },
+  'iscsi-name': { accepts: isIscsiName, hint: 'an iSCSI name such as "iqn.2001-04.com.example:disk1"' },
+  initiator: { accepts: (text) => text === '*' || isIscsiName(text), hint: '"*" or an iSCSI name' },
+};
+
+export interface ConfigProblem {
+  /** `ldevs[0].capacity`; empty for the whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+function isIscsiName(text: string): boolean {
+  try {
+    checkIscsiName(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let validate: ReturnType<Ajv['compile']> | null = null;
+
+function validator() {
+  if (validate === null) {
+    const ajv = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true });
+    for (const [format, { accepts }] of Object.entries(FORMATS)) ajv.addFormat(format, accepts);
+    validate = ajv.compile(ConfigSchema);
+  }
+  return validate;
+}
+
+/** Everything wrong with `input`, in the order of the file; empty: it is an ArrayConfig. */
+export function configProblems(input: unknown): ConfigProblem[] {
+  const check = validator();
+  if (!check(input)) return schemaProblems(check.errors ?? []);
+  return [...ruleProblems(input as ArrayConfig)];
+}
+
+/** Returns `input` as a configuration; throws ArrayError `bad-config` naming `source` and the first problem. */
+export function checkConfig(input: unknown, source: string): ArrayConfig {
+  const problems = configProblems(input);
+  if (problems.length === 0) return input as ArrayConfig;
+  const lines = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const more = lines.length > 1 ? ` (and ${lines.length - 1} more: ${lines.slice(1, 4).join('; ')})` : '';
+  throw new ArrayError(
+    'bad-config',
+    `${source}: ${lines[0]}${more}. The fields are described in docs/configuration.md.`,
+  );
+}
+
+/** Reads a configuration file. Throws ArrayError `bad-config`. */
+export function readConfig(path: string): ArrayConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ArrayError('bad-config', `cannot read the configuration: ${(error as Error).message}.`);
+  }
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (error) {
+    throw new ArrayError('bad-config', `${path} is not JSON: ${(error as Error).message}.`);
+  }
+  return checkConfig(input, path);
+}
+
+/** `/ldevs/0/capacity` → `ldevs[0].capacity`. */
+function pathOf(pointer: string, last = ''): string {
+  const steps = pointer.split('/').slice(1);
+  if (last !== '') steps.push(last);
+  return steps
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`))
+    .join('');
+}
+
+function schemaProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const unions = new Map<string, unknown[]>();
+  for (const error of errors) {
+    // TypeBox writes a choice of literals as anyOf of const; told as one problem that lists them.
+    if (error.keyword === 'const') {
+      const values = unions.get(error.instancePath) ?? [];
+      values.push((error.params as { allowedValue: unknown }).allowedValue);
+      unions.set(error.instancePath, values);
+      continue;
+    }
+    if (error.keyword === 'type' && unions.has(error.instancePath)) continue;
+    problems.push(schemaProblem(error, unions.get(error.instancePath) ?? []));
+  }
+  return problems.filter(
+    (problem, index) => problems.findIndex((p) => p.path === problem.path && p.message === problem.message) === index,
+  );
+}
+
+function schemaProblem(error: ErrorObject, allowed: readonly unknown[]): ConfigProblem {
+  const params = error.params as Record<string, unknown>;
+  const path = pathOf(error.instancePath);
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return { path: pathOf(error.instancePath, String(params.additionalProperty)), message: 'unknown field' };
+    case 'required':
+      return { path: pathOf(error.instancePath, String(params.missingProperty)), message: 'missing' };
+    case 'format':
+      return { path, message: `must be ${FORMATS[String(params.format)]?.hint ?? String(params.format)}` };
+    case 'anyOf':
+      return { path, message: `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}` };
+    default:
+      return { path, message: error.message ?? error.keyword };
+  }
+}
+
+function* ruleProblems(config: ArrayConfig): Generator<ConfigProblem> {
+  yield* duplicates(config);
+  yield* references(config);
+  yield* amounts(config);
+}
+
+function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
+  const lists: readonly (readonly [string, string, readonly string[]])[] = [
+    ['drives', 'id', config.drives.map((d) => d.id)],
+    ['parityGroups', 'id', config.parityGroups.map((g) => g.id)],
+    ['pools', 'id', config.pools.map((p) => p.id)],
+    ['ldevs', 'id', config.ldevs.map((l) => l.id.toUpperCase())],
+    ['ports', 'id', config.ports.map((p) => p.id)],
+    ['ports', 'listen', config.ports.map((p) => (p.listen.endsWith(':0') ? '' : p.listen))],
+    ['hostGroups', 'name', config.hostGroups.map((g) => `${g.port}/${g.name}`)],
+    ['hostGroups', 'target', config.hostGroups.map((g) => (g.target === undefined ? '' : `${g.port}/${g.target}`))],
+    ['users', 'name', (config.users ?? []).map((u) => `${u.role ?? 'initiator'} ${u.name}`)],
+  ];
+  for (const [list, field, keys] of lists) {
+    const first = new Map<string, number>();
+    for (const [index, key] of keys.entries()) {
+      const earlier = first.get(key);
+      if (earlier === undefined) {
+        if (key !== '') first.set(key, index);
+      } else yield { path: `${list}[${index}].${field}`, message: `"${key}" is already used by ${list}[${earlier}]` };
+    }
+  }
+}
+
+function* references(config: ArrayConfig): Generator<ConfigProblem> {
+  const drives = new Set(config.drives.map((d) => d.id));
+  const groups = new Set(config.parityGroups.map((g) => g.id));
+  const pools = new Set(config.pools.map((p) => p.id));
+  const ports = new Set(config.ports.map((p) => p.id));
+  const ldevs = new Set(config.ldevs.map((l) => l.id.toUpperCase()));
+  const hostGroups = new Set(config.hostGroups.map((g) => `${g.port}/${g.name}`));
+  const owners = new Map<string, string>();
+  const owned = function* (item: string, path: string): Generator<ConfigProblem> {
+    const owner = owners.get(item);
+    if (owner !== undefined) yield { path, message: `${item} is already used by ${owner}` };
+    owners.set(item, path);
+  };
+  for (const [g, group] of config.parityGroups.entries()) {
+    for (const [d, drive] of group.drives.entries()) {
+      const path = `parityGroups[${g}].drives[${d}]`;
+      if (!drives.has(drive)) yield { path, message: `there is no drive "${drive}"` };
+      else yield* owned(`drive "${drive}"`, path);
+    }
+  }
+  for (const [p, pool] of config.pools.entries()) {
+    for (const [g, group] of pool.parityGroups.entries()) {
+      const path = `pools[${p}].parityGroups[${g}]`;
+      if (!groups.has(group)) yield { path, message: `there is no parity group "${group}"` };
+      else yield* owned(`parity group "${group}"`, path);
+    }
+  }
+  for (const [l, ldev] of config.ldevs.entries()) {
+    if (ldev.pool === undefined && config.pools.length > 1) {
+      yield { path: `ldevs[${l}].pool`, message: 'missing; there is more than one pool' };
+    } else if (ldev.pool !== undefined && !pools.has(ldev.pool)) {
+      yield { path: `ldevs[${l}].pool`, message: `there is no pool "${ldev.pool}"` };
+    }
+  }
+  for (const [g, group] of config.hostGroups.entries()) {
+    if (!ports.has(group.port)) yield { path: `hostGroups[${g}].port`, message: `there is no port "${group.port}"` };
+    for (const [lun, ldev] of Object.entries(group.luns ?? {})) {
+      const path = `hostGroups[${g}].luns.${lun}`;
+      if (Number(lun) > 16383) yield { path, message: 'LUNs go up to 16383' };
+      if (!ldevs.has(ldev.toUpperCase())) yield { path, message: `there is no LDEV "${ldev}"` };
+    }
+  }
+  for (const [u, user] of (config.users ?? []).entries()) {
+    for (const [g, group] of (user.hostGroups ?? []).entries()) {
+      if (!hostGroups.has(group)) {
+        yield { path: `users[${u}].hostGroups[${g}]`, message: `there is no host group "${group}"` };
+      }
+    }
+  }
+}
+
+function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
+  if (config.cache !== undefined && parseSize(config.cache)! < 16 * 2 ** 20) {
+    yield { path: 'cache', message: 'must be 16M or more' };
+  }
+  for (const [g, group] of config.parityGroups.entries()) {
+    if (group.level === 'plain' && group.drives.length !== 1) {
+      yield { path: `parityGroups[${g}].drives`, message: 'level "plain" has exactly one drive' };
+    }
+    if (group.level === 'raid0' && group.drives.length < 2) {
+      yield { path: `parityGroups[${g}].drives`, message: 'level "raid0" has two drives or more' };
+    }
+    if (group.stripe !== undefined && parseSize(group.stripe)! % 16384 !== 0) {
+      yield { path: `parityGroups[${g}].stripe`, message: 'must be a multiple of 16K' };
+    }
+  }
+  for (const [l, ldev] of config.ldevs.entries()) {
+    if (parseSize(ldev.capacity)! % (ldev.blockSize ?? 512) !== 0) {
+      yield { path: `ldevs[${l}].capacity`, message: `must be a multiple of the block size ${ldev.blockSize ?? 512}` };
+    }
+  }
+}

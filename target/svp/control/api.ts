@@ -1,0 +1,143 @@
+/**
+ * Requests of the control endpoint: HTTP with JSON bodies on the Unix socket `control.sock` (mode 0600) in the
+ * data directory. Refusals are 4xx with `{ code, message }`. The `lunarray` subcommands are its users.
+ */
+import { type Static, Type } from '@sinclair/typebox';
+
+export const CONTROL_SOCKET = 'control.sock';
+
+const strict = { additionalProperties: false };
+const text = (max = 255) => Type.String({ minLength: 1, maxLength: max });
+const Bytes = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+const LdevName = Type.String({ pattern: '^[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}$' });
+const Auth = Type.Union([Type.Literal('none'), Type.Literal('chap'), Type.Literal('mutual-chap')]);
+const Role = Type.Union([Type.Literal('initiator'), Type.Literal('target')]);
+
+export const LdevCreate = Type.Object(
+  {
+    /** The lowest free number when left out. */
+    id: Type.Optional(LdevName),
+    bytes: Bytes,
+    label: Type.Optional(Type.String({ maxLength: 32 })),
+    pool: Type.Optional(text(32)),
+    blockSize: Type.Optional(Type.Union([Type.Literal(512), Type.Literal(4096)])),
+    thin: Type.Optional(Type.Boolean()),
+    readOnly: Type.Optional(Type.Boolean()),
+    attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
+  },
+  strict,
+);
+
+export const LdevExpand = Type.Object({ bytes: Bytes }, strict);
+
+export const HostGroupCreate = Type.Object(
+  {
+    port: text(32),
+    name: text(32),
+    target: Type.Optional(text(223)),
+    initiators: Type.Optional(Type.Array(text(223), { maxItems: 1024 })),
+    auth: Type.Optional(Auth),
+  },
+  strict,
+);
+
+export const InitiatorAdd = Type.Object({ initiator: text(223) }, strict);
+export const AuthSet = Type.Object({ auth: Auth }, strict);
+export const LunMap = Type.Object(
+  { lun: Type.Optional(Type.Integer({ minimum: 0, maximum: 16383 })), ldev: LdevName },
+  strict,
+);
+export const UserAdd = Type.Object(
+  {
+    name: text(),
+    secret: text(),
+    role: Type.Optional(Role),
+    hostGroups: Type.Optional(Type.Array(text(65), { maxItems: 1024 })),
+  },
+  strict,
+);
+
+export type LdevCreate = Static<typeof LdevCreate>;
+export type LdevExpand = Static<typeof LdevExpand>;
+export type HostGroupCreate = Static<typeof HostGroupCreate>;
+export type InitiatorAdd = Static<typeof InitiatorAdd>;
+export type AuthSet = Static<typeof AuthSet>;
+export type LunMap = Static<typeof LunMap>;
+export type UserAdd = Static<typeof UserAdd>;
+
+export interface LdevReply {
+  readonly id: string;
+  readonly label: string;
+  readonly attribute: string;
+  readonly pool: string;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Bytes of regions assigned to it. */
+  readonly assigned: number;
+  readonly thin: boolean;
+  readonly readOnly: boolean;
+  readonly naa: string;
+  readonly serial: string;
+  /** LUN paths `CL1-A/default/0`. */
+  readonly paths: readonly string[];
+}
+
+export interface HostGroupReply {
+  readonly id: string;
+  readonly port: string;
+  readonly name: string;
+  readonly target: string;
+  readonly initiators: readonly string[];
+  readonly auth: string;
+  readonly luns: readonly { readonly lun: number; readonly ldev: string }[];
+}
+
+export interface LunReply {
+  readonly url: string;
+  readonly port: string;
+  readonly hostGroup: string;
+  readonly lun: number;
+  readonly ldev: string;
+  readonly capacity: string;
+  readonly kind: string;
+}
+
+export interface UserReply {
+  readonly name: string;
+  readonly role: string;
+  readonly hostGroups: readonly string[];
+}
+
+export interface PortReply {
+  readonly id: string;
+  readonly listen: string;
+  readonly sessions: number;
+}
+
+export interface StatusReply {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly dataDir: string;
+  readonly native: string;
+  readonly metrics: string | null;
+  readonly ports: readonly PortReply[];
+  readonly ldevs: number;
+  readonly cache: {
+    readonly bytes: number;
+    readonly dirtyBytes: number;
+    readonly hitRatio: number | null;
+  };
+  readonly luns: readonly LunReply[];
+}
+
+export interface SessionReply {
+  readonly port: string;
+  readonly hostGroup: string;
+  readonly initiator: string;
+  /** Peer's address. */
+  readonly from: string;
+  readonly isid: string;
+  readonly kind: string;
+}
