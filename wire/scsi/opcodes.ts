@@ -1,0 +1,170 @@
+/**
+ * Operation codes and service actions by name, and names by code. Covers what this array or its tools send,
+ * receive or are asked for (SPC-5 annex F.2, SBC-4 5.1).
+ */
+
+export const Opcode = {
+  testUnitReady: 0x00,
+  requestSense: 0x03,
+  formatUnit: 0x04,
+  read6: 0x08,
+  write6: 0x0a,
+  inquiry: 0x12,
+  modeSelect6: 0x15,
+  reserve6: 0x16,
+  release6: 0x17,
+  modeSense6: 0x1a,
+  startStopUnit: 0x1b,
+  receiveDiagnosticResults: 0x1c,
+  sendDiagnostic: 0x1d,
+  preventAllowMediumRemoval: 0x1e,
+  readCapacity10: 0x25,
+  read10: 0x28,
+  write10: 0x2a,
+  writeAndVerify10: 0x2e,
+  verify10: 0x2f,
+  prefetch10: 0x34,
+  synchronizeCache10: 0x35,
+  readDefectData10: 0x37,
+  writeBuffer: 0x3b,
+  readBuffer: 0x3c,
+  writeSame10: 0x41,
+  unmap: 0x42,
+  sanitize: 0x48,
+  logSelect: 0x4c,
+  logSense: 0x4d,
+  modeSelect10: 0x55,
+  reserve10: 0x56,
+  release10: 0x57,
+  modeSense10: 0x5a,
+  persistentReserveIn: 0x5e,
+  persistentReserveOut: 0x5f,
+  variableLength: 0x7f,
+  thirdPartyCopyOut: 0x83,
+  thirdPartyCopyIn: 0x84,
+  ataPassThrough16: 0x85,
+  read16: 0x88,
+  compareAndWrite: 0x89,
+  write16: 0x8a,
+  orwrite16: 0x8b,
+  writeAndVerify16: 0x8e,
+  verify16: 0x8f,
+  prefetch16: 0x90,
+  synchronizeCache16: 0x91,
+  writeSame16: 0x93,
+  writeAtomic16: 0x9c,
+  serviceActionBidirectional: 0x9d,
+  serviceActionIn16: 0x9e,
+  serviceActionOut16: 0x9f,
+  reportLuns: 0xa0,
+  ataPassThrough12: 0xa1,
+  maintenanceIn: 0xa3,
+  maintenanceOut: 0xa4,
+  read12: 0xa8,
+  write12: 0xaa,
+  writeAndVerify12: 0xae,
+  verify12: 0xaf,
+  readDefectData12: 0xb7,
+} as const;
+
+/** Service actions of SERVICE ACTION IN(16). */
+export const ServiceActionIn16 = { readCapacity16: 0x10, getLbaStatus: 0x12 } as const;
+
+/** Service actions of MAINTENANCE IN. */
+export const MaintenanceIn = {
+  reportIdentifyingInformation: 0x05,
+  reportTargetPortGroups: 0x0a,
+  reportSupportedOperationCodes: 0x0c,
+  reportSupportedTaskManagementFunctions: 0x0d,
+  reportTimestamp: 0x0f,
+} as const;
+
+const NAMES: Readonly<Record<number, string>> = {
+  [Opcode.testUnitReady]: 'TEST UNIT READY',
+  [Opcode.requestSense]: 'REQUEST SENSE',
+  [Opcode.formatUnit]: 'FORMAT UNIT',
+  [Opcode.read6]: 'READ(6)',
+  [Opcode.write6]: 'WRITE(6)',
+  [Opcode.inquiry]: 'INQUIRY',
+  [Opcode.modeSelect6]: 'MODE SELECT(6)',
+  [Opcode.reserve6]: 'RESERVE(6)',
+  [Opcode.release6]: 'RELEASE(6)',
+  [Opcode.modeSense6]: 'MODE SENSE(6)',
+  [Opcode.startStopUnit]: 'START STOP UNIT',
+  [Opcode.receiveDiagnosticResults]: 'RECEIVE DIAGNOSTIC RESULTS',
+  [Opcode.sendDiagnostic]: 'SEND DIAGNOSTIC',
+  [Opcode.preventAllowMediumRemoval]: 'PREVENT ALLOW MEDIUM REMOVAL',
+  [Opcode.readCapacity10]: 'READ CAPACITY(10)',
+  [Opcode.read10]: 'READ(10)',
+  [Opcode.write10]: 'WRITE(10)',
+  [Opcode.writeAndVerify10]: 'WRITE AND VERIFY(10)',
+  [Opcode.verify10]: 'VERIFY(10)',
+  [Opcode.prefetch10]: 'PRE-FETCH(10)',
+  [Opcode.synchronizeCache10]: 'SYNCHRONIZE CACHE(10)',
+  [Opcode.readDefectData10]: 'READ DEFECT DATA(10)',
+  [Opcode.writeBuffer]: 'WRITE BUFFER',
+  [Opcode.readBuffer]: 'READ BUFFER(10)',
+  [Opcode.writeSame10]: 'WRITE SAME(10)',
+  [Opcode.unmap]: 'UNMAP',
+  [Opcode.sanitize]: 'SANITIZE',
+  [Opcode.logSelect]: 'LOG SELECT',
+  [Opcode.logSense]: 'LOG SENSE',
+  [Opcode.modeSelect10]: 'MODE SELECT(10)',
+  [Opcode.reserve10]: 'RESERVE(10)',
+  [Opcode.release10]: 'RELEASE(10)',
+  [Opcode.modeSense10]: 'MODE SENSE(10)',
+  [Opcode.persistentReserveIn]: 'PERSISTENT RESERVE IN',
+  [Opcode.persistentReserveOut]: 'PERSISTENT RESERVE OUT',
+  [Opcode.variableLength]: 'VARIABLE LENGTH CDB',
+  [Opcode.thirdPartyCopyOut]: 'THIRD-PARTY COPY OUT',
+  [Opcode.thirdPartyCopyIn]: 'THIRD-PARTY COPY IN',
+  [Opcode.ataPassThrough16]: 'ATA PASS-THROUGH(16)',
+  [Opcode.read16]: 'READ(16)',
+  [Opcode.compareAndWrite]: 'COMPARE AND WRITE',
+  [Opcode.write16]: 'WRITE(16)',
+  [Opcode.orwrite16]: 'ORWRITE(16)',
+  [Opcode.writeAndVerify16]: 'WRITE AND VERIFY(16)',
+  [Opcode.verify16]: 'VERIFY(16)',
+  [Opcode.prefetch16]: 'PRE-FETCH(16)',
+  [Opcode.synchronizeCache16]: 'SYNCHRONIZE CACHE(16)',
+  [Opcode.writeSame16]: 'WRITE SAME(16)',
+  [Opcode.writeAtomic16]: 'WRITE ATOMIC(16)',
+  [Opcode.serviceActionBidirectional]: 'SERVICE ACTION BIDIRECTIONAL',
+  [Opcode.serviceActionIn16]: 'SERVICE ACTION IN(16)',
+  [Opcode.serviceActionOut16]: 'SERVICE ACTION OUT(16)',
+  [Opcode.reportLuns]: 'REPORT LUNS',
+  [Opcode.ataPassThrough12]: 'ATA PASS-THROUGH(12)',
+  [Opcode.maintenanceIn]: 'MAINTENANCE IN',
+  [Opcode.maintenanceOut]: 'MAINTENANCE OUT',
+  [Opcode.read12]: 'READ(12)',
+  [Opcode.write12]: 'WRITE(12)',
+  [Opcode.writeAndVerify12]: 'WRITE AND VERIFY(12)',
+  [Opcode.verify12]: 'VERIFY(12)',
+  [Opcode.readDefectData12]: 'READ DEFECT DATA(12)',
+};
+
+/** Operation code × 256 + service action → name. */
+const ACTION_NAMES: Readonly<Record<number, string>> = {
+  [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.readCapacity16]: 'READ CAPACITY(16)',
+  [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.getLbaStatus]: 'GET LBA STATUS(16)',
+  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportIdentifyingInformation]: 'REPORT IDENTIFYING INFORMATION',
+  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTargetPortGroups]: 'REPORT TARGET PORT GROUPS',
+  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedOperationCodes]: 'REPORT SUPPORTED OPERATION CODES',
+  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedTaskManagementFunctions]:
+    'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
+  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTimestamp]: 'REPORT TIMESTAMP',
+};
+
+/** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */
+export function commandName(cdb: Buffer): string {
+  if (cdb.length === 0) return 'empty CDB';
+  const opcode = cdb[0]!;
+  const action = cdb.length > 1 ? ACTION_NAMES[(opcode << 8) | (cdb[1]! & 0x1f)] : undefined;
+  return action ?? NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, '0')}`;
+}
+
+/** CDB length by the group of the operation code (SPC-5 4.2.1); null for the variable and vendor groups. */
+export function cdbLengthOf(opcode: number): 6 | 10 | 12 | 16 | null {
+  const lengths = [6, 10, 10, null, 16, 12, null, null] as const;
+  return lengths[opcode >> 5]!;
+}
