@@ -79,6 +79,7 @@ function machine(root: string): string {
   };
   const pack = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const commit = version('git', ['-C', root, 'rev-parse', '--short', 'HEAD'], /(\w+)/);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
   const debian = (name: string) => version('dpkg-query', ['-W', '-f=${Version}', name], /(.+)/);
   return `Machine: ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${version('uname', ['-r'], /(\S+)/)}.
 Versions: Lunarray ${pack.version} (commit ${commit}), Node ${process.version}, tgt ${debian('tgt')}, libiscsi ${debian('libiscsi-bin')}, QEMU ${debian('qemu-utils')}.
