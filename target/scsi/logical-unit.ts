@@ -3,6 +3,8 @@ import type { Ldev } from '../volumes/model.js';
 import type { Command, CommandTable } from './command-table.js';
 import { Limits } from './limits.js';
 import type { Nexus } from './nexus.js';
+import { noSurroundings, type Surroundings } from './surroundings.js';
+import type { TaskControl } from './task-control.js';
 import { UnitAttentions } from './unit-attention.js';
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
@@ -45,6 +47,8 @@ export class LogicalUnit {
   readonly counters = new LogicalUnitCounters();
   /** By START STOP UNIT; medium access then needs another one. Starts started. */
   stopped = false;
+  /** The task set, once the channel has made it. */
+  tasks: TaskControl | null = null;
   /** Bytes per logical block. */
   readonly blockSize: number;
   /** MAXIMUM TRANSFER LENGTH in blocks. */
@@ -57,6 +61,9 @@ export class LogicalUnit {
     readonly reservations: Reservations,
     readonly modes: ModeState,
     readonly log: Log,
+    readonly surroundings: Surroundings = noSurroundings,
+    /** Nexuses through which hosts see this logical unit now. */
+    readonly nexuses: (unit: LogicalUnit) => Iterable<Nexus> = () => [],
   ) {
     this.blockSize = ldev.blockSize;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;

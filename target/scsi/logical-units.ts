@@ -4,6 +4,7 @@ import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
 import { LogicalUnit, type ModeState, type Reservations } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
+import { noSurroundings, type Surroundings } from './surroundings.js';
 
 /** What of `Volumes` is needed here. */
 export interface VolumesView {
@@ -16,6 +17,8 @@ export interface LogicalUnitParts {
   readonly commands: CommandTable;
   readonly reservations: (ldev: Ldev) => Reservations;
   readonly modes: (ldev: Ldev) => ModeState;
+  /** Ports and host groups, for the pages that name them. */
+  readonly surroundings?: Surroundings;
 }
 
 /**
@@ -39,8 +42,9 @@ export class LogicalUnits {
   unit(ldev: Ldev): LogicalUnit {
     let unit = this.byLdev.get(ldev.id);
     if (!unit) {
-      const { commands, reservations, modes, log } = this.parts;
-      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log);
+      const { commands, reservations, modes, log, surroundings = noSurroundings } = this.parts;
+      const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
+      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log, surroundings, nexuses);
       this.byLdev.set(ldev.id, unit);
     }
     return unit;

@@ -1,5 +1,6 @@
 import type { Sense } from '../../wire/scsi/sense.js';
 import type { Command } from './command-table.js';
+import type { LogicalUnit } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 
 /** SCSI status codes (SAM-6 5.3.1). */
@@ -31,6 +32,11 @@ export interface TaskOwner {
    * Called exactly once per task, unless the task was aborted silently.
    */
   respond(task: Task): void;
+  /**
+   * Instead of `respond`: the task was aborted and gets no response (SAM-6 5.7). Its data-in has been released;
+   * data-out that still arrives is to be dropped. Runs once the task cannot change anything any more.
+   */
+  dropped?(task: Task): void;
 }
 
 /**
@@ -71,6 +77,16 @@ export class Task {
   aborted = false;
   /** `Clock.now()` at arrival, in nanoseconds; for service times. */
   startedAt = 0;
+  /** `Clock.now()` when the task set let it run. */
+  dispatchedAt = 0;
+
+  /** The logical unit addressed. This and what follows belongs to the task set. */
+  unit: LogicalUnit | null = null;
+  running = false;
+  /** Waits for this task to end; may then find another one to wait for. */
+  blockedBy: Task | null = null;
+  previous: Task | null = null;
+  next: Task | null = null;
 
   constructor(
     readonly owner: TaskOwner,

@@ -1,0 +1,24 @@
+import type { HostGroup, TargetPort } from '../volumes/model.js';
+
+/** What a logical unit tells hosts about the array around it. */
+export interface Surroundings {
+  /** All ports of the array. */
+  ports(): readonly TargetPort[];
+  /** Host groups of all ports. */
+  hostGroups(): readonly HostGroup[];
+  /** Whether a host group admits an initiator (by IQN or WWN). */
+  admits(group: HostGroup, initiatorName: string): boolean;
+  /** URLs of the management services (VPD page 85h). */
+  managementUrls(): readonly string[];
+  /** Version of the array, e.g. `1.4.2`. */
+  readonly version: string;
+}
+
+/** An array without ports. */
+export const noSurroundings: Surroundings = {
+  ports: () => [],
+  hostGroups: () => [],
+  admits: () => false,
+  managementUrls: () => [],
+  version: '0.0.0',
+};

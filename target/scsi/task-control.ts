@@ -1,0 +1,12 @@
+import type { Nexus } from './nexus.js';
+import type { Task } from './task.js';
+
+/** What handlers can do to the tasks of their logical unit; the channel's task set implements it. */
+export interface TaskControl {
+  /**
+   * Aborts the tasks of other nexuses that `concerns` names (PREEMPT AND ABORT, SPC-5 5.14.11.5), with TASK
+   * ABORTED status or COMMANDS CLEARED BY ANOTHER INITIATOR as TAS says. `done` runs when none of them can
+   * change anything any more.
+   */
+  preempt(cause: Task, concerns: (nexus: Nexus) => boolean, done: () => void): void;
+}
