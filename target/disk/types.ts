@@ -14,6 +14,8 @@ export interface DriveError {
 export interface DriveIo {
   readonly name: string;
   readonly bytes: number;
+  /** Why no operation can succeed (missing file, wrong length); absent or null when the drive is good. */
+  readonly failure?: DriveError | null;
   /** Fills `buffers` from `offset` on if that needs no waiting (page cache); false if it would. Holes read as zeros. */
   readNow(offset: number, buffers: readonly Buffer[]): boolean;
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
@@ -31,6 +33,35 @@ export interface DriveExtent {
   readonly offset: number;
   readonly bytes: number;
   readonly allocated: boolean;
+}
+
+/** Counters of one queue of a disk adapter. Times are totals in nanoseconds. */
+export interface DiskQueueStats {
+  /** Jobs waiting or running. */
+  readonly depth: number;
+  readonly submitted: number;
+  readonly completed: number;
+  /** Of `completed`. */
+  readonly failed: number;
+  /** Moved by jobs that succeeded. */
+  readonly bytes: number;
+  /** Of `completed`: answered from the page cache without queueing. Not in the times below. */
+  readonly immediate: number;
+  /** Operations on parity groups; fewer than jobs where adjacent ones were joined. */
+  readonly operations: number;
+  /** From submission to start. */
+  readonly waitNs: number;
+  /** From start to end. */
+  readonly serviceNs: number;
+}
+
+export interface DiskAdapterStats {
+  /** Foreground misses. */
+  readonly stage: DiskQueueStats;
+  /** Destages and punches. */
+  readonly destage: DiskQueueStats;
+  readonly background: DiskQueueStats;
+  readonly sync: DiskQueueStats;
 }
 
 /** Drives joined by a RAID level into one linear address space. Same shape as a drive. */

@@ -1,0 +1,95 @@
+/**
+ * What the addon and its twin offer. `NativeFunctions` is what the rest of the project calls; `RawFunctions`
+ * is what an implementation supplies: arguments are already checked, system calls answer minus errno.
+ */
+export interface NativeFunctions {
+  /**
+   * CRC-32C (Castagnoli).
+   * @param seed the result for the bytes before, 0 at the start
+   */
+  crc32c(data: Uint8Array, seed?: number): number;
+
+  isZero(data: Uint8Array): boolean;
+
+  /**
+   * Compares two lists as if each were one run of bytes.
+   * @returns index of the first byte that differs, −1 if none does
+   * @throws RangeError when their total lengths differ
+   */
+  compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
+
+  /**
+   * Fills `to` with the bytes of `from` that start at `fromOffset`. A buffer of `to` may overlap the buffer
+   * of `from` that it is filled from, but no other.
+   * @throws RangeError when `from` holds too few
+   */
+  gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;
+
+  /**
+   * Reads into `buffers` what is in the page cache (preadv2(2), RWF_NOWAIT). The twin cannot ask the kernel
+   * not to wait, so it reads, and may wait for the medium.
+   * @returns bytes read, less than asked at the end of the file or where the page cache has no more;
+   *   −1 if it has nothing at `offset`, or if the file system cannot tell
+   * @throws SystemError
+   */
+  readNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
+
+  /** Writes into the page cache without waiting; results as for `readNow`. ext4 answers −1 always. */
+  writeNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
+
+  /**
+   * Gives every byte of the range space on the disk, keeps contents, makes the file longer if it ends before.
+   * The twin, and the addon on file systems without fallocate(2), write zeros where zeros are read.
+   * @throws SystemError, code ENOSPC when the disk has no room
+   */
+  preallocate(fd: number, offset: number, bytes: number): void;
+
+  /**
+   * Gives the range's space back, in the thread pool; it reads as zeros then, and the file's length stays.
+   * The twin, and the addon on file systems without holes, write zeros: space is not given back.
+   * @param done never called before this returns
+   */
+  punchHole(fd: number, offset: number, bytes: number, done: (error: SystemError | null) => void): void;
+
+  /**
+   * First offset at or after `offset` that holds data; −1: none up to the end of the file. The twin reads
+   * the file and calls a 4 KiB block of zeros a hole; so do the kernels of file systems without holes, the
+   * other way round: there the whole file is data.
+   * @throws SystemError
+   */
+  seekData(fd: number, offset: number): number;
+
+  /** First offset at or after `offset` in a hole; the end of the file counts as one. −1: `offset` is past it. */
+  seekHole(fd: number, offset: number): number;
+
+  /**
+   * Maps the first `bytes` of the file, shared and writable. The file must not become shorter while mapped.
+   * Null where it cannot be done: in the twin.
+   */
+  readonly map: ((fd: number, bytes: number) => Buffer) | null;
+}
+
+export interface RawFunctions {
+  crc32c(data: Uint8Array, seed: number): number;
+  isZero(data: Uint8Array): boolean;
+  compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
+  gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;
+  readNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
+  writeNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
+  preallocate(fd: number, offset: number, bytes: number): number;
+  punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void;
+  seekData(fd: number, offset: number): number;
+  seekHole(fd: number, offset: number): number;
+  readonly map: ((fd: number, bytes: number) => Buffer | number) | null;
+}
+
+/** A system call that failed; `code` as in errno(3), `ENOSPC` for one. */
+export class SystemError extends Error {
+  override readonly name = 'SystemError';
+  constructor(
+    readonly code: string,
+    readonly syscall: string,
+  ) {
+    super(`${syscall}: ${code}`);
+  }
+}

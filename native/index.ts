@@ -1,0 +1,175 @@
+/**
+ * The one way to the addon. Arguments are checked here; the addon and the twin trust them.
+ *
+ * Environment: LUNARRAY_NATIVE=0 uses the TypeScript twin; LUNARRAY_NATIVE=1 insists on the addon and throws
+ * when it cannot be loaded; otherwise the addon is used if it was built.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
+import { crc32cTypeScript } from './crc32c.js';
+import { type NativeFunctions, type RawFunctions, SystemError } from './functions.js';
+import { fillZeros, twin, writeZeros } from './twin.js';
+
+export { crc32cTypeScript } from './crc32c.js';
+export { type NativeFunctions, SystemError } from './functions.js';
+
+/** Below this many bytes a call into the addon costs more than TypeScript takes for the whole crc. */
+const CRC_ADDON_BYTES = 96;
+
+const { EAGAIN, EOPNOTSUPP, ENOSYS, ENXIO } = constants.errno;
+
+const addon = process.env.LUNARRAY_NATIVE === '0' ? null : loadAddon(process.env.LUNARRAY_NATIVE === '1');
+
+export const nativeKind: 'addon' | 'typescript' = addon === null ? 'typescript' : 'addon';
+export const native: NativeFunctions = checked(addon ?? twin);
+
+/** Both implementations behind the same checks, for tests and benchmarks; the addon is null if not loaded. */
+export const implementations: { readonly addon: NativeFunctions | null; readonly typescript: NativeFunctions } = {
+  addon: addon === null ? null : native,
+  typescript: addon === null ? native : checked(twin),
+};
+
+function loadAddon(required: boolean): RawFunctions | null {
+  const file = join(packageRoot(), 'native', 'build', 'Release', 'lunarray.node');
+  if (!existsSync(file)) {
+    if (required) throw new Error(`LUNARRAY_NATIVE=1, but the addon is not built: ${file} (npm run build)`);
+    return null;
+  }
+  try {
+    return createRequire(import.meta.url)(file) as RawFunctions;
+  } catch (error) {
+    if (required) throw error;
+    process.emitWarning(`addon not usable, the slower TypeScript twin is used: ${(error as Error).message}`);
+    return null;
+  }
+}
+
+/** This module is native/index.ts or dist/native/index.js; the addon is built beside the sources. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) break;
+    folder = parent;
+  }
+  return folder;
+}
+
+function checked(raw: RawFunctions): NativeFunctions {
+  const { map } = raw;
+  return {
+    crc32c(data, seed = 0) {
+      if (data.length < CRC_ADDON_BYTES) return crc32cTypeScript(data, seed);
+      checkBytes(data);
+      return raw.crc32c(data, seed);
+    },
+    isZero(data) {
+      checkBytes(data);
+      return raw.isZero(data);
+    },
+    compare(a, b) {
+      if (totalBytes(a) !== totalBytes(b)) throw new RangeError('compare: lengths differ');
+      return raw.compare(a, b);
+    },
+    gather(from, fromOffset, to) {
+      checkPosition(fromOffset);
+      if (totalBytes(from) - fromOffset < totalBytes(to)) throw new RangeError('gather: too few bytes');
+      raw.gather(from, fromOffset, to);
+    },
+    readNow(fd, offset, buffers) {
+      checkTransfer(fd, offset, buffers);
+      return moved(raw.readNow(fd, offset, buffers), 'preadv2');
+    },
+    writeNow(fd, offset, buffers) {
+      checkTransfer(fd, offset, buffers);
+      return moved(raw.writeNow(fd, offset, buffers), 'pwritev2');
+    },
+    preallocate(fd, offset, bytes) {
+      checkRange(fd, offset, bytes);
+      const result = raw.preallocate(fd, offset, bytes);
+      if (unsupported(result)) fillZeros(fd, offset, bytes);
+      else if (result < 0) throw systemError(result, 'fallocate');
+    },
+    punchHole(fd, offset, bytes, done) {
+      checkRange(fd, offset, bytes);
+      const finish = (result: number) => done(result < 0 ? systemError(result, 'fallocate') : null);
+      raw.punchHole(fd, offset, bytes, (result) => {
+        if (unsupported(result)) writeZeros(fd, offset, bytes, finish);
+        else finish(result);
+      });
+    },
+    seekData(fd, offset) {
+      checkRange(fd, offset, 1);
+      return sought(raw.seekData(fd, offset));
+    },
+    seekHole(fd, offset) {
+      checkRange(fd, offset, 1);
+      return sought(raw.seekHole(fd, offset));
+    },
+    map:
+      map === null
+        ? null
+        : (fd, bytes) => {
+            checkRange(fd, 0, bytes);
+            const memory = map(fd, bytes);
+            if (typeof memory === 'number') throw systemError(memory, 'mmap');
+            return memory;
+          },
+  };
+}
+
+function unsupported(result: number): boolean {
+  return result === -EOPNOTSUPP || result === -ENOSYS;
+}
+
+function moved(result: number, syscall: string): number {
+  if (result >= 0) return result;
+  if (result === -EAGAIN || unsupported(result)) return -1;
+  throw systemError(result, syscall);
+}
+
+function sought(result: number): number {
+  if (result >= 0) return result;
+  if (result === -ENXIO) return -1;
+  throw systemError(result, 'lseek');
+}
+
+function systemError(result: number, syscall: string): SystemError {
+  return new SystemError(getSystemErrorName(result), syscall);
+}
+
+function checkTransfer(fd: number, offset: number, buffers: readonly Uint8Array[]): void {
+  checkPosition(fd);
+  checkPosition(offset);
+  if (!Array.isArray(buffers)) throw new TypeError('a list of Uint8Array is needed');
+  for (let i = 0; i < buffers.length; i++) checkBytes(buffers[i]!);
+}
+
+function checkRange(fd: number, offset: number, bytes: number): void {
+  checkPosition(fd);
+  checkPosition(offset);
+  checkPosition(bytes);
+  if (bytes === 0) throw new RangeError('an empty range');
+}
+
+function checkPosition(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an offset, length or descriptor: ${value}`);
+}
+
+function checkBytes(data: Uint8Array): void {
+  if (!(data instanceof Uint8Array)) throw new TypeError('a Uint8Array is needed');
+}
+
+function totalBytes(list: readonly Uint8Array[]): number {
+  if (!Array.isArray(list)) throw new TypeError('a list of Uint8Array is needed');
+  let total = 0;
+  for (const item of list) {
+    checkBytes(item);
+    total += item.length;
+  }
+  return total;
+}

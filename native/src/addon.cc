@@ -1,0 +1,11 @@
+#include "parts.h"
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  lunarray::ExportCrc32c(env, exports);
+  lunarray::ExportMemory(env, exports);
+  lunarray::ExportFile(env, exports);
+  lunarray::ExportMap(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(lunarray, Init)

@@ -1,0 +1,109 @@
+// Positional file calls that Node does not offer. Each answers its result, or minus errno.
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "parts.h"
+#include "spans.h"
+
+namespace lunarray {
+namespace {
+
+constexpr size_t kMaxVectors = 1024;  // IOV_MAX
+
+int64_t Arg64(const Napi::CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Int64Value(); }
+int ArgFd(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>().Int32Value(); }
+
+Napi::Value Result(const Napi::CallbackInfo& info, int64_t result) {
+  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
+}
+
+using VectorCall = ssize_t (*)(int, const iovec*, int, off_t, int);
+
+// Calls once per kMaxVectors entries; stops at the first short or failed call. An error after some bytes
+// have moved is left for the next call to report, as the kernel itself does.
+Napi::Value Transfer(const Napi::CallbackInfo& info, VectorCall call) {
+  const int fd = ArgFd(info);
+  const int64_t offset = Arg64(info, 1);
+  Spans spans(info.Env(), info[2]);
+  int64_t total = 0;
+  for (size_t at = 0; at < spans.count(); at += kMaxVectors) {
+    const size_t count = spans.count() - at < kMaxVectors ? spans.count() - at : kMaxVectors;
+    const iovec* vectors = spans.data() + at;
+    int64_t wanted = 0;
+    for (size_t i = 0; i < count; i++) wanted += static_cast<int64_t>(vectors[i].iov_len);
+    ssize_t moved;
+    do {
+      moved = call(fd, vectors, static_cast<int>(count), offset + total, RWF_NOWAIT);
+    } while (moved < 0 && errno == EINTR);
+    if (moved < 0) return total > 0 ? Result(info, total) : Result(info, -1);
+    total += moved;
+    if (moved < wanted) break;
+  }
+  return Result(info, total);
+}
+
+Napi::Value ReadNow(const Napi::CallbackInfo& info) { return Transfer(info, preadv2); }
+Napi::Value WriteNow(const Napi::CallbackInfo& info) { return Transfer(info, pwritev2); }
+
+int Fallocate(int fd, int mode, int64_t offset, int64_t bytes) {
+  int result;
+  do {
+    result = fallocate(fd, mode, offset, bytes);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+Napi::Value Preallocate(const Napi::CallbackInfo& info) {
+  return Result(info, Fallocate(ArgFd(info), 0, Arg64(info, 1), Arg64(info, 2)));
+}
+
+// In the thread pool: the kernel first writes back dirty pages of the range, which waits for the medium.
+class PunchWorker : public Napi::AsyncWorker {
+ public:
+  PunchWorker(const Napi::Function& done, int fd, int64_t offset, int64_t bytes)
+      : Napi::AsyncWorker(done, "lunarray.punchHole"), fd_(fd), offset_(offset), bytes_(bytes) {}
+
+  void Execute() override {
+    if (Fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset_, bytes_) < 0) result_ = -errno;
+  }
+
+  std::vector<napi_value> GetResult(Napi::Env env) override { return {Napi::Number::New(env, result_)}; }
+
+ private:
+  const int fd_;
+  const int64_t offset_;
+  const int64_t bytes_;
+  int result_ = 0;
+};
+
+Napi::Value PunchHole(const Napi::CallbackInfo& info) {
+  auto worker = std::make_unique<PunchWorker>(info[3].As<Napi::Function>(), ArgFd(info), Arg64(info, 1), Arg64(info, 2));
+  worker.release()->Queue();  // Napi::AsyncWorker deletes itself when done.
+  return info.Env().Undefined();
+}
+
+Napi::Value SeekData(const Napi::CallbackInfo& info) {
+  return Result(info, lseek(ArgFd(info), Arg64(info, 1), SEEK_DATA));
+}
+
+Napi::Value SeekHole(const Napi::CallbackInfo& info) {
+  return Result(info, lseek(ArgFd(info), Arg64(info, 1), SEEK_HOLE));
+}
+
+}  // namespace
+
+void ExportFile(Napi::Env env, Napi::Object exports) {
+  exports.Set("readNow", Napi::Function::New<ReadNow>(env, "readNow"));
+  exports.Set("writeNow", Napi::Function::New<WriteNow>(env, "writeNow"));
+  exports.Set("preallocate", Napi::Function::New<Preallocate>(env, "preallocate"));
+  exports.Set("punchHole", Napi::Function::New<PunchHole>(env, "punchHole"));
+  exports.Set("seekData", Napi::Function::New<SeekData>(env, "seekData"));
+  exports.Set("seekHole", Napi::Function::New<SeekHole>(env, "seekHole"));
+}
+
+}  // namespace lunarray

@@ -1,0 +1,13 @@
+// The addon's parts. Arguments are checked by native/index.ts; nothing here checks them again.
+#pragma once
+
+#include <napi.h>
+
+namespace lunarray {
+
+void ExportCrc32c(Napi::Env env, Napi::Object exports);
+void ExportMemory(Napi::Env env, Napi::Object exports);
+void ExportFile(Napi::Env env, Napi::Object exports);
+void ExportMap(Napi::Env env, Napi::Object exports);
+
+}  // namespace lunarray

@@ -1,0 +1,195 @@
+import fs from 'node:fs';
+import { dirname } from 'node:path';
+import { type NativeFunctions, native } from '../../native/index.js';
+import { driveError } from './failures.js';
+import { syncFolder } from './persistent-memory.js';
+import type { DriveDone, DriveError, DriveExtent, DriveIo } from './types.js';
+
+type VectorCall = (
+  fd: number,
+  buffers: readonly Buffer[],
+  position: number,
+  done: (error: NodeJS.ErrnoException | null, moved: number) => void,
+) => void;
+
+/**
+ * A drive kept in a sparse file of exactly its length.
+ *
+ * A file that is missing, has another length or cannot be opened makes a drive whose every operation fails
+ * with that error (`failure`), so that the array can run on without it. A failed sync makes the drive fail
+ * all later ones: the kernel forgets the pages it could not write and would report the next sync as good.
+ */
+export class FileDrive implements DriveIo {
+  #fd: number;
+  #running = 0;
+  #closing = false;
+  #syncFailure: DriveError | null = null;
+
+  /**
+   * @param path its folder exists
+   * @param name used in messages
+   * @param bytes multiple of 512
+   * @param mode `create` makes the file if there is none; `existing` never does
+   */
+  static open(
+    path: string,
+    name: string,
+    bytes: number,
+    mode: 'create' | 'existing' = 'create',
+    functions: NativeFunctions = native,
+  ): FileDrive {
+    if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % 512 !== 0) {
+      throw new RangeError(`drive ${name} of ${bytes} bytes: not a multiple of 512`);
+    }
+    let fd = -1;
+    try {
+      fd = openFile(path, bytes, mode);
+      const size = fs.fstatSync(fd).size;
+      if (size === bytes) return new FileDrive(name, bytes, fd, null, functions);
+      fs.closeSync(fd);
+      const message = `${name}: ${path} has ${size} bytes instead of ${bytes}`;
+      return new FileDrive(name, bytes, -1, { kind: 'wrong-length', message }, functions);
+    } catch (error) {
+      return new FileDrive(name, bytes, -1, driveError(name, error as NodeJS.ErrnoException), functions);
+    }
+  }
+
+  private constructor(
+    readonly name: string,
+    readonly bytes: number,
+    fd: number,
+    /** Why nothing works; null when the drive is good. */
+    readonly failure: DriveError | null,
+    private readonly functions: NativeFunctions,
+  ) {
+    this.#fd = fd;
+  }
+
+  readNow(offset: number, buffers: readonly Buffer[]): boolean {
+    if (this.#fd < 0) return false;
+    let wanted = 0;
+    for (let i = 0; i < buffers.length; i++) wanted += buffers[i]!.length;
+    try {
+      return this.functions.readNow(this.#fd, offset, buffers) === wanted;
+    } catch {
+      // The same read in the thread pool meets the same error and can report it.
+      return false;
+    }
+  }
+
+  read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    this.#transfer(fs.readv, offset, buffers, done);
+  }
+
+  write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    this.#transfer(fs.writev, offset, buffers, done);
+  }
+
+  punch(offset: number, bytes: number, done: DriveDone): void {
+    if (!this.#begin(done)) return;
+    this.functions.punchHole(this.#fd, offset, bytes, (error) => {
+      this.#end(done, error && driveError(this.name, error));
+    });
+  }
+
+  /** A drive that cannot tell calls everything allocated: nobody then takes data for absent. */
+  extents(offset: number, bytes: number): readonly DriveExtent[] {
+    const unknown = [{ offset, bytes, allocated: true }];
+    if (this.#fd < 0) return unknown;
+    const end = offset + bytes;
+    const found: DriveExtent[] = [];
+    try {
+      for (let at = offset; at < end; ) {
+        const data = this.functions.seekData(this.#fd, at);
+        const dataStart = data < 0 ? end : Math.min(data, end);
+        if (dataStart > at) found.push({ offset: at, bytes: dataStart - at, allocated: false });
+        if (dataStart === end) break;
+        const hole = this.functions.seekHole(this.#fd, dataStart);
+        at = hole < 0 ? end : Math.min(hole, end);
+        found.push({ offset: dataStart, bytes: at - dataStart, allocated: true });
+      }
+      return found;
+    } catch {
+      return unknown;
+    }
+  }
+
+  sync(done: DriveDone): void {
+    if (!this.#begin(done)) return;
+    fs.fdatasync(this.#fd, (error) => {
+      if (error) this.#syncFailure ??= driveError(this.name, error);
+      this.#end(done, this.#syncFailure);
+    });
+  }
+
+  /** Closes the file once what was begun has ended. Operations begun later fail. */
+  close(): void {
+    this.#closing = true;
+    if (this.#running === 0 && this.#fd >= 0) {
+      fs.closeSync(this.#fd);
+      this.#fd = -1;
+    }
+  }
+
+  #transfer(call: VectorCall, offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    if (!this.#begin(done)) return;
+    const step = (at: number, left: readonly Buffer[]): void => {
+      if (left.length === 0) {
+        this.#end(done, null);
+        return;
+      }
+      call(this.#fd, left, at, (error, moved) => {
+        if (error) this.#end(done, driveError(this.name, error));
+        else if (moved === 0) this.#end(done, { kind: 'wrong-length', message: `${this.name}: file ends at ${at}` });
+        else step(at + moved, rest(left, moved));
+      });
+    };
+    step(offset, rest(buffers, 0));
+  }
+
+  /** False, and `done` will hear why, when the drive cannot work. */
+  #begin(done: DriveDone): boolean {
+    if (this.#fd >= 0 && !this.#closing) {
+      this.#running++;
+      return true;
+    }
+    const failure = this.failure ?? { kind: 'io-error', message: `${this.name}: closed` };
+    setImmediate(done, failure);
+    return false;
+  }
+
+  #end(done: DriveDone, error: DriveError | null): void {
+    this.#running--;
+    if (this.#closing) this.close();
+    done(error);
+  }
+}
+
+/** A new file gets its length and its name on the disk at once; one of length 0 was being created. */
+function openFile(path: string, bytes: number, mode: 'create' | 'existing'): number {
+  const { O_RDWR, O_CREAT } = fs.constants;
+  const fd = fs.openSync(path, mode === 'create' ? O_RDWR | O_CREAT : O_RDWR, 0o600);
+  try {
+    if (mode === 'create' && fs.fstatSync(fd).size === 0) {
+      fs.ftruncateSync(fd, bytes);
+      fs.fsyncSync(fd);
+      syncFolder(dirname(path));
+    }
+    return fd;
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+}
+
+/** The buffers without their first `moved` bytes, and without empty ones in front. */
+function rest(buffers: readonly Buffer[], moved: number): readonly Buffer[] {
+  let skip = moved;
+  let first = 0;
+  while (first < buffers.length && skip >= buffers[first]!.length) skip -= buffers[first++]!.length;
+  if (first === 0 && skip === 0) return buffers;
+  if (first === buffers.length) return [];
+  const left = buffers.slice(first);
+  left[0] = left[0]!.subarray(skip);
+  return left;
+}

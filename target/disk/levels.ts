@@ -1,0 +1,61 @@
+import type { DriveIo, ParityGroup } from './types.js';
+
+/** Where the bytes of a parity group lie: `stripeBytes` on one drive, then as many on the next. */
+export interface Geometry {
+  readonly drives: readonly DriveIo[];
+  readonly stripeBytes: number;
+}
+
+/** Called for one stretch of a group's range: `bytes` from `driveOffset` on, on drive number `drive`. */
+export type Visit = (drive: number, driveOffset: number, bytes: number) => void;
+
+/**
+ * A RAID level. Levels that keep copies or parity will visit several drives for one stretch when writing and
+ * choose one when reading; the group then needs to tell `place` which of the two it is.
+ */
+export interface Level {
+  /** Bytes that the group offers. */
+  capacity(geometry: Geometry): number;
+  /** Visits the stretches of a range in ascending order. Those on one drive follow one another without a gap. */
+  place(geometry: Geometry, offset: number, bytes: number, visit: Visit): void;
+}
+
+/** Drives one after the other. */
+const plain: Level = {
+  capacity: ({ drives }) => drives.reduce((sum, drive) => sum + drive.bytes, 0),
+  place({ drives }, offset, bytes, visit) {
+    let at = offset;
+    let left = bytes;
+    for (let drive = 0; drive < drives.length && left > 0; drive++) {
+      const size = drives[drive]!.bytes;
+      if (at < size) {
+        const step = Math.min(left, size - at);
+        visit(drive, at, step);
+        left -= step;
+        at = 0;
+      } else {
+        at -= size;
+      }
+    }
+  },
+};
+
+/** Stripe units dealt out in turn; every drive gives as many as the smallest has. */
+const raid0: Level = {
+  capacity({ drives, stripeBytes }) {
+    const smallest = Math.min(...drives.map((drive) => drive.bytes));
+    return Math.floor(smallest / stripeBytes) * stripeBytes * drives.length;
+  },
+  place({ drives, stripeBytes }, offset, bytes, visit) {
+    const end = offset + bytes;
+    for (let at = offset; at < end; ) {
+      const unit = Math.floor(at / stripeBytes);
+      const inUnit = at - unit * stripeBytes;
+      const step = Math.min(end - at, stripeBytes - inUnit);
+      visit(unit % drives.length, Math.floor(unit / drives.length) * stripeBytes + inUnit, step);
+      at += step;
+    }
+  },
+};
+
+export const levels: Readonly<Record<ParityGroup['level'], Level>> = { plain, raid0 };

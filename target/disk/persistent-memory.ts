@@ -1,0 +1,123 @@
+/**
+ * Memory that survives the process: a preallocated file, mapped (addon) or written through (twin).
+ * Preallocated, because a store into a hole of a mapped file on a full disk would end the process.
+ */
+import { constants } from 'node:buffer';
+import fs from 'node:fs';
+import { dirname } from 'node:path';
+import { type NativeFunctions, native } from '../../native/index.js';
+import type { PersistentMemory } from './types.js';
+
+export class PersistentMemoryError extends Error {
+  override readonly name = 'PersistentMemoryError';
+  constructor(
+    /** `no-space`: the disk lacks room. `wrong-length`: the file is longer than asked. `io-error`: all else. */
+    readonly code: 'no-space' | 'wrong-length' | 'io-error',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Opens `path`, or creates it full of zeros. A shorter file is made longer and keeps its contents, the new
+ * part reads as zeros. A longer one is refused, since what its end holds could not be reached any more.
+ *
+ * @param bytes at most `buffer.constants.MAX_LENGTH`; all of them are allocated on the disk
+ * @throws PersistentMemoryError
+ */
+export function openPersistentMemory(
+  path: string,
+  bytes: number,
+  functions: NativeFunctions = native,
+): PersistentMemory {
+  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes > constants.MAX_LENGTH) {
+    throw new RangeError(`persistent memory of ${bytes} bytes: 1 to ${constants.MAX_LENGTH} are possible`);
+  }
+  const existed = fs.existsSync(path);
+  let fd: number | null = null;
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+    const size = fs.fstatSync(fd).size;
+    if (size > bytes) {
+      throw new PersistentMemoryError('wrong-length', `${path} holds ${size} bytes, more than the ${bytes} asked for`);
+    }
+    functions.preallocate(fd, 0, bytes);
+    fs.fsyncSync(fd);
+    if (!existed) syncFolder(dirname(path));
+    return functions.map === null ? new WrittenMemory(fd, bytes) : new MappedMemory(fd, functions.map(fd, bytes));
+  } catch (error) {
+    if (fd !== null) fs.closeSync(fd);
+    if (fd !== null && !existed) fs.rmSync(path, { force: true });
+    throw named(path, bytes, error as NodeJS.ErrnoException);
+  }
+}
+
+/** Makes the name of a new file in `folder` survive loss of power. */
+export function syncFolder(folder: string): void {
+  const fd = fs.openSync(folder, 'r');
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+class MappedMemory implements PersistentMemory {
+  constructor(
+    private readonly fd: number,
+    readonly buffer: Buffer,
+  ) {}
+
+  commit(): void {}
+
+  /** On Linux fdatasync(2) writes back pages dirtied through a mapping, as msync(2) does. */
+  sync(done: (error: Error | null) => void): void {
+    fs.fdatasync(this.fd, done);
+  }
+
+  /** The buffer stays valid; the mapping goes when nothing refers to it any more. */
+  close(): void {
+    fs.closeSync(this.fd);
+  }
+}
+
+class WrittenMemory implements PersistentMemory {
+  readonly buffer: Buffer;
+
+  constructor(
+    private readonly fd: number,
+    bytes: number,
+  ) {
+    this.buffer = Buffer.alloc(bytes);
+    for (let at = 0; at < bytes; ) {
+      const got = fs.readSync(fd, this.buffer, at, bytes - at, at);
+      if (got === 0) throw new Error(`short read at ${at}`);
+      at += got;
+    }
+  }
+
+  commit(offset: number, bytes: number): void {
+    for (let at = offset; at < offset + bytes; ) {
+      at += fs.writeSync(this.fd, this.buffer, at, offset + bytes - at, at);
+    }
+  }
+
+  sync(done: (error: Error | null) => void): void {
+    fs.fdatasync(this.fd, done);
+  }
+
+  close(): void {
+    fs.closeSync(this.fd);
+  }
+}
+
+function named(path: string, bytes: number, error: NodeJS.ErrnoException): Error {
+  if (error instanceof PersistentMemoryError) return error;
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
+    const room = fs.statfsSync(dirname(path));
+    const free = room.bavail * room.bsize;
+    return new PersistentMemoryError('no-space', `${path} needs ${bytes} bytes, the disk has ${free} free`);
+  }
+  return new PersistentMemoryError('io-error', `${path}: ${error.message}`);
+}

@@ -1,0 +1,52 @@
+/** A stretch of bytes, `end` exclusive. */
+export interface Range {
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** Ranges that do not overlap, sorted by offset; look-ups are binary searches. */
+export class RangeList<T extends Range> {
+  readonly #items: T[] = [];
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  at(index: number): T | undefined {
+    return this.#items[index];
+  }
+
+  /** The caller has made sure that no range of the list overlaps. */
+  insert(item: T): void {
+    this.#items.splice(this.indexFrom(item.offset), 0, item);
+  }
+
+  remove(item: T): void {
+    const index = this.indexFrom(item.offset);
+    if (this.#items[index] === item) this.#items.splice(index, 1);
+  }
+
+  overlaps(offset: number, end: number): boolean {
+    const index = this.indexFrom(offset);
+    const next = this.#items[index];
+    if (next !== undefined && next.offset < end) return true;
+    const before = this.#items[index - 1];
+    return before !== undefined && before.end > offset;
+  }
+
+  /** Index of the first range that begins at `offset` or after; the list's length if none does. */
+  indexFrom(offset: number): number {
+    let low = 0;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#items[middle]!.offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export function overlap(a: Range, offset: number, end: number): boolean {
+  return a.offset < end && a.end > offset;
+}
