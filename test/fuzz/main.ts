@@ -1,0 +1,107 @@
+/**
+ * `npm run fuzz -- [--seed N] [--minutes M] [--case N] [--lanes N]`
+ *
+ * Throws PDUs and CDBs at `lunarray serve` from several lanes while a well-behaved session writes and reads
+ * back beside them. Fails when the array ends, that session is disturbed, or memory grows past its bound.
+ * Case n of a run has the seed `seed + n`; `--case n` runs it alone.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { connect, type Session } from '../../initiator/index.js';
+import { seededRandom } from '../../target/base/random.js';
+import { serve } from '../support/serve.js';
+import { cases } from './cases.js';
+import type { Address } from './raw-initiator.js';
+
+const options = new Command('fuzz')
+  .option('--seed <n>', 'first seed', Number, Math.floor(Math.random() * 2 ** 31))
+  .option('--minutes <m>', 'how long', Number, 1)
+  .option('--case <n>', 'only this case', Number)
+  .option('--lanes <n>', 'cases at a time', Number, 4)
+  .parse()
+  .opts<{ seed: number; minutes: number; case?: number; lanes: number }>();
+
+/** Beside the cache: what the process may use while hostile sessions come and go. */
+const memoryLimitBytes = 700 * 1024 ** 2;
+/** The well-behaved session must be answered within this, on a loaded machine too. */
+const patienceMs = 10_000;
+
+const data = mkdtempSync(join(tmpdir(), 'lunarray-fuzz-'));
+const array = await serve(data, ['--polling', '0']);
+const [, host, port, iqn] = /^iscsi:\/\/([^:]+):(\d+)\/([^/]+)\//.exec(array.ready[0]!.url)!;
+const address: Address = { host: host!, port: Number(port), iqn: iqn! };
+const thin = array.ready.filter((line) => line.kind === 'thin' && line.url.includes(`/${iqn}/`));
+// The last LU is kept from the lanes' LUNs 0 … 4 as far as the default configuration has more.
+const canaryUrl = thin.at(-1)!.url;
+const names = Object.keys(cases);
+const ran: Record<string, number> = Object.fromEntries(names.map((name) => [name, 0]));
+
+console.log(
+  `seed ${options.seed}, ${options.case === undefined ? `${options.minutes} minutes` : `case ${options.case}`}`,
+);
+
+let problem: string | null = null;
+const until = Date.now() + options.minutes * 60_000;
+let next = options.case ?? 0;
+
+async function lane(): Promise<void> {
+  while (problem === null && (options.case === undefined ? Date.now() < until : next === options.case)) {
+    const number = next++;
+    const random = seededRandom(options.seed + number);
+    const name = names[random.below(names.length)]!;
+    try {
+      await cases[name]!(address, random);
+      ran[name]!++;
+    } catch (error) {
+      problem ??= `case ${number} (${name}): ${(error as Error).message}`;
+    }
+  }
+}
+
+/** Reads what it asks for and nothing else, for as long as the lanes run. */
+async function canary(session: Session, running: () => boolean): Promise<number> {
+  let rounds = 0;
+  const { blockSize } = await session.readCapacity();
+  while (problem === null && running()) {
+    const late = setTimeout(() => {
+      problem ??= `the well-behaved session waited more than ${patienceMs} ms`;
+    }, patienceMs);
+    try {
+      await session.testUnitReady().catch(() => {});
+      const read = await session.read(0, 8);
+      if (read.length !== 8 * blockSize) problem ??= `the well-behaved session read ${read.length} bytes`;
+    } catch (error) {
+      // The lanes may reserve, stop or reset the LU: that is theirs to do. What counts is an answer.
+      if (!/CheckCondition|ReservationConflict|Status/i.test((error as Error).name)) {
+        problem ??= `the well-behaved session: ${(error as Error).name}: ${(error as Error).message}`;
+      }
+    }
+    clearTimeout(late);
+    const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${array.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    if (resident > memoryLimitBytes) problem ??= `the array uses ${Math.round(resident / 1024 ** 2)} MiB`;
+    rounds++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return rounds;
+}
+
+let running = true;
+const session = await connect(canaryUrl, { reconnect: false });
+const watch = canary(session, () => running);
+await Promise.all(Array.from({ length: options.case === undefined ? options.lanes : 1 }, lane));
+running = false;
+const rounds = await watch.catch((error: Error) => {
+  problem ??= error.message;
+  return 0;
+});
+await session.close().catch(() => {});
+const code = await array.end('SIGTERM');
+if (code !== 0) problem ??= `the array ended with ${code}: ${array.output().slice(-3000)}`;
+rmSync(data, { recursive: true, force: true });
+
+const summary = names.map((name) => `${ran[name]} ${name}`).join(', ');
+console.log(`${next - (options.case ?? 0)} cases (${summary}); ${rounds} rounds of the well-behaved session`);
+console.log(problem === null ? 'clean' : `FAILED: ${problem}\nreplay: npm run fuzz -- --seed ${options.seed}`);
+process.exitCode = problem === null ? 0 : 1;
