@@ -90,6 +90,7 @@ export function hostGroupCommand(): Command {
 }
 
 function report(options: CommonOptions, what: string, group: HostGroupReply): void {
-  if (options.json) return printJson(group);
-  printLine(`${what} ${group.id} ${group.target} auth ${group.auth}, admits ${group.initiators.join(' ') || 'nobody'}`);
+  const admits = group.initiators.join(' ') || 'nobody';
+  if (options.json) printJson(group);
+  else printLine(`${what} ${group.id} ${group.target} auth ${group.auth}, admits ${admits}`);
 }

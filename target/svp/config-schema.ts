@@ -2,11 +2,13 @@
  * Shape of the configuration file (`lunarray serve --config FILE`, and `config` of startArray).
  * docs/configuration.md is generated from it.
  */
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
 const strict = { additionalProperties: false };
 const name = (description: string) => Type.String({ description, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$' });
-const size = (description: string, extra = {}) => Type.String({ format: 'size', description, ...extra });
+/** Bytes as a number, or a text such as `10G`. */
+const size = (description: string, extra = {}) =>
+  Type.Unsafe<string | number>({ type: ['string', 'integer'], format: 'size', minimum: 1, description, ...extra });
 
 const DriveSchema = Type.Object(
   {
@@ -125,6 +127,11 @@ const UserSchema = Type.Object(
   strict,
 );
 
+/** A list that may be left out; `absent` says what there is then. */
+function list<T extends TSchema>(items: T, minItems: number, maxItems: number, description: string, absent: string) {
+  return Type.Optional(Type.Array(items, { minItems, maxItems, description: `${description} Left out: ${absent}.` }));
+}
+
 export const ConfigSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'Ignored; for editors.' })),
@@ -140,19 +147,28 @@ export const ConfigSchema = Type.Object(
     http: Type.Optional(
       Type.String({ format: 'http', description: 'HOST:PORT of `/metrics`, or `off`.', default: '127.0.0.1:9326' }),
     ),
-    drives: Type.Array(DriveSchema, { minItems: 1, maxItems: 256, description: 'Drives: sparse files.' }),
-    parityGroups: Type.Array(ParityGroupSchema, { minItems: 1, maxItems: 64, description: 'Drives joined by RAID.' }),
-    pools: Type.Array(PoolSchema, { minItems: 1, maxItems: 64, description: 'Space that LDEVs are made from.' }),
-    ldevs: Type.Array(LdevSchema, { maxItems: 4096, description: 'Logical devices.' }),
-    ports: Type.Array(PortSchema, { minItems: 1, maxItems: 64, description: 'iSCSI ports.' }),
-    hostGroups: Type.Array(HostGroupSchema, { maxItems: 1024, description: 'Who sees which LDEV, on which port.' }),
-    users: Type.Optional(Type.Array(UserSchema, { maxItems: 4096, description: 'CHAP users.', default: [] })),
+    drives: list(DriveSchema, 1, 256, 'Drives: sparse files.', 'two of 8T'),
+    parityGroups: list(ParityGroupSchema, 1, 64, 'Drives joined by RAID.', 'one of `raid0` over all drives'),
+    pools: list(PoolSchema, 1, 64, 'Space that LDEVs are made from.', 'one of all parity groups'),
+    ldevs: list(LdevSchema, 0, 4096, 'Logical devices.', 'the six in [cli.md](cli.md#what-the-first-start-makes)'),
+    ports: list(PortSchema, 1, 64, 'iSCSI ports.', '`CL1-A` on 127.0.0.1:3260, `CL2-A` on 127.0.0.1:3261'),
+    hostGroups: list(
+      HostGroupSchema,
+      0,
+      1024,
+      'Who sees which LDEV, on which port.',
+      '`default` on each port: any initiator, every LDEV, LUN 0 and up',
+    ),
+    users: list(UserSchema, 0, 4096, 'CHAP users.', 'none'),
   },
   { ...strict, title: 'Lunarray configuration' },
 );
 
-/** The configuration file's content. Optional fields take the defaults in the schema. */
-export type ArrayConfig = Static<typeof ConfigSchema>;
+/** The configuration file's content. What is left out takes the defaults in the schema. */
+export type ConfigInput = Static<typeof ConfigSchema>;
+/** The configuration with every list in it (`completeConfig`). */
+export type ArrayConfig = ConfigInput & Required<Pick<ConfigInput, ListName>>;
+export type ListName = 'drives' | 'parityGroups' | 'pools' | 'ldevs' | 'ports' | 'hostGroups' | 'users';
 export type LdevConfig = Static<typeof LdevSchema>;
 export type HostGroupConfig = Static<typeof HostGroupSchema>;
 export type PortConfig = Static<typeof PortSchema>;

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
 import { checkIscsiName } from '../volumes/naming.js';
-import { type ArrayConfig, ConfigSchema } from './config-schema.js';
+import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
+import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
 import { parseAddress, parseLdev, parseSize } from './units.js';
 
@@ -42,17 +43,17 @@ function validator() {
   return validate;
 }
 
-/** Everything wrong with `input`, in the order of the file; empty: it is an ArrayConfig. */
+/** Everything wrong with `input`, in the order of the file; empty: it is a ConfigInput. */
 export function configProblems(input: unknown): ConfigProblem[] {
   const check = validator();
   if (!check(input)) return schemaProblems(check.errors ?? []);
-  return [...ruleProblems(input as ArrayConfig)];
+  return [...ruleProblems(completeConfig(input as ConfigInput))];
 }
 
 /** Returns `input` as a configuration; throws ArrayError `bad-config` naming `source` and the first problem. */
-export function checkConfig(input: unknown, source: string): ArrayConfig {
+export function checkConfig(input: unknown, source: string): ConfigInput {
   const problems = configProblems(input);
-  if (problems.length === 0) return input as ArrayConfig;
+  if (problems.length === 0) return input as ConfigInput;
   const lines = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   const more = lines.length > 1 ? ` (and ${lines.length - 1} more: ${lines.slice(1, 4).join('; ')})` : '';
   throw new ArrayError(
@@ -62,7 +63,7 @@ export function checkConfig(input: unknown, source: string): ArrayConfig {
 }
 
 /** Reads a configuration file. Throws ArrayError `bad-config`. */
-export function readConfig(path: string): ArrayConfig {
+export function readConfig(path: string): ConfigInput {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -140,7 +141,7 @@ function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
     ['ports', 'listen', config.ports.map((p) => (p.listen.endsWith(':0') ? '' : p.listen))],
     ['hostGroups', 'name', config.hostGroups.map((g) => `${g.port}/${g.name}`)],
     ['hostGroups', 'target', config.hostGroups.map((g) => (g.target === undefined ? '' : `${g.port}/${g.target}`))],
-    ['users', 'name', (config.users ?? []).map((u) => `${u.role ?? 'initiator'} ${u.name}`)],
+    ['users', 'name', config.users.map((u) => `${u.role ?? 'initiator'} ${u.name}`)],
   ];
   for (const [list, field, keys] of lists) {
     const first = new Map<string, number>();
@@ -195,7 +196,7 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
       if (!ldevs.has(ldev.toUpperCase())) yield { path, message: `there is no LDEV "${ldev}"` };
     }
   }
-  for (const [u, user] of (config.users ?? []).entries()) {
+  for (const [u, user] of config.users.entries()) {
     for (const [g, group] of (user.hostGroups ?? []).entries()) {
       if (!hostGroups.has(group)) {
         yield { path: `users[${u}].hostGroups[${g}]`, message: `there is no host group "${group}"` };

@@ -1,4 +1,4 @@
-import type { ArrayConfig } from './config-schema.js';
+import type { ArrayConfig, ConfigInput, LdevConfig } from './config-schema.js';
 import { type Address, formatAddress } from './units.js';
 
 /** Where the first port listens when nothing says otherwise. */
@@ -7,7 +7,7 @@ export const DEFAULT_HTTP = '127.0.0.1:9326';
 export const DEFAULT_CACHE = '256M';
 export const DEFAULT_POLLING = 200;
 
-const LDEVS: ArrayConfig['ldevs'] = [
+const LDEVS: LdevConfig[] = [
   { id: '00:00', capacity: '1G' },
   { id: '00:01', capacity: '10G' },
   { id: '00:02', capacity: '100G' },
@@ -16,25 +16,35 @@ const LDEVS: ArrayConfig['ldevs'] = [
   { id: '00:10', capacity: '48M', attribute: 'command-device', label: 'command device' },
 ];
 
-/** The array that `lunarray serve` makes without a configuration file: thin LDEVs on two ports, open to any initiator. */
-export function defaultConfig(listen: Address = DEFAULT_LISTEN): ArrayConfig {
-  const luns = Object.fromEntries(LDEVS.map((ldev, lun) => [String(lun), ldev.id]));
-  const second = listen.port === 0 || listen.port === 65535 ? 0 : listen.port + 1;
+/**
+ * The configuration with every list in it: what `input` leaves out is as `lunarray serve` makes it without a
+ * file. `listen` is where the first default port listens; the second takes the port above, or any free one.
+ */
+export function completeConfig(input: ConfigInput, listen: Address = DEFAULT_LISTEN): ArrayConfig {
+  const drives = input.drives ?? [
+    { id: 'HDD000', capacity: '8T' },
+    { id: 'HDD001', capacity: '8T' },
+  ];
+  const level = drives.length > 1 ? 'raid0' : 'plain';
+  const parityGroups = input.parityGroups ?? [{ id: '1-1', level, drives: drives.map((drive) => drive.id) }];
+  const ldevs = input.ldevs ?? LDEVS;
+  const ports = input.ports ?? [
+    { id: 'CL1-A', listen: formatAddress(listen) },
+    { id: 'CL2-A', listen: formatAddress({ host: listen.host, port: portAbove(listen.port) }) },
+  ];
+  const luns = Object.fromEntries(ldevs.map((ldev, lun) => [String(lun), ldev.id]));
   return {
-    drives: [
-      { id: 'HDD000', capacity: '16T' },
-      { id: 'HDD001', capacity: '16T' },
-    ],
-    parityGroups: [{ id: '1-1', level: 'raid0', drives: ['HDD000', 'HDD001'] }],
-    pools: [{ id: 'POOL0', parityGroups: ['1-1'] }],
-    ldevs: LDEVS,
-    ports: [
-      { id: 'CL1-A', listen: formatAddress(listen), portGroup: 1 },
-      { id: 'CL2-A', listen: formatAddress({ host: listen.host, port: second }), portGroup: 1 },
-    ],
-    hostGroups: [
-      { port: 'CL1-A', name: 'default', luns },
-      { port: 'CL2-A', name: 'default', luns },
-    ],
+    ...input,
+    drives,
+    parityGroups,
+    pools: input.pools ?? [{ id: 'POOL0', parityGroups: parityGroups.map((group) => group.id) }],
+    ldevs,
+    ports,
+    hostGroups: input.hostGroups ?? ports.map((port) => ({ port: port.id, name: 'default', luns })),
+    users: input.users ?? [],
   };
+}
+
+function portAbove(port: number): number {
+  return port === 0 || port === 65535 ? 0 : port + 1;
 }

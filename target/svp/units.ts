@@ -2,8 +2,9 @@
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
 
-/** `10G`, `512M`, `1.5T`, `4096` → bytes (powers of 1024); null if malformed, fractional or above 2^53 − 1. */
-export function parseSize(text: string): number | null {
+/** `10G`, `512M`, `1.5T`, `4096`, or a number → bytes (powers of 1024); null if malformed, fractional or above 2^53 − 1. */
+export function parseSize(text: string | number): number | null {
+  if (typeof text === 'number') return Number.isSafeInteger(text) && text >= 0 ? text : null;
   const match = /^(\d{1,16}(?:\.\d{1,6})?)\s*([KMGTP]?)(?:i?B)?$/i.exec(text.trim());
   if (!match) return null;
   const bytes = Number(match[1]) * 1024 ** UNITS.indexOf(match[2]!.toUpperCase());

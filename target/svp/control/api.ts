@@ -3,6 +3,7 @@
  * data directory. Refusals are 4xx with `{ code, message }`. The `lunarray` subcommands are its users.
  */
 import { type Static, Type } from '@sinclair/typebox';
+import { faultOps } from '../../volumes/layers/fault-rules.js';
 
 export const CONTROL_SOCKET = 'control.sock';
 
@@ -57,6 +58,25 @@ export const UserAdd = Type.Object(
   strict,
 );
 
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const FaultAdd = Type.Object(
+  {
+    id: Type.Optional(text(32)),
+    ldev: Type.Optional(LdevName),
+    op: Type.Union(faultOps.map((op) => Type.Literal(op))),
+    lba: Type.Optional(Count),
+    blocks: Type.Optional(Count),
+    initiator: Type.Optional(text(223)),
+    /** A name from `faultEffects`. */
+    sense: Type.Optional(text(32)),
+    delayMs: Type.Optional(Count),
+    every: Type.Optional(Count),
+    limit: Type.Optional(Count),
+  },
+  strict,
+);
+
+export type FaultAdd = Static<typeof FaultAdd>;
 export type LdevCreate = Static<typeof LdevCreate>;
 export type LdevExpand = Static<typeof LdevExpand>;
 export type HostGroupCreate = Static<typeof HostGroupCreate>;
@@ -140,4 +160,20 @@ export interface SessionReply {
   readonly from: string;
   readonly isid: string;
   readonly kind: string;
+}
+
+export interface FaultReply {
+  readonly id: string;
+  /** LDEV number; null: every one. */
+  readonly ldev: string | null;
+  readonly op: string;
+  readonly lba: number | null;
+  readonly blocks: number | null;
+  readonly initiator: string | null;
+  readonly sense: string | null;
+  readonly delayMs: number;
+  readonly every: number;
+  readonly limit: number | null;
+  readonly hits: number;
+  readonly fired: number;
 }

@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { checkConfig, configProblems } from '../../../target/svp/config.js';
-import type { ArrayConfig } from '../../../target/svp/config-schema.js';
-import { defaultConfig } from '../../../target/svp/default-config.js';
+import { completeConfig } from '../../../target/svp/default-config.js';
 
-const example = () =>
-  JSON.parse(readFileSync(new URL('../../../docs/examples/config.json', import.meta.url), 'utf8')) as ArrayConfig;
+const example = () => JSON.parse(readFileSync(new URL('../../../docs/examples/config.json', import.meta.url), 'utf8'));
 
 /** The default configuration with one thing changed. */
 // biome-ignore lint/suspicious/noExplicitAny: the cases below make it wrong on purpose
 function broken(change: (config: any) => void): unknown {
-  const config = structuredClone(defaultConfig());
+  const config = structuredClone(completeConfig({}));
   change(config);
   return config;
 }
 
 t.test('the default and the documented example are accepted', async (t) => {
-  t.same(configProblems(defaultConfig()), []);
-  t.same(configProblems(defaultConfig({ host: '::1', port: 0 })), []);
+  t.same(configProblems({}), []);
+  t.same(configProblems(completeConfig({})), []);
+  t.same(configProblems(completeConfig({}, { host: '::1', port: 0 })), []);
+  t.same(configProblems({ ldevs: [{ id: '00:00', capacity: 2 ** 30 }] }), [], 'a list and a number of bytes');
   t.same(configProblems(example()), []);
 });
 
@@ -26,7 +26,8 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['unknown field', (c) => (c.chache = '1G'), 'chache', /unknown field/],
   ['unknown nested field', (c) => (c.ldevs[1].capcity = '1G'), 'ldevs[1].capcity', /unknown field/],
   ['missing field', (c) => delete c.ldevs[2].capacity, 'ldevs[2].capacity', /missing/],
-  ['missing list', (c) => delete c.ports, 'ports', /missing/],
+  ['empty list', (c) => (c.ports = []), 'ports', /fewer than 1/],
+  ['negative size', (c) => (c.drives[0].capacity = -1), 'drives[0].capacity', />= 1/],
   ['wrong type', (c) => (c.ldevs[0].thin = 'yes'), 'ldevs[0].thin', /boolean/],
   ['bad size', (c) => (c.ldevs[0].capacity = 'ten gigs'), 'ldevs[0].capacity', /size such as/],
   ['size zero', (c) => (c.drives[0].capacity = '0G'), 'drives[0].capacity', /size such as/],
