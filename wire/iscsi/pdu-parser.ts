@@ -1,0 +1,268 @@
+/**
+ * Cuts a byte stream into PDUs. Frame (RFC 7143 11.1):
+ *
+ *   BHS (48) | AHS (TotalAHSLength × 4) | header digest (0 or 4)
+ *            | data segment (DataSegmentLength) | padding (0 to 3) | data digest (0 or 4)
+ *
+ * Each state below waits for its bytes. A part that lies in one chunk is a slice of it; only headers and
+ * digests that straddle chunks, and crumbs of data, are copied. Data segments stay a list of slices.
+ */
+import { AHS_MAX_BYTES, ahsBytes, BHS_BYTES, DIGEST_BYTES, dataSegmentLength, paddingOf } from './bhs.js';
+import { dataDigest, headerDigest, readDigest } from './digest.js';
+
+/** One PDU. Slices share memory with the chunks they came in. */
+export class Pdu {
+  constructor(
+    readonly bhs: Buffer,
+    readonly ahs: Buffer | null,
+    /** The data segment in order, without padding. */
+    readonly data: readonly Buffer[],
+    readonly dataLength: number,
+    /** False: the data digest did not match; `data` must not be used (RFC 7143 7.8). */
+    readonly dataIntact: boolean,
+  ) {}
+}
+
+export type PduErrorCode = 'data-segment-too-long' | 'ahs-too-long' | 'header-digest';
+
+/** The stream cannot be followed any further: the connection must be dropped. */
+export class PduError extends Error {
+  override readonly name = 'PduError';
+  constructor(
+    readonly code: PduErrorCode,
+    message: string,
+    /** The header at fault, for Reject; after a header digest error it says nothing. */
+    readonly bhs: Buffer,
+  ) {
+    super(message);
+  }
+}
+
+export interface PduLimits {
+  /** Longest data segment accepted: the MaxRecvDataSegmentLength declared to the other side. */
+  maxDataSegment: number;
+  /** Longest AHS accepted, bytes. */
+  maxAhs: number;
+}
+
+/** As RFC 7143 13.12 has it before negotiation. */
+export const LOGIN_LIMITS: Readonly<PduLimits> = { maxDataSegment: 8192, maxAhs: AHS_MAX_BYTES };
+
+enum State {
+  Header,
+  AdditionalHeader,
+  HeaderDigest,
+  Data,
+  Padding,
+  DataDigest,
+  Failed,
+}
+
+/** Pieces of data shorter than this are gathered, so that a sender of crumbs cannot make lists without limit. */
+const CRUMB_BYTES = 1024;
+const CRUMB_BUFFER_BYTES = 16384;
+
+const NO_DATA: readonly Buffer[] = [];
+
+export class PduParser {
+  /** May be changed from within `onPdu`; the next PDU is held to it. */
+  readonly limits: PduLimits;
+  /** May be switched from within `onPdu`: in force from the next PDU on. */
+  headerDigest = false;
+  dataDigest = false;
+
+  #state: State = State.Header;
+  #bhs!: Buffer;
+  #ahs: Buffer | null = null;
+  #data: Buffer[] = [];
+  #dataLength = 0;
+  #missing = 0;
+  /** Collects a header, AHS or digest that straddles chunks. */
+  #partial: Buffer = Buffer.alloc(0);
+  #partialFilled = 0;
+  #crumbs: Buffer | null = null;
+  #crumbsFilled = 0;
+
+  /**
+   * @param onPdu called for each PDU, before `push` returns. If it throws, the parser must not be used again.
+   */
+  constructor(
+    private readonly onPdu: (pdu: Pdu) => void,
+    limits: Readonly<PduLimits> = LOGIN_LIMITS,
+  ) {
+    this.limits = { ...limits };
+  }
+
+  /** True while a PDU has begun and is not complete. */
+  get midway(): boolean {
+    return this.#state !== State.Header || this.#partialFilled > 0;
+  }
+
+  /**
+   * Takes the next bytes of the stream; keeps slices of `chunk`.
+   * @throws PduError: a limit is exceeded or a header digest does not match. Nothing may be pushed afterwards.
+   */
+  push(chunk: Buffer): void {
+    let at = 0;
+    const end = chunk.length;
+    for (;;) {
+      switch (this.#state) {
+        case State.Header: {
+          if (at === end) return;
+          const bhs = this.#take(chunk, at, BHS_BYTES);
+          if (bhs === null) return;
+          at = this.#taken;
+          this.#beginPdu(bhs);
+          break;
+        }
+        case State.AdditionalHeader: {
+          const ahs = this.#take(chunk, at, ahsBytes(this.#bhs));
+          if (ahs === null) return;
+          at = this.#taken;
+          this.#ahs = ahs;
+          this.#state = this.headerDigest ? State.HeaderDigest : State.Data;
+          break;
+        }
+        case State.HeaderDigest: {
+          const digest = this.#take(chunk, at, DIGEST_BYTES);
+          if (digest === null) return;
+          at = this.#taken;
+          this.#checkHeader(readDigest(digest, 0));
+          this.#state = State.Data;
+          break;
+        }
+        case State.Data: {
+          if (this.#missing > 0) {
+            if (at === end) return;
+            const stop = Math.min(end, at + this.#missing);
+            this.#addData(chunk, at, stop);
+            this.#missing -= stop - at;
+            at = stop;
+            if (this.#missing > 0) return;
+          }
+          if (this.#dataLength === 0) this.#finishPdu(true);
+          else {
+            this.#missing = paddingOf(this.#dataLength);
+            this.#state = State.Padding;
+          }
+          break;
+        }
+        case State.Padding: {
+          const skip = Math.min(end - at, this.#missing);
+          at += skip;
+          this.#missing -= skip;
+          if (this.#missing > 0) return;
+          if (this.dataDigest) this.#state = State.DataDigest;
+          else this.#finishPdu(true);
+          break;
+        }
+        case State.DataDigest: {
+          const digest = this.#take(chunk, at, DIGEST_BYTES);
+          if (digest === null) return;
+          at = this.#taken;
+          this.#finishPdu(readDigest(digest, 0) === dataDigest(this.#data, this.#dataLength));
+          break;
+        }
+        case State.Failed:
+          throw new Error('PDU parser used after an error');
+      }
+    }
+  }
+
+  /** Where the last `#take` that succeeded ended. */
+  #taken = 0;
+
+  /** `bytes` bytes from `at` on, or null after keeping what there is. */
+  #take(chunk: Buffer, at: number, bytes: number): Buffer | null {
+    if (this.#partialFilled === 0 && chunk.length - at >= bytes) {
+      this.#taken = at + bytes;
+      return chunk.subarray(at, at + bytes);
+    }
+    if (this.#partialFilled === 0) this.#partial = Buffer.allocUnsafe(bytes);
+    const stop = Math.min(chunk.length, at + bytes - this.#partialFilled);
+    chunk.copy(this.#partial, this.#partialFilled, at, stop);
+    this.#partialFilled += stop - at;
+    if (this.#partialFilled < bytes) return null;
+    this.#partialFilled = 0;
+    this.#taken = stop;
+    return this.#partial;
+  }
+
+  #beginPdu(bhs: Buffer): void {
+    const length = dataSegmentLength(bhs);
+    this.#bhs = bhs;
+    this.#dataLength = length;
+    this.#missing = length;
+    if (ahsBytes(bhs) > 0) this.#state = State.AdditionalHeader;
+    else this.#state = this.headerDigest ? State.HeaderDigest : State.Data;
+    // With a header digest the lengths are judged once it is verified; until then at most 1024 bytes are awaited.
+    if (!this.headerDigest) this.#checkLengths();
+  }
+
+  #checkHeader(digest: number): void {
+    if (headerDigest(this.#bhs, this.#ahs) !== digest) this.#fail('header-digest', 'header digest does not match');
+    this.#checkLengths();
+  }
+
+  #checkLengths(): void {
+    const additional = ahsBytes(this.#bhs);
+    if (additional > this.limits.maxAhs) {
+      this.#fail('ahs-too-long', `AHS of ${additional} bytes, at most ${this.limits.maxAhs} allowed`);
+    }
+    if (this.#dataLength <= this.limits.maxDataSegment) return;
+    this.#fail(
+      'data-segment-too-long',
+      `data segment of ${this.#dataLength} bytes, at most ${this.limits.maxDataSegment} allowed`,
+    );
+  }
+
+  #fail(code: PduErrorCode, message: string): never {
+    this.#state = State.Failed;
+    throw new PduError(code, message, this.#bhs);
+  }
+
+  #addData(chunk: Buffer, at: number, stop: number): void {
+    const bytes = stop - at;
+    if (bytes >= CRUMB_BYTES || bytes === this.#dataLength) {
+      this.#data.push(at === 0 && stop === chunk.length ? chunk : chunk.subarray(at, stop));
+      return;
+    }
+    while (at < stop) {
+      if (this.#crumbs === null) {
+        this.#crumbs = Buffer.allocUnsafe(Math.min(CRUMB_BUFFER_BYTES, this.#missing - (bytes - (stop - at))));
+        this.#crumbsFilled = 0;
+      }
+      const from = this.#crumbsFilled;
+      const copied = chunk.copy(this.#crumbs, from, at, stop);
+      this.#crumbsFilled += copied;
+      at += copied;
+      this.#appendCrumb(from, this.#crumbsFilled);
+      if (this.#crumbsFilled === this.#crumbs.length) this.#crumbs = null;
+    }
+  }
+
+  /** Lengthens the last slice when it is the crumb buffer's, so that crumbs in a row are one slice. */
+  #appendCrumb(from: number, to: number): void {
+    const crumbs = this.#crumbs!;
+    const last = this.#data[this.#data.length - 1];
+    const follows =
+      last !== undefined && last.buffer === crumbs.buffer && last.byteOffset + last.length === crumbs.byteOffset + from;
+    if (follows) this.#data[this.#data.length - 1] = crumbs.subarray(from - last.length, to);
+    else this.#data.push(crumbs.subarray(from, to));
+  }
+
+  #finishPdu(dataIntact: boolean): void {
+    const pdu = new Pdu(
+      this.#bhs,
+      this.#ahs,
+      this.#dataLength === 0 ? NO_DATA : this.#data,
+      this.#dataLength,
+      dataIntact,
+    );
+    this.#ahs = null;
+    if (this.#dataLength > 0) this.#data = [];
+    this.#crumbs = null;
+    this.#state = State.Header;
+    this.onPdu(pdu);
+  }
+}
