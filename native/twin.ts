@@ -6,6 +6,7 @@ import type { RawFunctions } from './functions.js';
 
 const HOLE_BLOCK = 4096;
 const CHUNK = 1 << 20;
+const MAX_VECTORS = 1024; // IOV_MAX
 const ZEROS = Buffer.alloc(CHUNK);
 
 export const twin: RawFunctions = {
@@ -115,8 +116,16 @@ function gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Ui
   }
 }
 
+/** Like the addon: at most MAX_VECTORS buffers a call, ending at the first short one. */
 function transfer(call: typeof fs.readvSync, fd: number, offset: number, buffers: readonly Uint8Array[]): number {
-  return buffers.length === 0 ? 0 : call(fd, buffers, offset);
+  let moved = 0;
+  for (let at = 0; at < buffers.length; at += MAX_VECTORS) {
+    const part = buffers.slice(at, at + MAX_VECTORS);
+    const step = call(fd, part, offset + moved);
+    moved += step;
+    if (step < part.reduce((bytes, buffer) => bytes + buffer.length, 0)) break;
+  }
+  return moved;
 }
 
 function writeAll(fd: number, data: Uint8Array, offset: number): void {
