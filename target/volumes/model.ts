@@ -21,7 +21,7 @@ export interface Ldev {
   readonly naa: Buffer;
   /** Unit serial number (VPD 80h). */
   readonly serial: string;
-  /** Top of the layer stack: what handlers read and write. */
+  /** Top of the layer stack: what handlers read and write. Read for each operation: layers come and go. */
   readonly top: BlockLayer;
 }
 
@@ -68,6 +68,10 @@ export interface VolumesEvents {
   'luns-changed': (hostGroup: HostGroup) => void;
   'host-group-removed': (hostGroup: HostGroup) => void;
   'ldev-removed': (ldev: Ldev) => void;
+  /** Label, attribute or read-only flag. */
+  'ldev-changed': (ldev: Ldev) => void;
+  /** A host group no longer admits somebody: sessions of initiators that it does not admit are to end. */
+  'admission-changed': (hostGroup: HostGroup) => void;
 }
 
 /** `00:1A` for 26. */

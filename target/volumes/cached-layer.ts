@@ -1,0 +1,116 @@
+/**
+ * The bottom layer: an LDEV's blocks on its cached volume. Converts blocks to the cache's sectors and back,
+ * and adds what the cache does not know: the map of regions must be as durable as the data it leads to.
+ */
+import { type CachedVolume, SECTOR_BYTES } from '../cache/types.js';
+import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from './block-layer.js';
+import type { AllocationMap } from './extents.js';
+
+const NO_DATA: readonly Buffer[] = [];
+const nothing = () => {};
+
+/** What the layer asks of its LDEV. */
+export interface CachedLayerOwner {
+  readonly blocks: number;
+  readonly blockSize: number;
+  /** Makes the assignments of regions so far survive loss of power. */
+  syncRegions(done: Done): void;
+  readonly allocation: AllocationMap;
+}
+
+export class CachedLayer implements BlockLayer {
+  private readonly sectorsPerBlock: number;
+  /** Set when the LDEV is deleted: nothing may reach its regions any more. */
+  private closed: IoFailure | null = null;
+
+  constructor(
+    private readonly volume: CachedVolume,
+    private readonly owner: CachedLayerOwner,
+  ) {
+    this.sectorsPerBlock = owner.blockSize / SECTOR_BYTES;
+  }
+
+  /** From now on every operation fails with `not-ready`. */
+  close(cause: string): void {
+    this.closed = { kind: 'not-ready', cause };
+  }
+
+  read(io: Io, lba: number, blocks: number, done: ReadDone): void {
+    if (this.closed !== null) {
+      done(this.closed, NO_DATA, nothing);
+      return;
+    }
+    if (this.sectorsPerBlock === 1) this.volume.read(io, lba, blocks, done);
+    else this.readConverted(io, lba, blocks, done);
+  }
+
+  write(io: Io, lba: number, blocks: number, data: readonly Buffer[], done: Done): void {
+    if (this.closed !== null) {
+      done(this.closed);
+      return;
+    }
+    const ratio = this.sectorsPerBlock;
+    const next = io.fua || ratio !== 1 ? this.finish(io.fua, done) : done;
+    this.volume.write(io, lba * ratio, blocks * ratio, data, next);
+  }
+
+  unmap(_io: Io, lba: number, blocks: number, done: Done): void {
+    if (this.closed !== null) {
+      done(this.closed);
+      return;
+    }
+    const ratio = this.sectorsPerBlock;
+    this.volume.unmap(lba * ratio, blocks * ratio, ratio === 1 ? done : this.finish(false, done));
+  }
+
+  flush(_io: Io, lba: number, blocks: number, done: Done): void {
+    if (this.closed !== null) {
+      done(this.closed);
+      return;
+    }
+    const ratio = this.sectorsPerBlock;
+    const count = blocks === 0 ? this.owner.blocks - lba : blocks;
+    this.volume.flush(lba * ratio, count * ratio, this.finish(true, done));
+  }
+
+  prefetch(io: Io, lba: number, blocks: number, done: Done): void {
+    if (this.closed !== null) {
+      done(this.closed);
+      return;
+    }
+    const ratio = this.sectorsPerBlock;
+    const count = blocks === 0 ? this.owner.blocks - lba : blocks;
+    this.volume.prefetch(io, lba * ratio, count * ratio, ratio === 1 ? done : this.finish(false, done));
+  }
+
+  extents(lba: number, blocks: number, limit: number, done: ExtentsDone): void {
+    if (this.closed !== null) {
+      done(this.closed, []);
+      return;
+    }
+    this.owner.allocation.extents(this.volume, lba, blocks, limit, done);
+  }
+
+  /** Apart from `read`, which is then free of closures. */
+  private readConverted(io: Io, lba: number, blocks: number, done: ReadDone): void {
+    const ratio = this.sectorsPerBlock;
+    this.volume.read(io, lba * ratio, blocks * ratio, (failure, data, release) =>
+      done(this.inBlocks(failure), data, release),
+    );
+  }
+
+  /** A `done` for the cache: converts the failure, and with `durable` waits for the regions' records too. */
+  private finish(durable: boolean, done: Done): Done {
+    return (failure) => {
+      if (failure !== null) done(this.inBlocks(failure));
+      else if (durable) this.owner.syncRegions(done);
+      else done(null);
+    };
+  }
+
+  /** The cache tells sectors; callers above want blocks. */
+  private inBlocks(failure: IoFailure | null): IoFailure | null {
+    if (failure === null || failure.kind !== 'medium-error' || this.sectorsPerBlock === 1) return failure;
+    return { ...failure, lba: Math.floor(failure.lba / this.sectorsPerBlock) };
+  }
+}

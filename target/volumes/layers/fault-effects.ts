@@ -1,0 +1,74 @@
+/** Named faults: what a rule's `effect` may be, and what the host is told. */
+import { SenseKey } from '../../../wire/scsi/sense.js';
+import type { IoFailure } from '../block-layer.js';
+
+/** SCSI status codes (SAM-6 5.3.1) that a fault answers with. */
+const BUSY = 0x08;
+const RESERVATION_CONFLICT = 0x18;
+const TASK_SET_FULL = 0x28;
+
+export interface FaultEffect {
+  /** For help texts. */
+  readonly meaning: string;
+  /** `lba`: first block of the command that the rule covers. */
+  failure(lba: number, write: boolean): IoFailure;
+}
+
+const sense = (name: string, key: SenseKey, asc: number, meaning: string): [string, FaultEffect] => [
+  name,
+  { meaning, failure: () => ({ kind: 'injected', sense: { name, key, asc } }) },
+];
+
+const status = (name: string, code: number, meaning: string): [string, FaultEffect] => [
+  name,
+  { meaning, failure: () => ({ kind: 'injected', status: code }) },
+];
+
+/** Additional sense codes: SPC-5 annex F. */
+export const faultEffects: ReadonlyMap<string, FaultEffect> = new Map([
+  [
+    'medium-error',
+    {
+      meaning: 'MEDIUM ERROR with the LBA: unrecovered read error, or write error',
+      failure: (lba: number, write: boolean): IoFailure => ({ kind: 'medium-error', lba, write }),
+    },
+  ],
+  [
+    'hardware-error',
+    {
+      meaning: 'HARDWARE ERROR: internal target failure',
+      failure: (): IoFailure => ({ kind: 'hardware-error', cause: 'fault rule' }),
+    },
+  ],
+  [
+    'not-ready',
+    {
+      meaning: 'NOT READY: logical unit not ready, cause not reportable',
+      failure: (): IoFailure => ({ kind: 'not-ready', cause: 'fault rule' }),
+    },
+  ],
+  [
+    'no-space',
+    {
+      meaning: 'DATA PROTECT: space allocation failed, as from a full pool',
+      failure: (): IoFailure => ({ kind: 'no-space', cause: 'fault rule' }),
+    },
+  ],
+  sense('becoming-ready', SenseKey.notReady, 0x0401, 'NOT READY: in process of becoming ready'),
+  sense('manual-intervention', SenseKey.notReady, 0x0403, 'NOT READY: manual intervention required'),
+  sense('recovered-error', SenseKey.recoveredError, 0x1800, 'RECOVERED ERROR: recovered data with error correction'),
+  sense('logical-unit-failure', SenseKey.hardwareError, 0x3e01, 'HARDWARE ERROR: logical unit failure'),
+  sense('guard-check', SenseKey.abortedCommand, 0x1001, 'ABORTED COMMAND: logical block guard check failed'),
+  sense(
+    'communication-failure',
+    SenseKey.abortedCommand,
+    0x0800,
+    'ABORTED COMMAND: logical unit communication failure',
+  ),
+  sense('aborted-command', SenseKey.abortedCommand, 0x0000, 'ABORTED COMMAND: no additional sense information'),
+  sense('write-protected', SenseKey.dataProtect, 0x2700, 'DATA PROTECT: write protected'),
+  sense('parameters-changed', SenseKey.unitAttention, 0x2a00, 'UNIT ATTENTION: parameters changed'),
+  status('busy', BUSY, 'status BUSY'),
+  status('task-set-full', TASK_SET_FULL, 'status TASK SET FULL'),
+  status('reservation-conflict', RESERVATION_CONFLICT, 'status RESERVATION CONFLICT'),
+]);

@@ -1,0 +1,348 @@
+/** The LDEVs of a running array: made, grown, changed, deleted; brought back at open. */
+import type { Log } from '../base/log.js';
+import type { CacheBacking, CachedVolume } from '../cache/types.js';
+import type { Clock } from '../disk/types.js';
+import { ConfigError } from './errors.js';
+import { FaultLayer } from './layers/fault.js';
+import { FaultRules } from './layers/fault-rules.js';
+import { LdevVolume, regionsOf } from './ldev-volume.js';
+import { type LdevAttribute, ldevName } from './model.js';
+import { checkLdevId } from './naming.js';
+import type { Pool } from './pool.js';
+import { type ReclaimAdapter, reclaim } from './reclaim.js';
+import { MAX_LDEV_BYTES, REGION_BYTES } from './regions.js';
+import type { Storage } from './storage.js';
+import type { ConfigStore } from './store.js';
+import type { LdevRow } from './store-storage.js';
+
+/** A new LDEV. Give `blocks` or `bytes`. */
+export interface LdevSpec {
+  /** CU × 256 + LDEV; the lowest free number when left out. */
+  readonly id?: number;
+  readonly label?: string;
+  readonly attribute?: LdevAttribute;
+  /** May be left out when there is only one. */
+  readonly pool?: string;
+  /** 512 when left out. */
+  readonly blockSize?: 512 | 4096;
+  readonly blocks?: number;
+  readonly bytes?: number;
+  /** True when left out: regions are assigned at the first write. */
+  readonly thin?: boolean;
+  readonly readOnly?: boolean;
+}
+
+export interface LdevChange {
+  readonly label?: string;
+  readonly attribute?: LdevAttribute;
+  readonly readOnly?: boolean;
+}
+
+/** What is needed of the cache. */
+export interface VolumeCache {
+  attach(volumeId: number, backing: CacheBacking): CachedVolume;
+  dropUnattached(): number;
+}
+
+export interface LdevsParts {
+  readonly store: ConfigStore;
+  readonly storage: Storage;
+  readonly cache: VolumeCache;
+  readonly adapter: ReclaimAdapter;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const ATTRIBUTES: readonly LdevAttribute[] = ['ordinary', 'secondary', 'journal', 'command-device'];
+const MAX_LABEL = 32;
+const MAX_LDEVS = 65536;
+
+export class Ldevs {
+  readonly faults: FaultRules;
+  private readonly byId = new Map<number, LdevVolume>();
+  /** Numbers whose deletion is not complete. */
+  private readonly deleting = new Set<number>();
+  private readonly unfinished = new Set<Promise<void>>();
+
+  constructor(private readonly parts: LdevsParts) {
+    this.faults = new FaultRules(
+      (id) => this.byId.has(id),
+      (id) => this.composeAll(id),
+    );
+    this.recover();
+  }
+
+  /** By number, ascending. */
+  all(): readonly LdevVolume[] {
+    return [...this.byId.values()].sort((a, b) => a.id - b.id);
+  }
+
+  find(id: number): LdevVolume | undefined {
+    return this.byId.get(id);
+  }
+
+  /** Throws ConfigError `ldev-unknown`. */
+  get(id: number): LdevVolume {
+    const ldev = this.byId.get(id);
+    if (ldev !== undefined) return ldev;
+    throw new ConfigError('ldev-unknown', `there is no LDEV ${ldevName(id)}: list the LDEVs to see which there are.`);
+  }
+
+  /** Throws ConfigError. A fully provisioned LDEV has all its regions when this returns. */
+  create(spec: LdevSpec): LdevVolume {
+    const { store, storage } = this.parts;
+    const id = spec.id ?? this.freeId();
+    checkLdevId(id);
+    this.checkFree(id);
+    const pool = storage.pool(spec.pool ?? this.onlyPool());
+    const fields = { label: spec.label ?? '', attribute: spec.attribute ?? 'ordinary' } as const;
+    checkChange(fields);
+    const blockSize = spec.blockSize ?? 512;
+    const blocks = blocksOf(spec, blockSize);
+    const thin = spec.thin ?? true;
+    if (!thin) checkRoom(pool, regionsOf(blocks * blockSize));
+    const row = { id, ...fields, pool: pool.name, blockSize, blocks, thin, readOnly: spec.readOnly ?? false };
+    const uid = store.transaction(() => store.storage.insertLdev(row));
+    const ldev = this.open({ ...row, uid, deleting: false }, pool);
+    if (!thin) ldev.assignAll();
+    return ldev;
+  }
+
+  /** Throws ConfigError. Grows an LDEV to `size.blocks` or `size.bytes`. */
+  expand(id: number, size: { readonly blocks?: number; readonly bytes?: number }): LdevVolume {
+    const ldev = this.get(id);
+    const blocks = blocksOf(size, ldev.blockSize);
+    if (blocks <= ldev.blocks) {
+      throw new ConfigError(
+        'would-shrink',
+        `LDEV ${ldev.name} has ${ldev.blocks} blocks; ${blocks} are not more: give a larger capacity.`,
+      );
+    }
+    if (!ldev.thin) checkRoom(ldev.volumePool, regionsOf(blocks * ldev.blockSize) - ldev.regions.assigned);
+    const { store } = this.parts;
+    store.transaction(() => store.storage.setBlocks(ldev.uid, blocks));
+    ldev.blocks = blocks;
+    if (!ldev.thin) ldev.assignAll();
+    return ldev;
+  }
+
+  /** Throws ConfigError. */
+  change(id: number, change: LdevChange): LdevVolume {
+    const ldev = this.get(id);
+    checkChange(change);
+    const { store } = this.parts;
+    store.transaction(() => {
+      if (change.label !== undefined) store.storage.setLabel(ldev.uid, change.label);
+      if (change.attribute !== undefined) store.storage.setAttribute(ldev.uid, change.attribute);
+      if (change.readOnly !== undefined) store.storage.setReadOnly(ldev.uid, change.readOnly);
+    });
+    Object.assign(ldev, change);
+    return ldev;
+  }
+
+  /**
+   * The LDEV is gone, durably, when this returns. Its number and regions are free when `complete` resolves;
+   * if the process dies before, the next open completes it. `complete` rejects with ConfigError
+   * `drive-unusable` if a drive failed; then too it is left to the next open.
+   */
+  remove(ldev: LdevVolume): { readonly complete: Promise<void> } {
+    const { store } = this.parts;
+    store.transaction(() => store.storage.setDeleting(ldev.uid));
+    this.byId.delete(ldev.id);
+    this.faults.clear(ldev.id);
+    const discarded = new Promise<void>((resolve, reject) => {
+      ldev.discard((failure) => {
+        if (failure === null) resolve();
+        else reject(new ConfigError('drive-unusable', `LDEV ${ldev.name}: the cache could not drop it.`));
+      });
+    });
+    const places = () => [...ldev.regions.entries()].map(([, place]) => place);
+    return { complete: this.finishDeletion(ldev, discarded, ldev.volumePool, places) };
+  }
+
+  /** Resolves when no deletion runs. */
+  async settled(): Promise<void> {
+    while (this.unfinished.size > 0) await Promise.allSettled(this.unfinished);
+  }
+
+  /** Attaches what the store lists, finds each LDEV's regions, and completes what was interrupted. */
+  private recover(): void {
+    const { store, storage, cache, log } = this.parts;
+    const byUid = new Map<number, LdevVolume>();
+    const leftovers = new Map<number, LdevRow>();
+    for (const row of store.storage.ldevs()) {
+      if (row.deleting) leftovers.set(row.uid, row);
+      else byUid.set(row.uid, new LdevVolume(row, storage.pool(row.pool), store.identity.serial));
+    }
+    const strays = new Map<Pool, number[]>();
+    for (const pool of storage.allPools()) strays.set(pool, this.findRegions(pool, byUid));
+    for (const ldev of byUid.values()) {
+      this.attach(ldev);
+      if (!ldev.thin) ldev.assignAll();
+    }
+    const dropped = cache.dropUnattached();
+    if (dropped > 0) log.info(`${dropped} cache slots of deleted LDEVs dropped`);
+    this.completeDeletions(leftovers, strays);
+  }
+
+  /** Fills the LDEVs' region tables; returns places that no LDEV claims. */
+  private findRegions(pool: Pool, byUid: ReadonlyMap<number, LdevVolume>): number[] {
+    const strays: number[] = [];
+    const { log } = this.parts;
+    let ldev: LdevVolume | undefined;
+    let limit = 0;
+    for (const group of pool.parityGroups) {
+      group.scan((uid, region, place) => {
+        if (ldev?.uid !== uid) {
+          ldev = byUid.get(uid);
+          limit = ldev === undefined ? 0 : regionsOf(ldev.bytes);
+        }
+        if (ldev === undefined || ldev.volumePool !== pool || region >= limit) strays.push(place);
+        else if (ldev.regions.get(region) === 0) ldev.regions.add(region, place);
+        // Neither is thrown away: a person may want to look at what the other one holds.
+        else log.error(`LDEV ${ldev.name}: two places claim region ${region}; ${place.toString(16)} is set aside`);
+      });
+      for (const place of group.holdNonzero()) strays.push(place);
+    }
+    return strays;
+  }
+
+  /** Gives stray places back; then the rows of the LDEVs that were being deleted can go. */
+  private completeDeletions(leftovers: ReadonlyMap<number, LdevRow>, strays: ReadonlyMap<Pool, number[]>): void {
+    for (const [pool, places] of strays) {
+      const rows = [...leftovers.values()].filter((row) => row.pool === pool.name);
+      if (rows.length === 0 && places.length === 0) continue;
+      for (const row of rows) this.deleting.add(row.id);
+      const work = this.reclaim(pool, places)
+        .then(() => {
+          for (const row of rows) this.forget(row);
+        })
+        .catch((error: Error) => this.parts.log.error(`pool ${pool.name}: ${error.message}`));
+      this.track(work);
+    }
+  }
+
+  private finishDeletion(
+    row: { readonly uid: number; readonly id: number },
+    discarded: Promise<void>,
+    pool: Pool,
+    places: () => number[],
+  ): Promise<void> {
+    this.deleting.add(row.id);
+    const work = discarded.then(() => this.reclaim(pool, places())).then(() => this.forget(row));
+    this.track(work.catch((error: Error) => this.parts.log.error(`LDEV ${ldevName(row.id)}: ${error.message}`)));
+    return work;
+  }
+
+  private reclaim(pool: Pool, places: readonly number[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      reclaim(pool, places, this.parts.adapter, (failure) => {
+        if (failure === null) resolve();
+        else {
+          const way = 'the deletion is completed when the array starts with the drive in order';
+          reject(new ConfigError('drive-unusable', `${failure}: ${way}.`));
+        }
+      });
+    });
+  }
+
+  private forget(row: { readonly uid: number; readonly id: number }): void {
+    const { store } = this.parts;
+    store.transaction(() => store.storage.deleteLdev(row.uid));
+    this.deleting.delete(row.id);
+  }
+
+  private track(work: Promise<void>): void {
+    this.unfinished.add(work);
+    void work.finally(() => this.unfinished.delete(work));
+  }
+
+  private open(row: LdevRow, pool: Pool): LdevVolume {
+    const ldev = new LdevVolume(row, pool, this.parts.store.identity.serial);
+    this.attach(ldev);
+    return ldev;
+  }
+
+  private attach(ldev: LdevVolume): void {
+    ldev.open((uid, backing) => this.parts.cache.attach(uid, backing));
+    this.byId.set(ldev.id, ldev);
+    this.compose(ldev);
+  }
+
+  private composeAll(id: number | null): void {
+    if (id === null) for (const ldev of this.byId.values()) this.compose(ldev);
+    else {
+      const ldev = this.byId.get(id);
+      if (ldev !== undefined) this.compose(ldev);
+    }
+  }
+
+  /** Puts an LDEV's layers upon each other, bottom to top. */
+  private compose(ldev: LdevVolume): void {
+    const rules = this.faults.covering(ldev.id);
+    ldev.top = rules.length === 0 ? ldev.bottom : new FaultLayer(ldev.bottom, rules, this.parts.clock);
+  }
+
+  private onlyPool(): string {
+    const pools = this.parts.storage.allPools();
+    if (pools.length === 1) return pools[0]!.name;
+    const names = pools.map((pool) => pool.name).join(', ');
+    throw new ConfigError(
+      'pool-unknown',
+      pools.length === 0 ? 'there is no pool: create one first.' : `name the pool: there are ${names}.`,
+    );
+  }
+
+  private freeId(): number {
+    for (let id = 0; id < MAX_LDEVS; id++) if (!this.byId.has(id) && !this.deleting.has(id)) return id;
+    throw new ConfigError('ldev-numbers-used-up', 'all 65536 LDEV numbers are taken: delete an LDEV first.');
+  }
+
+  private checkFree(id: number): void {
+    if (this.byId.has(id)) {
+      throw new ConfigError('ldev-exists', `there is an LDEV ${ldevName(id)} already: choose another number.`);
+    }
+    if (this.deleting.has(id)) {
+      throw new ConfigError(
+        'ldev-deleting',
+        `LDEV ${ldevName(id)} is still being deleted: wait a moment, or choose another number.`,
+      );
+    }
+  }
+}
+
+function checkChange(change: LdevChange): void {
+  if (change.label !== undefined && change.label.length > MAX_LABEL) {
+    throw new ConfigError('bad-name', `the label is ${change.label.length} characters long: use ${MAX_LABEL} at most.`);
+  }
+  if (change.attribute !== undefined && !ATTRIBUTES.includes(change.attribute)) {
+    throw new ConfigError(
+      'bad-name',
+      `"${change.attribute}" is no attribute of an LDEV: give one of ${ATTRIBUTES.join(', ')}.`,
+    );
+  }
+}
+
+/** Capacity in blocks. Throws ConfigError `bad-capacity`. */
+function blocksOf(size: { readonly blocks?: number; readonly bytes?: number }, blockSize: number): number {
+  if (blockSize !== 512 && blockSize !== 4096) {
+    throw new ConfigError('bad-capacity', `block size ${blockSize}: give 512 or 4096.`);
+  }
+  const bytes = size.bytes ?? (size.blocks ?? 0) * blockSize;
+  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % blockSize !== 0 || bytes > MAX_LDEV_BYTES) {
+    throw new ConfigError(
+      'bad-capacity',
+      `capacity of ${bytes} bytes: give a multiple of the block size ${blockSize}, up to ${MAX_LDEV_BYTES} bytes (256 TiB).`,
+    );
+  }
+  return bytes / blockSize;
+}
+
+function checkRoom(pool: Pool, regions: number): void {
+  if (regions <= pool.free) return;
+  const [wanted, free] = [regions, pool.free].map((count) => (count * REGION_BYTES) / 2 ** 30);
+  throw new ConfigError(
+    'pool-full',
+    `pool "${pool.name}" has ${free} GiB free and ${wanted} GiB are needed: add a parity group, ask for less, or make it thin.`,
+  );
+}

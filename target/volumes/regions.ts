@@ -1,0 +1,175 @@
+/**
+ * Regions: a parity group's address space is cut into pieces of 32 MiB, which pools hand out to LDEVs.
+ *
+ * A *place* names one piece in 32 bits: parity group id (1 to 255) × 2²⁴ + index of the region in the group;
+ * 0 is no place. An LDEV's `RegionTable` maps its region numbers to places; it is rebuilt at open from the
+ * records in shared memory (region-records.ts).
+ *
+ * A free region reads as zeros on its drives: it is punched before its record is cleared, so that no LDEV
+ * ever sees what another one wrote.
+ */
+import { SLOT_BYTES } from '../cache/types.js';
+import type { ParityGroup, PersistentMemory } from '../disk/types.js';
+import { RegionRecords, regionRecordBytes } from './region-records.js';
+
+export const REGION_BYTES = 32 * 2 ** 20;
+export const REGION_SLOTS = REGION_BYTES / SLOT_BYTES;
+
+export const MAX_PARITY_GROUPS = 255;
+/** 512 TiB. */
+export const MAX_GROUP_REGIONS = 2 ** 24;
+/** 256 TiB. */
+export const MAX_LDEV_BYTES = 2 ** 48;
+const PLACES_PER_GROUP = 2 ** 24;
+
+export const groupOfPlace = (place: number): number => Math.floor(place / PLACES_PER_GROUP);
+export const indexOfPlace = (place: number): number => place % PLACES_PER_GROUP;
+
+/** One LDEV's regions: number to place. */
+export class RegionTable {
+  private places = new Uint32Array(0);
+  /** Regions that have a place. */
+  assigned = 0;
+
+  /** 0: none. */
+  get(region: number): number {
+    return region < this.places.length ? this.places[region]! : 0;
+  }
+
+  /** The region must have no place yet. */
+  add(region: number, place: number): void {
+    if (region >= this.places.length) {
+      const grown = new Uint32Array(Math.max(region + 1, this.places.length * 2, 16));
+      grown.set(this.places);
+      this.places = grown;
+    }
+    this.places[region] = place;
+    this.assigned++;
+  }
+
+  /** Takes the place of a region from it; 0 if it has none. */
+  remove(region: number): number {
+    const place = this.get(region);
+    if (place !== 0) {
+      this.places[region] = 0;
+      this.assigned--;
+    }
+    return place;
+  }
+
+  /** All [region, place] with a region number of `from` or more, ascending. */
+  *entries(from = 0): Generator<[region: number, place: number]> {
+    for (let region = from; region < this.places.length; region++) {
+      const place = this.places[region]!;
+      if (place !== 0) yield [region, place];
+    }
+  }
+}
+
+/** One parity group's regions: which are free, and the records of the others. */
+export class GroupRegions {
+  readonly count: number;
+  readonly records: RegionRecords;
+  free: number;
+  /** Bit set: free. */
+  private readonly bits: Uint32Array;
+  /** No word before this one has a bit set. */
+  private firstWord = 0;
+
+  /**
+   * `shared` gives the group's memory. Throws ConfigError `damaged`, or what `shared` throws if the disk
+   * has no room.
+   */
+  constructor(
+    readonly group: ParityGroup,
+    readonly id: number,
+    arraySerial: string,
+    shared: (name: string, bytes: number) => PersistentMemory,
+  ) {
+    this.count = Math.min(Math.floor(group.bytes / REGION_BYTES), MAX_GROUP_REGIONS);
+    const name = `regions-${id}`;
+    this.records = new RegionRecords(shared(name, regionRecordBytes(this.count)), this.count, {
+      name,
+      group: id,
+      regionBytes: REGION_BYTES,
+      serial: Number(arraySerial),
+    });
+    this.free = this.count;
+    this.bits = new Uint32Array(Math.ceil(this.count / 32)).fill(0xffffffff);
+    if (this.count % 32 !== 0) this.bits[this.bits.length - 1] = 2 ** (this.count % 32) - 1;
+  }
+
+  /** At open: tells of every owned region, which is then not free. */
+  scan(found: (uid: number, region: number, place: number) => void): void {
+    for (let index = 0; index < this.count; index++) {
+      const uid = this.records.owner(index);
+      if (uid === 0) continue;
+      found(uid, this.records.region(index), this.hold(index));
+    }
+  }
+
+  /** Takes the free region with the lowest address, so that drives stay compact; 0: none is free. */
+  take(uid: number, region: number): number {
+    while (this.firstWord < this.bits.length && this.bits[this.firstWord] === 0) this.firstWord++;
+    if (this.firstWord === this.bits.length) return 0;
+    const word = this.bits[this.firstWord]!;
+    const bit = 31 - Math.clz32(word & -word);
+    this.bits[this.firstWord] = word & (word - 1);
+    this.free--;
+    const index = this.firstWord * 32 + bit;
+    this.records.take(index, uid, region);
+    return this.id * PLACES_PER_GROUP + index;
+  }
+
+  /** Makes an owned region free; it has been punched. */
+  release(index: number): void {
+    this.records.clear(index);
+    this.bits[index >>> 5]! |= 1 << (index & 31);
+    this.firstWord = Math.min(this.firstWord, index >>> 5);
+    this.free++;
+  }
+
+  /**
+   * At open, after `scan`: places that are free but hold data. Loss of power can leave them, when data reached a
+   * drive and the record of its region did not reach the disk. They are no longer free: reclaim them.
+   */
+  holdNonzero(): number[] {
+    const held: number[] = [];
+    for (const [start, regions] of this.freeRuns()) {
+      for (const extent of this.group.extents(start * REGION_BYTES, regions * REGION_BYTES)) {
+        if (!extent.allocated) continue;
+        const last = Math.floor((extent.offset + extent.bytes - 1) / REGION_BYTES);
+        for (let index = Math.floor(extent.offset / REGION_BYTES); index <= last; index++) {
+          if (this.isFree(index)) held.push(this.hold(index));
+        }
+      }
+    }
+    return held;
+  }
+
+  private isFree(index: number): boolean {
+    return (this.bits[index >>> 5]! & (1 << (index & 31))) !== 0;
+  }
+
+  /** Makes a free region not free, without an owner. */
+  private hold(index: number): number {
+    this.bits[index >>> 5]! &= ~(1 << (index & 31));
+    this.free--;
+    return this.id * PLACES_PER_GROUP + index;
+  }
+
+  /** Runs of free regions, ascending. */
+  private freeRuns(): [index: number, regions: number][] {
+    const runs: [index: number, regions: number][] = [];
+    let start = -1;
+    for (let index = 0; index <= this.count; index++) {
+      const free = index < this.count && this.isFree(index);
+      if (free && start < 0) start = index;
+      if (!free && start >= 0) {
+        runs.push([start, index - start]);
+        start = -1;
+      }
+    }
+    return runs;
+  }
+}

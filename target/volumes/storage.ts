@@ -1,0 +1,246 @@
+/** Drives, parity groups and pools of a running array. */
+import type { Log } from '../base/log.js';
+import { createParityGroup as joinDrives } from '../disk/parity-group.js';
+import type { DriveIo, ParityGroup, PersistentMemory } from '../disk/types.js';
+import { ConfigError } from './errors.js';
+import { checkInteger, checkName } from './naming.js';
+import { Pool } from './pool.js';
+import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
+import type { ConfigStore } from './store.js';
+import type { DriveRow, ParityGroupRow } from './store-storage.js';
+
+export type DriveSpec = DriveRow;
+
+/** What administrators see of a parity group. */
+export interface ParityGroupInfo {
+  readonly name: string;
+  readonly level: ParityGroup['level'];
+  readonly drives: readonly DriveSpec[];
+  /** Null: the level's default. */
+  readonly stripeBytes: number | null;
+  /** Null: in no pool. */
+  readonly pool: string | null;
+  readonly bytes: number;
+}
+
+export interface PoolInfo {
+  readonly name: string;
+  readonly parityGroups: readonly string[];
+  readonly bytes: number;
+  /** In regions that no LDEV has. */
+  readonly freeBytes: number;
+}
+
+export interface StorageParts {
+  readonly store: ConfigStore;
+  readonly shared: (name: string, bytes: number) => PersistentMemory;
+  readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly log: Log;
+}
+
+const LEVELS: Readonly<Record<ParityGroup['level'], { minimum: number; maximum: number }>> = {
+  plain: { minimum: 1, maximum: 1 },
+  raid0: { minimum: 2, maximum: 64 },
+};
+const STRIPE_GRAIN = 16384;
+const MAX_DRIVE_BYTES = 2 ** 50;
+
+export class Storage {
+  private readonly groups = new Map<string, { row: ParityGroupRow; regions: GroupRegions }>();
+  private readonly pools = new Map<string, Pool>();
+
+  /** Opens everything that the store lists. Throws ConfigError `damaged`. */
+  constructor(private readonly parts: StorageParts) {
+    for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
+    for (const row of parts.store.storage.parityGroups()) {
+      const regions = this.openRegions(row.id, this.openGroup(row));
+      this.groups.set(row.name, { row, regions });
+      if (row.pool !== null) this.pool(row.pool).add(regions);
+    }
+  }
+
+  /** Throws ConfigError `pool-unknown`. */
+  pool(name: string): Pool {
+    const pool = this.pools.get(name);
+    if (pool !== undefined) return pool;
+    const known = [...this.pools.keys()].join(', ') || 'none yet';
+    throw new ConfigError('pool-unknown', `there is no pool "${name}": there is ${known}.`);
+  }
+
+  allPools(): readonly Pool[] {
+    return [...this.pools.values()];
+  }
+
+  poolInfos(): PoolInfo[] {
+    return [...this.pools.values()].map((pool) => ({
+      name: pool.name,
+      parityGroups: pool.parityGroups.map((regions) => regions.group.name),
+      bytes: pool.regions * REGION_BYTES,
+      freeBytes: pool.free * REGION_BYTES,
+    }));
+  }
+
+  parityGroupInfos(): ParityGroupInfo[] {
+    return [...this.groups.values()].map(({ row, regions }) => info(row, regions.group));
+  }
+
+  parityGroups(): readonly ParityGroup[] {
+    return [...this.groups.values()].map(({ regions }) => regions.group);
+  }
+
+  /** Throws ConfigError; see `check`. */
+  createParityGroup(
+    name: string,
+    level: ParityGroup['level'],
+    drives: readonly DriveSpec[],
+    stripeBytes: number | null,
+  ): ParityGroupInfo {
+    this.check(name, level, drives, stripeBytes);
+    const group = this.openGroup({ name, level, drives, stripeBytes });
+    const failure = group.drives.find((drive) => drive.failure)?.failure;
+    if (failure) {
+      group.close();
+      throw new ConfigError('drive-unusable', `${failure.message}: make its file usable or choose another path.`);
+    }
+    const { store } = this.parts;
+    let regions: GroupRegions | null = null;
+    try {
+      const row = store.transaction(() => {
+        const id = store.storage.insertParityGroup({ name, level, drives, stripeBytes });
+        regions = this.openRegions(id, group);
+        return { id, name, level, drives, stripeBytes, pool: null };
+      });
+      this.groups.set(name, { row, regions: regions! });
+      return info(row, group);
+    } catch (error) {
+      (regions as GroupRegions | null)?.records.close();
+      group.close();
+      throw error;
+    }
+  }
+
+  /** Throws ConfigError `bad-name`, `pool-exists`, or as `extendPool`. */
+  createPool(name: string, parityGroups: readonly string[]): PoolInfo {
+    checkName('pool', name);
+    if (this.pools.has(name)) {
+      throw new ConfigError('pool-exists', `there is a pool "${name}" already: choose another name, or extend it.`);
+    }
+    const members = parityGroups.map((each) => this.unpooled(each));
+    const { store } = this.parts;
+    store.transaction(() => {
+      store.storage.insertPool(name);
+      for (const { row } of members) store.storage.assignParityGroup(row.id, name);
+    });
+    this.pools.set(name, new Pool(name));
+    for (const { row } of members) this.join(row.name, name);
+    return this.poolInfos().find((pool) => pool.name === name)!;
+  }
+
+  /** Adds a parity group. Throws ConfigError `pool-unknown`, `parity-group-unknown` or `parity-group-taken`. */
+  extendPool(name: string, parityGroup: string): PoolInfo {
+    const pool = this.pool(name);
+    const { row } = this.unpooled(parityGroup);
+    const { store } = this.parts;
+    store.transaction(() => store.storage.assignParityGroup(row.id, pool.name));
+    this.join(row.name, name);
+    return this.poolInfos().find((each) => each.name === name)!;
+  }
+
+  /** Makes all assignments of regions durable. Rejects with the system's error. */
+  async sync(): Promise<void> {
+    await Promise.all(
+      [...this.groups.values()].map(
+        ({ regions }) =>
+          new Promise<void>((resolve, reject) => {
+            regions.records.sync((error) => (error === null ? resolve() : reject(error)));
+          }),
+      ),
+    );
+  }
+
+  close(): void {
+    for (const { regions } of this.groups.values()) {
+      regions.records.close();
+      regions.group.close();
+    }
+  }
+
+  private join(parityGroup: string, pool: string): void {
+    const { row, regions } = this.groups.get(parityGroup)!;
+    this.groups.set(parityGroup, { row: { ...row, pool }, regions });
+    this.pool(pool).add(regions);
+  }
+
+  private unpooled(name: string): { row: ParityGroupRow; regions: GroupRegions } {
+    const group = this.groups.get(name);
+    if (group === undefined) {
+      const known = [...this.groups.keys()].join(', ') || 'none yet';
+      throw new ConfigError('parity-group-unknown', `there is no parity group "${name}": there is ${known}.`);
+    }
+    if (group.row.pool !== null) {
+      throw new ConfigError(
+        'parity-group-taken',
+        `parity group "${name}" belongs to pool "${group.row.pool}": create another parity group.`,
+      );
+    }
+    return group;
+  }
+
+  private openGroup(row: Pick<ParityGroupRow, 'name' | 'level' | 'drives' | 'stripeBytes'>): ParityGroup {
+    const drives = row.drives.map((drive) => this.parts.openDrive(drive.path, drive.name, drive.bytes));
+    for (const drive of drives) {
+      if (drive.failure) this.parts.log.error(`parity group ${row.name}: ${drive.failure.message}`);
+    }
+    return row.stripeBytes === null
+      ? joinDrives(row.name, row.level, drives)
+      : joinDrives(row.name, row.level, drives, row.stripeBytes);
+  }
+
+  private openRegions(id: number, group: ParityGroup): GroupRegions {
+    return new GroupRegions(group, id, this.parts.store.identity.serial, this.parts.shared);
+  }
+
+  private check(
+    name: string,
+    level: ParityGroup['level'],
+    drives: readonly DriveSpec[],
+    stripeBytes: number | null,
+  ): void {
+    checkName('parity group', name);
+    if (this.groups.has(name)) {
+      throw new ConfigError('parity-group-exists', `there is a parity group "${name}" already: choose another name.`);
+    }
+    if (this.groups.size >= MAX_PARITY_GROUPS) {
+      throw new ConfigError('bad-number', `there are ${MAX_PARITY_GROUPS} parity groups already, and no more can be.`);
+    }
+    const limits = LEVELS[level];
+    if (limits === undefined) {
+      throw new ConfigError('bad-name', `"${level}" is no RAID level: give one of ${Object.keys(LEVELS).join(', ')}.`);
+    }
+    checkInteger(`number of drives of a ${level} parity group`, drives.length, limits.minimum, limits.maximum);
+    if (stripeBytes !== null && (stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0)) {
+      throw new ConfigError('bad-number', `stripe unit ${stripeBytes} is not a multiple of ${STRIPE_GRAIN} bytes.`);
+    }
+    const present = [...this.groups.values()].flatMap(({ row }) => row.drives);
+    for (const [index, drive] of drives.entries()) {
+      checkName('drive', drive.name);
+      checkInteger(`bytes of drive ${drive.name}`, drive.bytes, REGION_BYTES, MAX_DRIVE_BYTES);
+      if (drive.bytes % STRIPE_GRAIN !== 0) {
+        throw new ConfigError('bad-number', `drive ${drive.name}: ${drive.bytes} is no multiple of ${STRIPE_GRAIN}.`);
+      }
+      for (const other of [...present, ...drives.slice(0, index)]) {
+        if (other.name !== drive.name && other.path !== drive.path) continue;
+        throw new ConfigError(
+          'drive-exists',
+          `drive "${drive.name}" (${drive.path}): there is drive "${other.name}" (${other.path}) already: ` +
+            'choose another name and file.',
+        );
+      }
+    }
+  }
+}
+
+function info(row: ParityGroupRow, group: ParityGroup): ParityGroupInfo {
+  const { name, level, drives, stripeBytes, pool } = row;
+  return { name, level, drives, stripeBytes, pool, bytes: group.bytes };
+}

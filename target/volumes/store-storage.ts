@@ -1,0 +1,133 @@
+/** Tables of config.db about drives, parity groups, pools and LDEVs. */
+import type Database from 'better-sqlite3';
+import type { ParityGroup } from '../disk/types.js';
+import type { LdevAttribute } from './model.js';
+
+export interface DriveRow {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface ParityGroupRow {
+  /** Never used again. */
+  readonly id: number;
+  readonly name: string;
+  readonly level: ParityGroup['level'];
+  readonly stripeBytes: number | null;
+  readonly pool: string | null;
+  /** In the order of the address space. */
+  readonly drives: readonly DriveRow[];
+}
+
+export interface LdevRow {
+  /** Never used again; names the LDEV in cache memory and shared memory. */
+  readonly uid: number;
+  readonly id: number;
+  readonly label: string;
+  readonly attribute: LdevAttribute;
+  readonly pool: string;
+  readonly blockSize: 512 | 4096;
+  readonly blocks: number;
+  readonly thin: boolean;
+  readonly readOnly: boolean;
+  /** Deletion has begun and its regions are not all given back. */
+  readonly deleting: boolean;
+}
+
+type FlatLdev = Omit<LdevRow, 'thin' | 'readOnly' | 'deleting'> & Record<'thin' | 'readOnly' | 'deleting', number>;
+
+export class StorageTables {
+  constructor(private readonly db: Database.Database) {}
+
+  pools(): string[] {
+    return this.db.prepare<[], string>('SELECT name FROM pools ORDER BY name').pluck().all();
+  }
+
+  insertPool(name: string): void {
+    this.db.prepare('INSERT INTO pools VALUES (?)').run(name);
+  }
+
+  parityGroups(): ParityGroupRow[] {
+    const drives = this.db.prepare<[number], DriveRow>(
+      'SELECT name, path, bytes FROM drives WHERE parity_group = ? ORDER BY position',
+    );
+    return this.db
+      .prepare<[], Omit<ParityGroupRow, 'drives'>>(
+        'SELECT id, name, level, stripe_bytes AS stripeBytes, pool FROM parity_groups ORDER BY id',
+      )
+      .all()
+      .map((group) => ({ ...group, drives: drives.all(group.id) }));
+  }
+
+  /** Inserts the group and its drives; returns its id. */
+  insertParityGroup(group: Omit<ParityGroupRow, 'id' | 'pool'>): number {
+    const { lastInsertRowid } = this.db
+      .prepare('INSERT INTO parity_groups (name, level, stripe_bytes) VALUES (?, ?, ?)')
+      .run(group.name, group.level, group.stripeBytes);
+    const insert = this.db.prepare('INSERT INTO drives VALUES (?, ?, ?, ?, ?)');
+    for (const [position, drive] of group.drives.entries()) {
+      insert.run(drive.name, drive.path, drive.bytes, lastInsertRowid, position);
+    }
+    return Number(lastInsertRowid);
+  }
+
+  assignParityGroup(id: number, pool: string): void {
+    this.db.prepare('UPDATE parity_groups SET pool = ? WHERE id = ?').run(pool, id);
+  }
+
+  /** Those being deleted too. */
+  ldevs(): LdevRow[] {
+    return this.db
+      .prepare<[], FlatLdev>(
+        `SELECT uid, id, label, attribute, pool, block_size AS blockSize, blocks, thin, read_only AS readOnly, deleting
+         FROM ldevs ORDER BY id`,
+      )
+      .all()
+      .map((row) => ({ ...row, thin: row.thin !== 0, readOnly: row.readOnly !== 0, deleting: row.deleting !== 0 }));
+  }
+
+  /** Returns the uid. */
+  insertLdev(ldev: Omit<LdevRow, 'uid' | 'deleting'>): number {
+    const { lastInsertRowid } = this.db
+      .prepare(
+        `INSERT INTO ldevs (id, label, attribute, pool, block_size, blocks, thin, read_only)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        ldev.id,
+        ldev.label,
+        ldev.attribute,
+        ldev.pool,
+        ldev.blockSize,
+        ldev.blocks,
+        Number(ldev.thin),
+        Number(ldev.readOnly),
+      );
+    return Number(lastInsertRowid);
+  }
+
+  setBlocks(uid: number, blocks: number): void {
+    this.db.prepare('UPDATE ldevs SET blocks = ? WHERE uid = ?').run(blocks, uid);
+  }
+
+  setAttribute(uid: number, attribute: LdevAttribute): void {
+    this.db.prepare('UPDATE ldevs SET attribute = ? WHERE uid = ?').run(attribute, uid);
+  }
+
+  setLabel(uid: number, label: string): void {
+    this.db.prepare('UPDATE ldevs SET label = ? WHERE uid = ?').run(label, uid);
+  }
+
+  setReadOnly(uid: number, readOnly: boolean): void {
+    this.db.prepare('UPDATE ldevs SET read_only = ? WHERE uid = ?').run(Number(readOnly), uid);
+  }
+
+  setDeleting(uid: number): void {
+    this.db.prepare('UPDATE ldevs SET deleting = 1 WHERE uid = ?').run(uid);
+  }
+
+  deleteLdev(uid: number): void {
+    this.db.prepare('DELETE FROM ldevs WHERE uid = ?').run(uid);
+  }
+}
