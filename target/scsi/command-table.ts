@@ -44,10 +44,11 @@ export const Reservation = {
 /**
  * How much data-out a command needs when the initiator announces another amount than the CDB asks for.
  * - `blocks`: the smaller of both, in whole logical blocks (WRITE)
- * - `exact`: equal amounts, else nothing is done (a comparison or a pattern cut short means nothing)
+ * - `complete`: at least what the CDB asks for, else nothing is done (a comparison cut short means nothing)
+ * - `exact`: equal amounts, else nothing is done (COMPARE AND WRITE, WRITE SAME)
  * - `list`: the handler judges the length of what came (parameter lists)
  */
-export type TransferRule = 'blocks' | 'exact' | 'list';
+export type TransferRule = 'blocks' | 'complete' | 'exact' | 'list';
 
 export interface Command {
   /** As in the standards, e.g. `READ(10)`. */

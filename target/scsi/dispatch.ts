@@ -26,7 +26,7 @@ import { Status, type Task } from './task.js';
 export function prepare(unit: LogicalUnit, task: Task): void {
   const command = unit.commands.find(task.cdb);
   task.command = command;
-  if (command !== null && command.locate !== null) command.locate(unit, task);
+  if (command !== null && command.locate !== null && task.cdb.length >= command.cdbLength) command.locate(unit, task);
 }
 
 /** Second step, when nothing stands in the command's way: checks it, fetches data-out and runs it. */
@@ -136,5 +136,6 @@ function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: nu
 /** Whether the announced amount will do: half a block cannot be written, half a comparison means nothing. */
 function transferable(unit: LogicalUnit, command: Command, wanted: number, expected: number): boolean {
   if (expected === wanted || command.transfer === 'list') return true;
-  return command.transfer === 'blocks' && (expected > wanted || expected % unit.blockSize === 0);
+  if (expected > wanted) return command.transfer !== 'exact';
+  return command.transfer === 'blocks' && expected % unit.blockSize === 0;
 }

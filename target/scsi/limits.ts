@@ -9,7 +9,10 @@ export const Limits = {
   optimalTransferBytes: 1024 * 1024,
   /** OPTIMAL TRANSFER LENGTH GRANULARITY, and the physical block that READ CAPACITY(16) tells. */
   physicalBlockBytes: 4096,
-  /** MAXIMUM PREFETCH LENGTH; a longer PRE-FETCH is cut, not refused (SBC-4 5.8). */
+  /**
+   * The most that one PRE-FETCH brings in; longer ones are carried out so far and answered GOOD rather than
+   * CONDITION MET. Not a limit on the command: MAXIMUM PREFETCH LENGTH is reported as 0.
+   */
   prefetchBytes: 8 * 1024 * 1024,
   /** MAXIMUM COMPARE AND WRITE LENGTH, in blocks: the field is one byte wide. */
   compareAndWriteBlocks: 255,
@@ -19,8 +22,6 @@ export const Limits = {
   unmapDescriptors: 256,
   /** OPTIMAL UNMAP GRANULARITY; aligned at LBA 0. */
   unmapGranularityBytes: 4096,
-  /** MAXIMUM WRITE SAME LENGTH. */
-  writeSameBytes: 4 * 1024 * 1024 * 1024,
-  /** WSNZ: whether a NUMBER OF LOGICAL BLOCKS of zero is refused rather than meaning "to the end". */
-  writeSameNonZero: false,
+  /** MAXIMUM WRITE SAME LENGTH. A NUMBER OF LOGICAL BLOCKS of zero means "to the end": WSNZ is 0. */
+  writeSameBytes: 64 * 1024 * 1024 * 1024,
 } as const;

@@ -1,4 +1,6 @@
+import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
 import type { Command, CommandTable } from './command-table.js';
 import { Limits } from './limits.js';
@@ -64,6 +66,7 @@ export class LogicalUnit {
     readonly surroundings: Surroundings = noSurroundings,
     /** Nexuses through which hosts see this logical unit now. */
     readonly nexuses: (unit: LogicalUnit) => Iterable<Nexus> = () => [],
+    readonly clock: Clock = systemClock,
   ) {
     this.blockSize = ldev.blockSize;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;

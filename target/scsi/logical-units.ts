@@ -1,5 +1,6 @@
 import { capacityDataHasChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import type { Log } from '../base/log.js';
+import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
 import { LogicalUnit, type ModeState, type Reservations } from './logical-unit.js';
@@ -14,7 +15,12 @@ export interface VolumesView {
 
 export interface LogicalUnitParts {
   readonly log: Log;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** The command table where nothing says otherwise. */
   readonly commands: CommandTable;
+  /** The table for an LDEV, if LDEVs differ. */
+  readonly commandsFor?: (ldev: Ldev) => CommandTable;
   readonly reservations: (ldev: Ldev) => Reservations;
   readonly modes: (ldev: Ldev) => ModeState;
   /** Ports and host groups, for the pages that name them. */
@@ -38,13 +44,19 @@ export class LogicalUnits {
     volumes.on('ldev-removed', (ldev) => this.byLdev.delete(ldev.id));
   }
 
+  /** The command table, for LUNs without a logical unit. */
+  get commands(): CommandTable {
+    return this.parts.commands;
+  }
+
   /** The logical unit of an LDEV. */
   unit(ldev: Ldev): LogicalUnit {
     let unit = this.byLdev.get(ldev.id);
     if (!unit) {
-      const { commands, reservations, modes, log, surroundings = noSurroundings } = this.parts;
+      const { reservations, modes, log, clock, surroundings = noSurroundings } = this.parts;
+      const commands = this.parts.commandsFor?.(ldev) ?? this.parts.commands;
       const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
-      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log, surroundings, nexuses);
+      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log, surroundings, nexuses, clock);
       this.byLdev.set(ldev.id, unit);
     }
     return unit;

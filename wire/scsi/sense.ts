@@ -63,6 +63,7 @@ export const logicalUnitNotReadyInitializingCommandRequired = condition(
   notReady,
   0x0402,
 );
+export const logicalUnitNotReadyCauseNotReportable = condition('not-ready', notReady, 0x0400);
 export const logicalUnitNotReadyManualIntervention = condition('manual-intervention-required', notReady, 0x0403);
 export const logicalUnitBecomingReady = condition('becoming-ready', notReady, 0x0401);
 /** Self-test running, 0 to 65535 of it done. */

@@ -1,0 +1,70 @@
+/** Helpers of the block handlers: the `Io` of a host's command, data-out cut to size, ranges in steps. */
+
+import type { Done, Io, IoFailure } from '../../../volumes/block-layer.js';
+import { completeFailed } from '../../io-failure.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import { Status, type Task } from '../../task.js';
+
+/** How a host's command goes down the layers. */
+export function hostIo(task: Task, fua: boolean, dpo: boolean): Io {
+  return { priority: 'host', initiator: task.nexus.initiatorName, fua, dpo };
+}
+
+/** Bytes `from` to `from + bytes` of a list of buffers, as views. The list holds at least that much. */
+export function slice(list: readonly Buffer[], from: number, bytes: number): readonly Buffer[] {
+  const views: Buffer[] = [];
+  let at = 0;
+  let left = bytes;
+  for (const buffer of list) {
+    if (left === 0) break;
+    const start = Math.max(0, from - at);
+    if (start < buffer.length) {
+      const view = buffer.subarray(start, Math.min(buffer.length, start + left));
+      views.push(view);
+      left -= view.length;
+    }
+    at += buffer.length;
+  }
+  return views;
+}
+
+/** The first `bytes` of a task's data-out: all of it in the usual case. */
+export function dataOut(task: Task, bytes: number): readonly Buffer[] {
+  return task.dataOutLength === bytes ? task.dataOut : slice(task.dataOut, 0, bytes);
+}
+
+/** Completes a task with GOOD, or as the failure says. */
+export function finish(unit: LogicalUnit, task: Task, failure: IoFailure | null): void {
+  if (failure === null) task.good();
+  else completeFailed(unit, task, failure);
+}
+
+/**
+ * Carries out a range in steps of at most `stepBlocks`, one after the other. Other events have their turn
+ * after each step, and an aborted task does no further one (it completes as TASK ABORTED).
+ * @param step does one step; must call its `done` once
+ * @param done all steps done, or the first failure
+ */
+export function inSteps(
+  unit: LogicalUnit,
+  task: Task,
+  stepBlocks: number,
+  step: (lba: number, blocks: number, done: Done) => void,
+  done: Done,
+): void {
+  const end = task.lba + task.blocks;
+  let lba = task.lba;
+  const next = () => {
+    if (task.aborted) {
+      task.fail(Status.taskAborted);
+      return;
+    }
+    const blocks = Math.min(stepBlocks, end - lba);
+    step(lba, blocks, (failure) => {
+      lba += blocks;
+      if (failure !== null || lba >= end) done(failure);
+      else unit.clock.setImmediate(next);
+    });
+  };
+  next();
+}

@@ -1,0 +1,105 @@
+/** WRITE SAME(10) and (16) (SBC-4 5.48, 5.49). */
+
+import { native } from '../../../../native/index.js';
+import { Opcode } from '../../../../wire/scsi/opcodes.js';
+import { invalidFieldInCdb, type Sense } from '../../../../wire/scsi/sense.js';
+import type { IoFailure } from '../../../volumes/block-layer.js';
+import { type Command, defineCommand, Reservation } from '../../command-table.js';
+import { completeFailed } from '../../io-failure.js';
+import { Limits } from '../../limits.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import type { Task } from '../../task.js';
+import { CdbSize, toTheEnd } from './cdb-shapes.js';
+import { dataOut, hostIo, inSteps } from './io.js';
+
+const UNMAP = 0x08;
+const UNMAP_BIT = 3;
+const NDOB = 0x01;
+
+/** Bytes of one step; a step's data is one tile of the pattern, referred to many times. */
+const STEP_BYTES = 4 * 1024 * 1024;
+const TILE_BYTES = 64 * 1024;
+
+function hasNoData(task: Task): boolean {
+  return task.cdb[0] === Opcode.writeSame16 && (task.cdb[1]! & NDOB) !== 0;
+}
+
+function checkWith(lengthByte: number) {
+  return (unit: LogicalUnit, task: Task): Sense | null => {
+    if ((task.cdb[1]! & UNMAP) !== 0 && !unit.ldev.thin) return invalidFieldInCdb(1, UNMAP_BIT);
+    return task.blocks * unit.blockSize > Limits.writeSameBytes ? invalidFieldInCdb(lengthByte) : null;
+  };
+}
+
+function run(unit: LogicalUnit, task: Task): void {
+  if (task.blocks === 0) {
+    task.good();
+    return;
+  }
+  const pattern = hasNoData(task) ? null : Buffer.concat(dataOut(task, unit.blockSize));
+  const zeros = pattern === null || native.isZero(pattern);
+  const { counters, ldev } = unit;
+  const { blocks } = task;
+  const done = (failure: IoFailure | null) => {
+    if (failure !== null) {
+      counters.writeErrors++;
+      completeFailed(unit, task, failure);
+      return;
+    }
+    counters.writes++;
+    counters.writtenBlocks += blocks;
+    task.good();
+  };
+  const io = hostIo(task, false, true);
+  // Zeros on a thin LDEV need no room whether UNMAP is set or not: a block that reads as zeros may go from
+  // mapped to deallocated at any time (SBC-4 4.7.3.5). A pattern of anything else is written even with UNMAP,
+  // as unmapped blocks would not read as it (SBC-4 5.48, table "UNMAP bit and data-out").
+  if (zeros && ldev.thin) {
+    ldev.top.unmap(io, task.lba, blocks, done);
+    return;
+  }
+  const tile = tileOf(pattern, unit.blockSize);
+  const stepBlocks = STEP_BYTES / unit.blockSize;
+  inSteps(
+    unit,
+    task,
+    stepBlocks,
+    (lba, count, next) => ldev.top.write(io, lba, count, tiled(tile, count * unit.blockSize), next),
+    done,
+  );
+}
+
+/** The pattern (null: zeros) repeated over a whole tile. */
+function tileOf(pattern: Buffer | null, blockSize: number): Buffer {
+  return pattern === null ? Buffer.alloc(TILE_BYTES) : Buffer.alloc(TILE_BYTES, pattern.subarray(0, blockSize));
+}
+
+function tiled(tile: Buffer, bytes: number): readonly Buffer[] {
+  const list = new Array<Buffer>(Math.floor(bytes / tile.length)).fill(tile);
+  const rest = bytes % tile.length;
+  if (rest !== 0) list.push(tile.subarray(0, rest));
+  return list;
+}
+
+function row(opcode: number, size: CdbSize, flags: number): Command {
+  return defineCommand({
+    name: `WRITE SAME${size.suffix}`,
+    opcode,
+    usage: size.usage(opcode, flags),
+    conflict: 'write',
+    reservation: Reservation.write,
+    runsWhenStopped: false,
+    writes: true,
+    transfer: 'exact',
+    locate: toTheEnd(size.locate),
+    check: checkWith(size.lengthByte),
+    dataOutBytes: (unit, task) => (hasNoData(task) ? 0 : unit.blockSize),
+    run,
+  });
+}
+
+/** ANCHOR is not in the usage data: blocks cannot be anchored here. */
+export const writeSameCommands: readonly Command[] = [
+  row(Opcode.writeSame10, CdbSize.ten, UNMAP),
+  row(Opcode.writeSame16, CdbSize.sixteen, UNMAP | NDOB),
+];

@@ -1,0 +1,68 @@
+/**
+ * READ CAPACITY parameter data (SBC-4 5.19, 5.20); all fields big-endian.
+ *
+ *   (10)  0–3 last LBA (FFFFFFFFh: ask READ CAPACITY(16))   4–7 bytes per block
+ *   (16)  0–7 last LBA   8–11 bytes per block
+ *         12  P_TYPE and PROT_EN, zero: no protection information
+ *         13  logical blocks per physical block, exponent (low four bits)
+ *         14  LBPME 80h, LBPRZ 40h, lowest aligned LBA (14 bits to byte 15)
+ *         16–31 reserved
+ */
+
+import { readUint64, writeUint64 } from './cdb.js';
+
+export const READ_CAPACITY_10_BYTES = 8;
+export const READ_CAPACITY_16_BYTES = 32;
+
+export interface Capacity {
+  /** Number of logical blocks. */
+  readonly blocks: number;
+  readonly blockSize: number;
+  /** 2 to the power of this many logical blocks make a physical one. */
+  readonly physicalExponent: number;
+  /** LBA of the first logical block that starts a physical one. */
+  readonly lowestAligned: number;
+  /** LBPME: logical block provisioning management, i.e. UNMAP, is there. */
+  readonly thin: boolean;
+  /** LBPRZ: unmapped blocks read as zeros. */
+  readonly readsZeros: boolean;
+}
+
+export function encodeCapacity10(blocks: number, blockSize: number): Buffer {
+  const bytes = Buffer.alloc(READ_CAPACITY_10_BYTES);
+  bytes.writeUInt32BE(Math.min(blocks - 1, 0xffffffff), 0);
+  bytes.writeUInt32BE(blockSize, 4);
+  return bytes;
+}
+
+/** `blocks` is null when the capacity does not fit and READ CAPACITY(16) must be asked; null: too short. */
+export function decodeCapacity10(bytes: Buffer): { blocks: number | null; blockSize: number } | null {
+  if (bytes.length < READ_CAPACITY_10_BYTES) return null;
+  const last = bytes.readUInt32BE(0);
+  return { blocks: last === 0xffffffff ? null : last + 1, blockSize: bytes.readUInt32BE(4) };
+}
+
+export function encodeCapacity16(capacity: Capacity): Buffer {
+  const bytes = Buffer.alloc(READ_CAPACITY_16_BYTES);
+  writeUint64(bytes, capacity.blocks - 1, 0);
+  bytes.writeUInt32BE(capacity.blockSize, 8);
+  bytes[13] = capacity.physicalExponent;
+  const provisioning = (capacity.thin ? 0x8000 : 0) | (capacity.readsZeros ? 0x4000 : 0);
+  bytes.writeUInt16BE(provisioning | capacity.lowestAligned, 14);
+  return bytes;
+}
+
+/** Null: too short, or a capacity beyond 2^53 blocks. */
+export function decodeCapacity16(bytes: Buffer): Capacity | null {
+  if (bytes.length < 16) return null;
+  const last = readUint64(bytes, 0);
+  if (last === Number.MAX_SAFE_INTEGER) return null;
+  return {
+    blocks: last + 1,
+    blockSize: bytes.readUInt32BE(8),
+    physicalExponent: bytes[13]! & 0x0f,
+    lowestAligned: bytes.readUInt16BE(14) & 0x3fff,
+    thin: (bytes[14]! & 0x80) !== 0,
+    readsZeros: (bytes[14]! & 0x40) !== 0,
+  };
+}
