@@ -75,6 +75,8 @@ export class Task {
   finished = false;
   /** Set by task management or a lost nexus: completion is swallowed (or answered TASK ABORTED). */
   aborted = false;
+  /** The initiator of an aborted task is told by TASK ABORTED status (TAS, SPC-5 7.5.10). */
+  abortAnswered = false;
   /** `Clock.now()` at arrival, in nanoseconds; for service times. */
   startedAt = 0;
   /** `Clock.now()` when the task set let it run. */

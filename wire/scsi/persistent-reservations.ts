@@ -156,20 +156,20 @@ export interface FullStatus {
   readonly holder: boolean;
   readonly type: number;
   readonly relativePort: number;
-  readonly allTargetPorts: boolean;
   readonly initiatorPort: string;
 }
 
 /**
  * READ FULL STATUS: per registration key 8 · reserved 4 · ALL_TG_PT (1) R_HOLDER (0) · SCOPE TYPE · reserved 4 ·
- * RELATIVE TARGET PORT IDENTIFIER 2 · length of the TransportID 4 · TransportID.
+ * RELATIVE TARGET PORT IDENTIFIER 2 · length of the TransportID 4 · TransportID. ALL_TG_PT is never set: a
+ * registration through all target ports is listed once for each.
  */
 export function encodeFullStatus(generation: number, registrations: readonly FullStatus[]): Buffer {
   const parts = registrations.map((registration) => {
     const id = encodeTransportId(registration.initiatorPort);
     const head = Buffer.alloc(24);
     head.writeBigUInt64BE(registration.key, 0);
-    head[12] = (registration.allTargetPorts ? 0x02 : 0) | (registration.holder ? 0x01 : 0);
+    head[12] = registration.holder ? 0x01 : 0;
     head[13] = registration.holder ? (LU_SCOPE << 4) | registration.type : 0;
     head.writeUInt16BE(registration.relativePort, 18);
     head.writeUInt32BE(id.length, 20);

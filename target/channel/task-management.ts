@@ -1,0 +1,106 @@
+import { busDeviceResetFunctionOccurred, powerOnOrReset, type Sense } from '../../wire/scsi/sense.js';
+import type { Clock } from '../disk/types.js';
+import type { LogicalUnit } from '../scsi/logical-unit.js';
+import type { LogicalUnits } from '../scsi/logical-units.js';
+import { modePagesOf } from '../scsi/mode-state.js';
+import type { Nexus } from '../scsi/nexus.js';
+import { reservationsOf } from '../scsi/reservations.js';
+import { taskSetOf } from './task-set.js';
+
+/** Task management functions (SAM-6 7) that this array carries out. */
+export type TaskManagementFunction =
+  | 'abort-task'
+  | 'abort-task-set'
+  | 'clear-task-set'
+  | 'clear-aca'
+  | 'logical-unit-reset'
+  | 'target-warm-reset'
+  | 'target-cold-reset';
+
+export type TaskManagementOutcome = 'complete' | 'task-not-found' | 'lun-not-found' | 'not-supported' | 'rejected';
+
+export type Outcome = (outcome: TaskManagementOutcome) => void;
+
+export interface TaskManagementRequest {
+  readonly nexus: Nexus;
+  /** Null: the LUN has no logical unit. */
+  readonly unit: LogicalUnit | null;
+  readonly tag: number | null;
+}
+
+interface Parts {
+  readonly units: LogicalUnits;
+  readonly clock: Clock;
+}
+
+type Carry = (parts: Parts, unit: LogicalUnit, request: TaskManagementRequest, done: Outcome) => void;
+
+/** Functions that address one logical unit. */
+const onUnit: Readonly<Partial<Record<TaskManagementFunction, Carry>>> = {
+  'abort-task': ({ clock }, unit, { nexus, tag }, done) => {
+    const set = taskSetOf(unit, clock);
+    const task = set.find((each) => each.nexus === nexus && each.tag === tag);
+    if (task === null) done('task-not-found');
+    else
+      set.abort(
+        (each) => each === task,
+        nexus,
+        () => done('complete'),
+      );
+  },
+  'abort-task-set': ({ clock }, unit, { nexus }, done) => {
+    taskSetOf(unit, clock).abort(
+      (task) => task.nexus === nexus,
+      nexus,
+      () => done('complete'),
+    );
+  },
+  'clear-task-set': ({ clock }, unit, { nexus }, done) => {
+    taskSetOf(unit, clock).clear(nexus, () => done('complete'));
+  },
+  // No ACA condition is ever established (NORMACA 0), so there is none to clear.
+  'clear-aca': (_parts, _unit, _request, done) => done('complete'),
+  'logical-unit-reset': (parts, unit, { nexus }, done) => {
+    resetUnit(parts, unit, nexus, busDeviceResetFunctionOccurred(), () => done('complete'));
+  },
+};
+
+/** Carries a function out; `done` runs when the tasks concerned can change nothing any more. */
+export function manageTasks(
+  parts: Parts,
+  fn: TaskManagementFunction,
+  request: TaskManagementRequest,
+  done: Outcome,
+): void {
+  if (fn === 'target-warm-reset' || fn === 'target-cold-reset') {
+    resetTarget(parts, request.nexus, () => done('complete'));
+    return;
+  }
+  const carry = onUnit[fn];
+  if (!carry) done('not-supported');
+  else if (request.unit === null) done('lun-not-found');
+  else carry(parts, request.unit, request, done);
+}
+
+/** Logical unit reset condition (SAM-6 6.3.3): all nexuses are told, the one that asked for it included. */
+function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sense, done: () => void): void {
+  taskSetOf(unit, parts.clock).abort(() => true, cause, done);
+  reservationsOf(unit).reset();
+  modePagesOf(unit).reset();
+  for (const nexus of parts.units.nexusesOf(unit)) unit.attentions.establish(nexus.id, condition);
+}
+
+/** TARGET WARM RESET and COLD RESET: every logical unit that the nexus sees (RFC 7143 11.5.1). */
+function resetTarget(parts: Parts, cause: Nexus, done: () => void): void {
+  // One more than the units, so that it cannot reach zero before all have been asked.
+  let left = 1;
+  const one = () => {
+    left--;
+    if (left === 0) done();
+  };
+  for (const unit of parts.units.unitsOf(cause)) {
+    left++;
+    resetUnit(parts, unit, cause, powerOnOrReset(), one);
+  }
+  one();
+}

@@ -1,0 +1,262 @@
+import { commandsClearedByAnotherInitiator } from '../../wire/scsi/sense.js';
+import type { Clock } from '../disk/types.js';
+import { execute, prepare } from '../scsi/dispatch.js';
+import type { LogicalUnit } from '../scsi/logical-unit.js';
+import { modePagesOf } from '../scsi/mode-state.js';
+import type { Nexus } from '../scsi/nexus.js';
+import { Status, type Task, TaskAttribute } from '../scsi/task.js';
+import type { TaskControl } from '../scsi/task-control.js';
+import { Action, actions, CLASSES, classIndex, concerns } from './conflict-matrix.js';
+
+const { ordered, headOfQueue } = TaskAttribute;
+
+/** Tasks whose end somebody waits for. */
+interface Awaited {
+  readonly tasks: Set<Task>;
+  readonly done: () => void;
+}
+
+/**
+ * The task set of one logical unit, for all nexuses and ports (TST 000b): the tasks that have not ended, linked
+ * in the order of SAM-6 8: head of queue tasks first, newest before older, then the others as they arrived.
+ *
+ * A task waits for one other task at a time, `blockedBy`: one that runs, or stands before it. When that one
+ * ends, the next reason to wait is looked for. So ends cost what they free, and nothing waits in a circle.
+ */
+export class TaskSet implements TaskControl {
+  private head: Task | null = null;
+  private tail: Task | null = null;
+  /** Tasks of each conflict class, and a bit for each class that has any. */
+  private readonly perClass = new Uint32Array(CLASSES);
+  private present = 0;
+  private orderedTasks = 0;
+  private headTasks = 0;
+  private waiting = 0;
+  private awaited: Awaited[] = [];
+  private waking = false;
+  private wakeAgain = false;
+  size = 0;
+
+  constructor(
+    private readonly unit: LogicalUnit,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes a task in. It runs before this returns if nothing stands in its way. */
+  enter(task: Task): void {
+    task.unit = this.unit;
+    prepare(this.unit, task);
+    const attribute = task.attribute;
+    const own = classOf(task);
+    const free =
+      this.size === 0 ||
+      (attribute < ordered && this.orderedTasks + this.headTasks === 0 && (this.present & concerns[own]!) === 0);
+    if (attribute === headOfQueue) this.prepend(task);
+    else this.append(task);
+    this.count(task, own, 1);
+    const blocker = free ? null : this.blockerOf(task);
+    if (blocker === null) {
+      task.dispatchedAt = task.startedAt;
+      this.run(task);
+    } else {
+      task.blockedBy = blocker;
+      this.waiting++;
+    }
+  }
+
+  /** Takes an ended task out; `wake` must follow once its response is on its way. */
+  leave(task: Task): void {
+    if (!task.running) this.waiting--;
+    task.running = false;
+    this.unlink(task);
+    this.count(task, classOf(task), -1);
+    if (this.waiting > 0) this.unblock(task);
+    if (this.awaited.length > 0) this.settle(task);
+  }
+
+  /** Runs what no longer has to wait. */
+  wake(): void {
+    if (this.waiting === 0) return;
+    this.wakeAgain = true;
+    if (this.waking) return;
+    this.waking = true;
+    while (this.wakeAgain) {
+      this.wakeAgain = false;
+      this.runFree();
+    }
+    this.waking = false;
+  }
+
+  /** Whether the nexus has a task here. */
+  holds(nexus: Nexus): boolean {
+    return this.find((task) => task.nexus === nexus) !== null;
+  }
+
+  find(match: (task: Task) => boolean): Task | null {
+    for (let task = this.head; task !== null; task = task.next) if (match(task)) return task;
+    return null;
+  }
+
+  /**
+   * Aborts tasks (SAM-6 5.7). Those of `cause` get no response; others are answered TASK ABORTED if TAS is set.
+   * @param cause the nexus whose doing it is; null: all get no response
+   * @param done runs when none of them can change anything any more; perhaps before this returns
+   * @returns ids of other nexuses that lost tasks without being told by a status
+   */
+  abort(match: (task: Task) => boolean, cause: Nexus | null, done: () => void): Set<number> {
+    const tasks = new Set<Task>();
+    const untold = new Set<number>();
+    for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.add(task);
+    const answered = cause !== null && tasks.size > 0 && modePagesOf(this.unit).taskAbortedStatus;
+    const running = new Set<Task>();
+    for (const task of tasks) {
+      if (!task.aborted) {
+        task.aborted = true;
+        task.abortAnswered = answered && task.nexus !== cause;
+        if (cause !== null && task.nexus !== cause && !answered) untold.add(task.nexus.id);
+      }
+      running.add(task);
+    }
+    if (running.size === 0) {
+      done();
+      return untold;
+    }
+    this.awaited.push({ tasks: running, done });
+    for (const task of tasks) {
+      if (task.finished) continue;
+      if (!task.running) task.fail(Status.taskAborted);
+      else if (task.onDataOut !== null) task.dataOutArrived();
+    }
+    return untold;
+  }
+
+  /** As `abort`, for all tasks of the logical unit; the other nexuses' unit attention included (SAM-6 7.5). */
+  clear(cause: Nexus, done: () => void): void {
+    this.tell(this.abort(() => true, cause, done));
+  }
+
+  preempt(cause: Task, named: (nexus: Nexus) => boolean, done: () => void): void {
+    this.tell(this.abort((task) => task !== cause && named(task.nexus), cause.nexus, done));
+  }
+
+  private tell(nexuses: ReadonlySet<number>): void {
+    for (const id of nexuses) this.unit.attentions.establish(id, commandsClearedByAnotherInitiator());
+  }
+
+  private run(task: Task): void {
+    task.running = true;
+    execute(this.unit, task);
+  }
+
+  /** The next reason for a task to wait; null: none. The newest is found, as it tends to end last. */
+  private blockerOf(task: Task): Task | null {
+    if (task.attribute === headOfQueue) return this.runningConflict(task);
+    const own = classOf(task) * CLASSES;
+    for (let older = task.previous; older !== null; older = older.previous) {
+      const attribute = older.attribute;
+      if (task.attribute === ordered || attribute === ordered || attribute === headOfQueue) return older;
+      const action = actions[own + classOf(older)]!;
+      if (action === Action.wait || (action === Action.overlap && overlap(task, older))) return older;
+    }
+    return null;
+  }
+
+  /** A head of queue task passes all that wait, but not what already runs on its blocks. */
+  private runningConflict(task: Task): Task | null {
+    const own = classOf(task) * CLASSES;
+    for (let other = this.head; other !== null; other = other.next) {
+      if (other === task || !other.running) continue;
+      const action = actions[own + classOf(other)]!;
+      if (action === Action.wait || (action === Action.overlap && overlap(task, other))) return other;
+    }
+    return null;
+  }
+
+  /** Marks those that waited for `task`. */
+  private unblock(task: Task): void {
+    for (let other = this.head; other !== null; other = other.next) {
+      if (other.blockedBy === task) other.blockedBy = null;
+    }
+  }
+
+  private runFree(): void {
+    let task = this.head;
+    while (task !== null && this.waiting > 0) {
+      const next: Task | null = task.next;
+      if (!task.running && task.blockedBy === null && !task.finished) {
+        const blocker = this.blockerOf(task);
+        if (blocker === null) {
+          this.waiting--;
+          task.dispatchedAt = this.clock.now();
+          this.run(task);
+          // The run may have ended tasks anywhere in the list.
+          this.wakeAgain = true;
+          return;
+        }
+        task.blockedBy = blocker;
+      }
+      task = next;
+    }
+  }
+
+  private settle(task: Task): void {
+    const settled: Awaited[] = [];
+    this.awaited = this.awaited.filter((each) => {
+      each.tasks.delete(task);
+      if (each.tasks.size > 0) return true;
+      settled.push(each);
+      return false;
+    });
+    for (const { done } of settled) done();
+  }
+
+  private count(task: Task, own: number, by: number): void {
+    this.size += by;
+    const left = this.perClass[own]! + by;
+    this.perClass[own] = left;
+    if (left === 0) this.present &= ~(1 << own);
+    else this.present |= 1 << own;
+    if (task.attribute === ordered) this.orderedTasks += by;
+    else if (task.attribute === headOfQueue) this.headTasks += by;
+  }
+
+  private append(task: Task): void {
+    task.previous = this.tail;
+    if (this.tail === null) this.head = task;
+    else this.tail.next = task;
+    this.tail = task;
+  }
+
+  private prepend(task: Task): void {
+    task.next = this.head;
+    if (this.head === null) this.tail = task;
+    else this.head.previous = task;
+    this.head = task;
+  }
+
+  private unlink(task: Task): void {
+    if (task.previous === null) this.head = task.next;
+    else task.previous.next = task.next;
+    if (task.next === null) this.tail = task.previous;
+    else task.next.previous = task.previous;
+    task.previous = null;
+    task.next = null;
+    task.blockedBy = null;
+  }
+}
+
+function classOf(task: Task): number {
+  return task.command === null ? 0 : classIndex[task.command.conflict];
+}
+
+function overlap(a: Task, b: Task): boolean {
+  return a.lba < b.lba + b.blocks && b.lba < a.lba + a.blocks;
+}
+
+/** The task set of a logical unit, made when first asked for. */
+export function taskSetOf(unit: LogicalUnit, clock: Clock): TaskSet {
+  if (unit.tasks instanceof TaskSet) return unit.tasks;
+  const made = new TaskSet(unit, clock);
+  unit.tasks = made;
+  return made;
+}

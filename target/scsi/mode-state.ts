@@ -1,0 +1,132 @@
+import { ModeBit, ModePage, PageControl } from '../../wire/scsi/mode-pages.js';
+import type { Log } from '../base/log.js';
+import type { LogicalUnit, ModeState } from './logical-unit.js';
+import { type ModePageDefinition, modePageDefinitions } from './mode-definitions.js';
+
+/** Where pages go that MODE SELECT saves; `UnitTables` of the configuration store is one. */
+export interface ModeStore {
+  /** Saved pages of an LDEV, without their headers. */
+  modePages(ldev: number): readonly { readonly page: number; readonly subpage: number; readonly bytes: Buffer }[];
+  /** Durable when it returns; throws if it cannot be. */
+  saveModePages(
+    ldev: number,
+    pages: readonly { readonly page: number; readonly subpage: number; readonly bytes: Buffer }[],
+  ): void;
+}
+
+/** One page of one logical unit. */
+export class ModePageState {
+  current: Buffer;
+  saved: Buffer;
+
+  constructor(readonly definition: ModePageDefinition) {
+    this.current = Buffer.from(definition.defaults);
+    this.saved = definition.defaults;
+  }
+
+  /** @param control PC field of MODE SENSE */
+  values(control: number): Buffer {
+    if (control === PageControl.changeable) return this.definition.changeable;
+    if (control === PageControl.defaults) return this.definition.defaults;
+    return control === PageControl.saved ? this.saved : this.current;
+  }
+
+  get headerBytes(): number {
+    return this.definition.subpage === 0 ? 2 : 4;
+  }
+}
+
+/** The mode pages of one logical unit: shared by all nexuses (VPD page 87h says so). */
+export class ModePages implements ModeState {
+  readonly pages: readonly ModePageState[];
+  /** What the hot path asks for, kept apart from the pages. */
+  descriptorSense = false;
+  softwareWriteProtect = false;
+  /** TAS: tasks aborted by another nexus end with TASK ABORTED. */
+  taskAbortedStatus = false;
+  /** WCE: a write may be answered from the cache. */
+  writeCacheEnabled = true;
+
+  /** @param store null: nothing is saved, and SP is refused */
+  constructor(
+    private readonly ldev: number,
+    private readonly store: ModeStore | null,
+    private readonly log: Log,
+  ) {
+    this.pages = modePageDefinitions.map((definition) => new ModePageState(definition));
+    for (const saved of store?.modePages(ldev) ?? []) this.restore(saved.page, saved.subpage, saved.bytes);
+    this.reset();
+  }
+
+  get savable(): boolean {
+    return this.store !== null;
+  }
+
+  find(code: number, subpage: number): ModePageState | null {
+    return this.pages.find(({ definition }) => definition.code === code && definition.subpage === subpage) ?? null;
+  }
+
+  /**
+   * Takes checked pages over, all or none.
+   * @param save SP: they become the saved values too
+   * @returns false if they could not be saved
+   */
+  change(changes: ReadonlyMap<ModePageState, Buffer>, save: boolean): boolean {
+    if (save && !this.save(changes)) return false;
+    for (const [page, values] of changes) {
+      page.current = values;
+      if (save) page.saved = Buffer.from(values);
+    }
+    this.derive();
+    return true;
+  }
+
+  /** Back to the saved values: a reset (SPC-5 5.10). */
+  reset(): void {
+    for (const page of this.pages) page.current = Buffer.from(page.saved);
+    this.derive();
+  }
+
+  private save(changes: ReadonlyMap<ModePageState, Buffer>): boolean {
+    const rows = [...changes].map(([page, values]) => ({
+      page: page.definition.code,
+      subpage: page.definition.subpage,
+      bytes: values.subarray(page.headerBytes),
+    }));
+    try {
+      this.store?.saveModePages(this.ldev, rows);
+      return this.store !== null;
+    } catch (error) {
+      this.log.error(`LDEV ${this.ldev}: mode pages not saved: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  /** Pages saved by a version with another layout are ignored, bits that may no longer change too. */
+  private restore(code: number, subpage: number, bytes: Buffer): void {
+    const page = this.find(code, subpage);
+    if (!page || page.headerBytes + bytes.length !== page.saved.length) return;
+    const values = Buffer.from(page.definition.defaults);
+    for (let i = page.headerBytes; i < values.length; i++) {
+      const mask = page.definition.changeable[i]!;
+      values[i] = (values[i]! & ~mask) | (bytes[i - page.headerBytes]! & mask);
+    }
+    page.saved = values;
+  }
+
+  private derive(): void {
+    const control = this.find(ModePage.control, 0)!.current;
+    const caching = this.find(ModePage.caching, 0)!.current;
+    const set = (page: Buffer, bit: { byte: number; mask: number }) => (page[bit.byte]! & bit.mask) !== 0;
+    this.descriptorSense = set(control, ModeBit.descriptorSense);
+    this.softwareWriteProtect = set(control, ModeBit.softwareWriteProtect);
+    this.taskAbortedStatus = set(control, ModeBit.taskAbortedStatus);
+    this.writeCacheEnabled = set(caching, ModeBit.writeCacheEnabled);
+  }
+}
+
+/** The mode pages of a logical unit, as handlers and the task set use them. */
+export function modePagesOf(unit: LogicalUnit): ModePages {
+  if (unit.modes instanceof ModePages) return unit.modes;
+  throw new Error(`logical unit of LDEV ${unit.ldev.id} was made without mode pages`);
+}
