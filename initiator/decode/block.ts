@@ -1,0 +1,89 @@
+/** Answers of block and unit commands as an initiator reads them. */
+import { readUint64 } from '../../wire/scsi/cdb.js';
+import { decodeLun } from '../../wire/scsi/lun.js';
+
+/** READ CAPACITY(16) data (SBC-4 5.21.2). */
+export interface CapacityData {
+  readonly blocks: number;
+  readonly blockSize: number;
+  /** Whole size in bytes. */
+  readonly bytes: number;
+  /** Logical blocks per physical block. */
+  readonly blocksPerPhysical: number;
+  readonly lowestAligned: number;
+  /** LBPME: thin provisioning is managed. */
+  readonly provisioningManaged: boolean;
+  /** LBPRZ: unmapped blocks read as zeros. */
+  readonly readsZeros: boolean;
+  readonly protectionEnabled: boolean;
+}
+
+export function decodeCapacity16(data: Buffer): CapacityData | null {
+  if (data.length < 12) return null;
+  const last = readUint64(data, 0);
+  const blockSize = data.readUInt32BE(8);
+  const flags = data.length >= 16 ? data.readUInt16BE(14) : 0;
+  return {
+    blocks: last + 1,
+    blockSize,
+    bytes: (last + 1) * blockSize,
+    blocksPerPhysical: data.length >= 14 ? 2 ** (data[13]! & 0x0f) : 1,
+    lowestAligned: flags & 0x3fff,
+    provisioningManaged: (flags & 0x8000) !== 0,
+    readsZeros: (flags & 0x4000) !== 0,
+    protectionEnabled: data.length >= 13 && (data[12]! & 1) !== 0,
+  };
+}
+
+/** READ CAPACITY(10) data (SBC-4 5.20.2); null also if the unit is too large for it. */
+export function decodeCapacity10(data: Buffer): CapacityData | null {
+  if (data.length < 8 || data.readUInt32BE(0) === 0xffffffff) return null;
+  const blocks = data.readUInt32BE(0) + 1;
+  const blockSize = data.readUInt32BE(4);
+  return {
+    blocks,
+    blockSize,
+    bytes: blocks * blockSize,
+    blocksPerPhysical: 1,
+    lowestAligned: 0,
+    provisioningManaged: false,
+    readsZeros: false,
+    protectionEnabled: false,
+  };
+}
+
+/** LUNs of REPORT LUNS data (SPC-5 6.34); those that are not single-level are left out. */
+export function decodeLuns(data: Buffer): number[] {
+  if (data.length < 8) return [];
+  const end = Math.min(data.length, 8 + data.readUInt32BE(0));
+  const luns: number[] = [];
+  for (let at = 8; at + 8 <= end; at += 8) {
+    const lun = decodeLun(data.subarray(at, at + 8));
+    if (lun !== null) luns.push(lun);
+  }
+  return luns;
+}
+
+/** A stretch of blocks in one provisioning state (SBC-4 5.6.2). */
+export interface LbaExtent {
+  readonly lba: number;
+  readonly blocks: number;
+  readonly state: 'mapped' | 'deallocated' | 'anchored';
+}
+
+const STATES = ['mapped', 'deallocated', 'anchored'] as const;
+
+/** Extents of GET LBA STATUS data; unknown states count as mapped. */
+export function decodeLbaStatus(data: Buffer): LbaExtent[] {
+  if (data.length < 8) return [];
+  const end = Math.min(data.length, 4 + data.readUInt32BE(0));
+  const extents: LbaExtent[] = [];
+  for (let at = 8; at + 16 <= end; at += 16) {
+    extents.push({
+      lba: readUint64(data, at),
+      blocks: data.readUInt32BE(at + 8),
+      state: STATES[data[at + 12]! & 0x0f] ?? 'mapped',
+    });
+  }
+  return extents;
+}

@@ -1,0 +1,31 @@
+/** Lunarray's initiator library: iSCSI sessions and SCSI commands for programs. Documented in docs/initiator.md. */
+export type { BlockRange } from '../wire/scsi/cdb-build.js';
+export { type ConnectOptions, connect } from './connect.js';
+export type { CapacityData, LbaExtent } from './decode/block.js';
+export type { InquiryData } from './decode/inquiry.js';
+export type { PersistentKeys, PersistentReservation, Registration } from './decode/persistent.js';
+export type {
+  BlockCharacteristicsData,
+  BlockLimitsData,
+  DesignatorData,
+  ProvisioningData,
+} from './decode/vpd.js';
+export { type DiscoveredTarget, discover } from './discover.js';
+export type { Environment, Timer } from './environment.js';
+export {
+  CheckCondition,
+  ClosedError,
+  ConnectError,
+  ConnectionLostError,
+  InitiatorError,
+  LoginError,
+  ProtocolError,
+  StatusError,
+  TimeoutError,
+} from './errors.js';
+export { type CommandData, type CommandResult, LogicalUnit } from './logical-unit.js';
+export type { SessionParameters } from './login-negotiation.js';
+export type { ChapCredentials, DigestOffer, ReconnectOptions, SessionOptions } from './options.js';
+export { Session, type SessionEvents, type SessionState, type TaskFunctionName } from './session.js';
+export { ScsiStatus, ScsiTask } from './task.js';
+export { formatUrl, type IscsiUrl, type Portal, parseUrl, UrlError } from './url.js';
