@@ -36,7 +36,7 @@ export class GroupQueue {
 
   /** True when a read of this range needs to wait for nothing that came before it. */
   readable(offset: number, end: number): boolean {
-    if (this.#changes.length === 0) return true;
+    if (this.#changes.length === 0 && this.#held.length === 0) return true;
     return !this.#changes.overlaps(offset, end) && !this.#held.some((job) => overlap(job, offset, end));
   }
 
