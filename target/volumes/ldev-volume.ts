@@ -77,9 +77,9 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   }
 
   assign(slot: number): IoFailure | null {
+    if (this.deleted) return { kind: 'not-ready', cause: `LDEV ${this.name} has been deleted` };
     const region = Math.floor(slot / REGION_SLOTS);
     if (this.regions.get(region) !== 0) return null;
-    if (this.deleted) return { kind: 'not-ready', cause: `LDEV ${this.name} has been deleted` };
     if (this.volumePool.assign(this.uid, this.regions, region)) return null;
     return { kind: 'no-space', cause: `pool ${this.pool} has no free region` };
   }

@@ -54,7 +54,7 @@ export interface LdevsParts {
 }
 
 const ATTRIBUTES: readonly LdevAttribute[] = ['ordinary', 'secondary', 'journal', 'command-device'];
-const MAX_LABEL = 32;
+const LABEL = /^[^\p{Cc}]{0,32}$/u;
 const MAX_LDEVS = 65536;
 
 export class Ldevs {
@@ -136,7 +136,9 @@ export class Ldevs {
       if (change.attribute !== undefined) store.storage.setAttribute(ldev.uid, change.attribute);
       if (change.readOnly !== undefined) store.storage.setReadOnly(ldev.uid, change.readOnly);
     });
-    Object.assign(ldev, change);
+    if (change.label !== undefined) ldev.label = change.label;
+    if (change.attribute !== undefined) ldev.attribute = change.attribute;
+    if (change.readOnly !== undefined) ldev.readOnly = change.readOnly;
     return ldev;
   }
 
@@ -202,7 +204,6 @@ export class Ldevs {
         // Neither is thrown away: a person may want to look at what the other one holds.
         else log.error(`LDEV ${ldev.name}: two places claim region ${region}; ${place.toString(16)} is set aside`);
       });
-      for (const place of group.holdNonzero()) strays.push(place);
     }
     return strays;
   }
@@ -312,8 +313,8 @@ export class Ldevs {
 }
 
 function checkChange(change: LdevChange): void {
-  if (change.label !== undefined && change.label.length > MAX_LABEL) {
-    throw new ConfigError('bad-name', `the label is ${change.label.length} characters long: use ${MAX_LABEL} at most.`);
+  if (change.label !== undefined && !LABEL.test(change.label)) {
+    throw new ConfigError('bad-name', `"${change.label}" is no label: use 32 printable characters at most.`);
   }
   if (change.attribute !== undefined && !ATTRIBUTES.includes(change.attribute)) {
     throw new ConfigError(

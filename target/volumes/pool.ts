@@ -30,16 +30,17 @@ export class Pool {
     return sum;
   }
 
+  /** Regions that can be assigned: free, and on drives that work. */
   get free(): number {
     let sum = 0;
-    for (const group of this.groups.values()) sum += group.free;
+    for (const group of this.usable()) sum += group.free;
     return sum;
   }
 
   /** Gives a region of an LDEV a place, in the parity group with most room. False: the pool is full. */
   assign(uid: number, table: RegionTable, region: number): boolean {
     let roomiest: GroupRegions | null = null;
-    for (const group of this.groups.values()) {
+    for (const group of this.usable()) {
       if (roomiest === null || group.free > roomiest.free) roomiest = group;
     }
     const place = roomiest === null ? 0 : roomiest.take(uid, region);
@@ -86,6 +87,10 @@ export class Pool {
         if (--open === 0) done(failure);
       });
     }
+  }
+
+  private *usable(): Generator<GroupRegions> {
+    for (const group of this.groups.values()) if (!group.group.failure) yield group;
   }
 
   private of(place: number): GroupRegions {

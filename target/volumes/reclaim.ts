@@ -23,8 +23,8 @@ export function reclaim(
   adapter: ReclaimAdapter,
   done: (failure: string | null) => void,
 ): void {
-  const jobs = [...pieces(pool.runs(places))];
-  const groups = [...new Set(jobs.map((job) => job.group))];
+  const runs = pool.runs(places);
+  const groups = [...new Set(runs.map((run) => run.group))];
   const end = (error: DriveError | null) => {
     if (error !== null) {
       done(error.message);
@@ -34,50 +34,43 @@ export function reclaim(
     pool.sync((failure) => done(failure === null ? null : failure.message));
   };
   inTurn(
-    jobs,
+    pieces(runs),
     (job, next) => adapter.punch(job.group, job.offset, job.bytes, next),
     (error) => {
       if (error !== null) end(error);
-      else inTurn(groups, (group, next) => adapter.sync(group, next), end);
+      else inTurn(groups.values(), (group, next) => adapter.sync(group, next), end);
     },
   );
 }
 
+/** What of the runs the drives have allocated. */
 function* pieces(runs: readonly PlaceRun[]): Generator<PlaceRun> {
   for (const { group, offset, bytes } of runs) {
-    for (let at = 0; at < bytes; at += PUNCH_BYTES) {
-      yield { group, offset: offset + at, bytes: Math.min(PUNCH_BYTES, bytes - at) };
+    for (let at = offset; at < offset + bytes; at += PUNCH_BYTES) {
+      const extents = group.extents(at, Math.min(PUNCH_BYTES, offset + bytes - at)).filter((each) => each.allocated);
+      // One punch from the first to the last is less work than one for each.
+      const last = extents.at(-1);
+      const first = extents[0]?.offset ?? 0;
+      if (last !== undefined) yield { group, offset: first, bytes: last.offset + last.bytes - first };
     }
   }
 }
 
-/** Runs `start` for one after the other, up to the first error. Deep lists do not deepen the stack. */
-function inTurn<T>(items: readonly T[], start: (item: T, next: DriveDone) => void, done: DriveDone): void {
-  let index = 0;
-  let running = false;
-  let returned = false;
+/** Runs `start` for one after the other, up to the first error. Many that end at once do not deepen the stack. */
+function inTurn<T>(items: Iterator<T>, start: (item: T, next: DriveDone) => void, done: DriveDone): void {
+  let looping = false;
+  let again = false;
   const advance = () => {
-    if (running) return;
-    running = true;
-    while (index < items.length) {
-      returned = false;
-      start(items[index++]!, (error) => {
-        if (error !== null) {
-          index = Number.POSITIVE_INFINITY;
-          done(error);
-        } else if (running) returned = true;
-        else advance();
-      });
-      if (!returned) {
-        running = false;
-        return;
-      }
+    again = true;
+    if (looping) return;
+    looping = true;
+    while (again) {
+      again = false;
+      const item = items.next();
+      if (item.done === true) done(null);
+      else start(item.value, (error) => (error === null ? advance() : done(error)));
     }
-    running = false;
-    if (index === items.length) {
-      index = Number.POSITIVE_INFINITY;
-      done(null);
-    }
+    looping = false;
   };
   advance();
 }

@@ -2,7 +2,8 @@
  * One parity group's part of shared memory: for each of its regions, who owns it.
  *
  * ```
- * header, 4096 bytes   u32 magic "LNRG" · u32 version · u32 parity group id · u32 region bytes · u32 array serial
+ * header, 4096 bytes   u32 magic "LNRG" · u32 version · u32 parity group id · u32 region bytes · u32 array serial ·
+ *                      u32 1: the drives' file system tells holes from data
  * records, 8 bytes     u32 region number within the LDEV · u32 uid of the LDEV, 0: free
  * ```
  * Host byte order: the file never leaves the machine. The store of the uid commits: a region is owned from that
@@ -16,6 +17,8 @@ const VERSION = 1;
 const HEADER_BYTES = 4096;
 const RECORD_BYTES = 8;
 const WORD_BYTES = 4;
+/** Index of the header's last word. */
+const HOLES_TOLD = 5;
 
 /** Bytes of shared memory for so many regions. */
 export function regionRecordBytes(regions: number): number {
@@ -25,6 +28,7 @@ export function regionRecordBytes(regions: number): number {
 export class RegionRecords {
   /** Pairs of region number and uid. */
   private readonly words: Int32Array;
+  private readonly header: Uint32Array;
   private changes = 0;
   private changesSynced = 0;
   private syncing = false;
@@ -49,7 +53,17 @@ export class RegionRecords {
           'put the right file back, or start with a new data directory.',
       );
     }
+    this.header = header;
     this.words = new Int32Array(buffer, byteOffset + HEADER_BYTES, count * 2);
+  }
+
+  get holesTold(): boolean {
+    return this.header[HOLES_TOLD] === 1;
+  }
+
+  set holesTold(told: boolean) {
+    this.header[HOLES_TOLD] = Number(told);
+    this.memory.commit(0, HEADER_BYTES);
   }
 
   /** Uid of the owner, 0 if free. */

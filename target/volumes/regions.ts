@@ -5,8 +5,8 @@
  * 0 is no place. An LDEV's `RegionTable` maps its region numbers to places; it is rebuilt at open from the
  * records in shared memory (region-records.ts).
  *
- * A free region reads as zeros on its drives: it is punched before its record is cleared, so that no LDEV
- * ever sees what another one wrote.
+ * A free region reads as zeros on its drives: it is punched before its record is cleared, and looked at before
+ * it is taken, so that no LDEV ever sees what another one wrote.
  */
 import { SLOT_BYTES } from '../cache/types.js';
 import type { ParityGroup, PersistentMemory } from '../disk/types.js';
@@ -20,6 +20,8 @@ export const MAX_PARITY_GROUPS = 255;
 export const MAX_GROUP_REGIONS = 2 ** 24;
 /** 256 TiB. */
 export const MAX_LDEV_BYTES = 2 ** 48;
+/** Looked at together before they are taken. */
+const REGIONS_PER_CHECK = 4;
 const PLACES_PER_GROUP = 2 ** 24;
 
 export const groupOfPlace = (place: number): number => Math.floor(place / PLACES_PER_GROUP);
@@ -75,16 +77,19 @@ export class GroupRegions {
   private readonly bits: Uint32Array;
   /** No word before this one has a bit set. */
   private firstWord = 0;
+  /** Free regions below this index are known to hold no data. */
+  private checked = 0;
 
   /**
-   * `shared` gives the group's memory. Throws ConfigError `damaged`, or what `shared` throws if the disk
-   * has no room.
+   * `shared` gives the group's memory; `soiled` is told of free places that hold data, and reclaims them.
+   * Throws ConfigError `damaged`, or what `shared` throws if the disk has no room.
    */
   constructor(
     readonly group: ParityGroup,
     readonly id: number,
     arraySerial: string,
     shared: (name: string, bytes: number) => PersistentMemory,
+    private readonly soiled: (regions: GroupRegions, places: readonly number[]) => void,
   ) {
     this.count = Math.min(Math.floor(group.bytes / REGION_BYTES), MAX_GROUP_REGIONS);
     const name = `regions-${id}`;
@@ -97,28 +102,38 @@ export class GroupRegions {
     this.free = this.count;
     this.bits = new Uint32Array(Math.ceil(this.count / 32)).fill(0xffffffff);
     if (this.count % 32 !== 0) this.bits[this.bits.length - 1] = 2 ** (this.count % 32) - 1;
+    for (let index = 0; index < this.count; index++) if (this.records.owner(index) !== 0) this.hold(index);
   }
 
-  /** At open: tells of every owned region, which is then not free. */
+  /**
+   * For a new parity group: finds out whether the file system of its drives tells holes from data. False if
+   * not; then free regions are taken to be empty, now and at later opens.
+   */
+  probeHoles(): boolean {
+    const told = this.group.extents(0, Math.min(this.count, REGIONS_PER_CHECK) * REGION_BYTES);
+    this.records.holesTold = told.some((extent) => !extent.allocated);
+    return this.records.holesTold;
+  }
+
+  /** Every owned region. */
   scan(found: (uid: number, region: number, place: number) => void): void {
     for (let index = 0; index < this.count; index++) {
       const uid = this.records.owner(index);
-      if (uid === 0) continue;
-      found(uid, this.records.region(index), this.hold(index));
+      if (uid !== 0) found(uid, this.records.region(index), this.id * PLACES_PER_GROUP + index);
     }
   }
 
   /** Takes the free region with the lowest address, so that drives stay compact; 0: none is free. */
   take(uid: number, region: number): number {
-    while (this.firstWord < this.bits.length && this.bits[this.firstWord] === 0) this.firstWord++;
-    if (this.firstWord === this.bits.length) return 0;
-    const word = this.bits[this.firstWord]!;
-    const bit = 31 - Math.clz32(word & -word);
-    this.bits[this.firstWord] = word & (word - 1);
-    this.free--;
-    const index = this.firstWord * 32 + bit;
+    let index = this.lowestFree();
+    while (index >= this.checked && this.records.holesTold) {
+      this.check(index);
+      index = this.lowestFree();
+    }
+    if (index < 0) return 0;
+    const place = this.hold(index);
     this.records.take(index, uid, region);
-    return this.id * PLACES_PER_GROUP + index;
+    return place;
   }
 
   /** Makes an owned region free; it has been punched. */
@@ -129,22 +144,31 @@ export class GroupRegions {
     this.free++;
   }
 
+  /** -1: none. */
+  private lowestFree(): number {
+    while (this.firstWord < this.bits.length && this.bits[this.firstWord] === 0) this.firstWord++;
+    if (this.firstWord === this.bits.length) return -1;
+    const word = this.bits[this.firstWord]!;
+    return this.firstWord * 32 + 31 - Math.clz32(word & -word);
+  }
+
   /**
-   * At open, after `scan`: places that are free but hold data. Loss of power can leave them, when data reached a
-   * drive and the record of its region did not reach the disk. They are no longer free: reclaim them.
+   * Looks whether regions from `index` on that are free hold data: then they are not free before they have been
+   * punched. There are such after a loss of power, when data reached a drive and the record of its region did
+   * not reach the disk, and on a drive whose file was there before.
    */
-  holdNonzero(): number[] {
+  private check(index: number): void {
+    const end = Math.min(index + REGIONS_PER_CHECK, this.count);
     const held: number[] = [];
-    for (const [start, regions] of this.freeRuns()) {
-      for (const extent of this.group.extents(start * REGION_BYTES, regions * REGION_BYTES)) {
-        if (!extent.allocated) continue;
-        const last = Math.floor((extent.offset + extent.bytes - 1) / REGION_BYTES);
-        for (let index = Math.floor(extent.offset / REGION_BYTES); index <= last; index++) {
-          if (this.isFree(index)) held.push(this.hold(index));
-        }
+    for (const extent of this.group.extents(index * REGION_BYTES, (end - index) * REGION_BYTES)) {
+      if (!extent.allocated) continue;
+      const last = Math.floor((extent.offset + extent.bytes - 1) / REGION_BYTES);
+      for (let each = Math.floor(extent.offset / REGION_BYTES); each <= last; each++) {
+        if (this.isFree(each)) held.push(this.hold(each));
       }
     }
-    return held;
+    this.checked = end;
+    if (held.length > 0) this.soiled(this, held);
   }
 
   private isFree(index: number): boolean {
@@ -156,20 +180,5 @@ export class GroupRegions {
     this.bits[index >>> 5]! &= ~(1 << (index & 31));
     this.free--;
     return this.id * PLACES_PER_GROUP + index;
-  }
-
-  /** Runs of free regions, ascending. */
-  private freeRuns(): [index: number, regions: number][] {
-    const runs: [index: number, regions: number][] = [];
-    let start = -1;
-    for (let index = 0; index <= this.count; index++) {
-      const free = index < this.count && this.isFree(index);
-      if (free && start < 0) start = index;
-      if (!free && start >= 0) {
-        runs.push([start, index - start]);
-        start = -1;
-      }
-    }
-    return runs;
   }
 }

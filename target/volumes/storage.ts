@@ -5,6 +5,7 @@ import type { DriveIo, ParityGroup, PersistentMemory } from '../disk/types.js';
 import { ConfigError } from './errors.js';
 import { checkInteger, checkName } from './naming.js';
 import { Pool } from './pool.js';
+import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
 import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow } from './store-storage.js';
@@ -35,6 +36,7 @@ export interface StorageParts {
   readonly store: ConfigStore;
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly adapter: ReclaimAdapter;
   readonly log: Log;
 }
 
@@ -48,6 +50,7 @@ const MAX_DRIVE_BYTES = 2 ** 50;
 export class Storage {
   private readonly groups = new Map<string, { row: ParityGroupRow; regions: GroupRegions }>();
   private readonly pools = new Map<string, Pool>();
+  private readonly scrubs = new Set<Promise<void>>();
 
   /** Opens everything that the store lists. Throws ConfigError `damaged`. */
   constructor(private readonly parts: StorageParts) {
@@ -102,12 +105,15 @@ export class Storage {
       group.close();
       throw new ConfigError('drive-unusable', `${failure.message}: make its file usable or choose another path.`);
     }
-    const { store } = this.parts;
+    const { store, log } = this.parts;
     let regions: GroupRegions | null = null;
     try {
       const row = store.transaction(() => {
         const id = store.storage.insertParityGroup({ name, level, drives, stripeBytes });
         regions = this.openRegions(id, group);
+        if (!regions.probeHoles()) {
+          log.warn(`parity group ${name}: its file system does not tell holes; free space is taken to be empty`);
+        }
         return { id, name, level, drives, stripeBytes, pool: null };
       });
       this.groups.set(name, { row, regions: regions! });
@@ -158,6 +164,11 @@ export class Storage {
     );
   }
 
+  /** Resolves when all free space is ready for use. */
+  async settled(): Promise<void> {
+    while (this.scrubs.size > 0) await Promise.all(this.scrubs);
+  }
+
   close(): void {
     for (const { regions } of this.groups.values()) {
       regions.records.close();
@@ -197,7 +208,25 @@ export class Storage {
   }
 
   private openRegions(id: number, group: ParityGroup): GroupRegions {
-    return new GroupRegions(group, id, this.parts.store.identity.serial, this.parts.shared);
+    const soiled = (regions: GroupRegions, places: readonly number[]) => this.scrub(regions, places);
+    return new GroupRegions(group, id, this.parts.store.identity.serial, this.parts.shared, soiled);
+  }
+
+  /** Punches regions that are free but hold data, then hands them out again. */
+  private scrub(regions: GroupRegions, places: readonly number[]): void {
+    const { adapter, log } = this.parts;
+    const { name } = regions.group;
+    log.warn(`parity group ${name}: ${places.length} free regions hold old data and are being punched`);
+    const alone = new Pool(name);
+    alone.add(regions);
+    const work = new Promise<void>((resolve) => {
+      reclaim(alone, places, adapter, (failure) => {
+        if (failure !== null) log.error(`parity group ${name}: ${failure}`);
+        resolve();
+      });
+    });
+    this.scrubs.add(work);
+    void work.then(() => this.scrubs.delete(work));
   }
 
   private check(

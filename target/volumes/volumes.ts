@@ -49,7 +49,7 @@ export class Volumes extends EventEmitter<Events> {
   private constructor(private readonly parts: VolumesParts) {
     super();
     const { store, cache, adapter, shared, openDrive, clock, log } = parts;
-    this.storage = new Storage({ store, shared, openDrive, log });
+    this.storage = new Storage({ store, shared, openDrive, adapter, log });
     this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, log });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());
@@ -130,8 +130,9 @@ export class Volumes extends EventEmitter<Events> {
   }
 
   /**
-   * Deletes an LDEV that has no LUN paths. It is gone at once, also for a refusal's sake: refusals are thrown,
-   * not returned. The promise resolves when its number and regions are free again.
+   * Deletes an LDEV that has no LUN paths. It is gone, durably, when this returns; the promise resolves when
+   * its number and regions are free again. Refusals are thrown, not put into the promise; that rejects if a
+   * drive fails, and the next start then completes the deletion.
    */
   deleteLdev(id: number): Promise<void> {
     const ldev = this.devices.get(id);
@@ -241,9 +242,9 @@ export class Volumes extends EventEmitter<Events> {
     this.userList.remove(name, role);
   }
 
-  /** Resolves when no deletion runs in the background. */
-  settled(): Promise<void> {
-    return this.devices.settled();
+  /** Resolves when nothing runs in the background: deletions, punching of free regions that hold data. */
+  async settled(): Promise<void> {
+    await Promise.all([this.devices.settled(), this.storage.settled()]);
   }
 
   /** Makes shared memory durable. */
