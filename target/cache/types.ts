@@ -5,6 +5,7 @@
  */
 import type { ParityGroup } from '../disk/types.js';
 import type { Done, IoFailure, ReadDone } from '../volumes/block-layer.js';
+import type { CacheCounters } from './counters.js';
 
 export const SECTOR_BYTES = 512;
 export const SLOT_SECTORS = 32;
@@ -19,10 +20,15 @@ export interface SlotAddress {
 
 /** What a volume supplies so that it can be cached. */
 export interface CacheBacking {
-  /** Null while no region is assigned there: reads as zeros. */
+  /** Null while no region is assigned there, and past the end (read-ahead asks): reads as zeros. */
   locate(slot: number): SlotAddress | null;
   /** Assigns a region if none is; null: there is one now. */
   assign(slot: number): IoFailure | null;
+  /**
+   * Groups that hold regions of the volume. The first flush syncs all of them, since an earlier process may have
+   * destaged to them without a sync; without this method what that process left unsynced stays so.
+   */
+  groups?(): Iterable<ParityGroup>;
 }
 
 export interface CacheHints {
@@ -31,15 +37,40 @@ export interface CacheHints {
   readonly dpo: boolean;
 }
 
-/** One volume seen through the cache. Ranges are sectors; rules of `done` and buffers as in BlockLayer. */
+/**
+ * One volume seen through the cache. Ranges are sectors; rules of `done` and buffers as in BlockLayer. The `lba` of
+ * a medium error counts sectors too: the first bad one of a read, the first of the slot's dirty ones of a flush.
+ * The buffers of a read must not be written to: unallocated space is one shared buffer of zeros.
+ */
 export interface CachedVolume {
   read(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void;
   write(hints: CacheHints, sector: number, sectors: number, data: readonly Buffer[], done: Done): void;
+  /** Looks at each slot of the range, some 30 ns each: callers leave out large stretches without regions. */
   unmap(sector: number, sectors: number, done: Done): void;
+  /** `sectors` may be Infinity: to the end. */
   flush(sector: number, sectors: number, done: Done): void;
   prefetch(hints: CacheHints, sector: number, sectors: number, done: Done): void;
   /** Sectors of this range that hold dirty data, as [sector, sectors] runs, ascending. */
   dirtyRuns(sector: number, sectors: number): readonly (readonly [number, number])[];
-  /** Drops everything cached of this volume (it is being deleted). */
+  /** Drops everything cached of this volume (it is being deleted); commands are refused as not ready from now on. */
   discard(done: Done): void;
+}
+
+/** Counters since the cache was opened, and how many slots are in which state now. */
+export interface CacheStats extends Readonly<CacheCounters> {
+  readonly slots: number;
+  readonly slotBytes: number;
+  readonly freeSlots: number;
+  /** Hold data and are not dirty; those being read from the drives are among them. */
+  readonly cleanSlots: number;
+  readonly dirtySlots: number;
+  /** Of all: handed to readers. */
+  readonly pinnedSlots: number;
+  readonly evictions: number;
+  /** Commands waiting now. */
+  readonly waiting: number;
+  /** On their way to the drives now. */
+  readonly destagingBytes: number;
+  /** Dirty slots found at open. */
+  readonly recoveredSlots: number;
 }

@@ -1,0 +1,147 @@
+/**
+ * The cache memory of the array: slots of all volumes, in memory that survives the process.
+ */
+import type { Log } from '../base/log.js';
+import type { Clock, PersistentMemory } from '../disk/types.js';
+import type { Done, IoFailure } from '../volumes/block-layer.js';
+import { currentBootId } from './boot-id.js';
+import { type CacheAdapter, CacheCore } from './core.js';
+import { CacheCounters } from './counters.js';
+import { Destager } from './destager.js';
+import { memoryBytes } from './layout.js';
+import { CacheMemory } from './memory.js';
+import { countSectors } from './sectors.js';
+import { Slots } from './slots.js';
+import { Stager } from './stager.js';
+import { type CacheBacking, type CachedVolume, type CacheStats, SECTOR_BYTES, SLOT_BYTES } from './types.js';
+import { Volume } from './volume.js';
+import { WaitQueue } from './wait-queue.js';
+
+export interface CacheParts {
+  /** Of `Cache.memoryBytes` bytes; new, or from an earlier run. Not closed by the cache. */
+  readonly memory: PersistentMemory;
+  readonly adapter: CacheAdapter;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** This run of the machine; see `currentBootId`, the default. Empty: memory counts as whole always. */
+  readonly bootId?: string;
+}
+
+export class Cache {
+  /** What an earlier process acknowledged and had not destaged. */
+  readonly recovered: { readonly slots: number; readonly bytes: number };
+  readonly #core: CacheCore;
+  readonly #memory: CacheMemory;
+  readonly #unattached: Map<number, ReadonlyMap<number, number>>;
+  #closed = false;
+
+  /** Bytes of memory for a cache of `cacheBytes` bytes of data, rounded down to slots of 16 KiB; a multiple of 4096. */
+  static memoryBytes(cacheBytes: number): number {
+    return memoryBytes(Math.max(1, Math.floor(cacheBytes / SLOT_BYTES)));
+  }
+
+  /** @throws CacheMemoryError: the memory is not a cache's, damaged, or of another size and not empty */
+  static open(parts: CacheParts): Cache {
+    return new Cache(parts);
+  }
+
+  private constructor({ memory, adapter, clock, log, bootId }: CacheParts) {
+    const waiting = new WaitQueue(clock);
+    this.#memory = new CacheMemory(memory, bootId ?? currentBootId(), (message) => log.error(message));
+    const slots = new Slots(this.#memory, waiting.wake);
+    this.#core = new CacheCore(this.#memory, slots, waiting, adapter, clock, log, new CacheCounters());
+    this.#core.stager = new Stager(this.#core);
+    this.#core.destager = new Destager(this.#core);
+    this.#unattached = new Map(this.#memory.recovered);
+    let count = 0;
+    let sectors = 0;
+    for (const places of this.#unattached.values()) {
+      count += places.size;
+      for (const index of places.values()) sectors += countSectors(this.#memory.dirty(index));
+    }
+    this.recovered = { slots: count, bytes: sectors * SECTOR_BYTES };
+  }
+
+  /**
+   * Lets a volume be read and written through the cache, and takes up what was recovered of it.
+   * @param volumeId 0 … 2^31 − 1, kept in the memory: the same volume has the same id in the next process
+   * @throws Error if it is attached already
+   */
+  attach(volumeId: number, backing: CacheBacking): CachedVolume {
+    const { volumes, slots, destager } = this.#core;
+    if (this.#closed) throw new Error('the cache is closed');
+    if (volumes.has(volumeId)) throw new Error(`volume ${volumeId} is attached already`);
+    const volume = new Volume(this.#core, volumeId, backing);
+    volumes.set(volumeId, volume);
+    const places = this.#unattached.get(volumeId);
+    if (places !== undefined) {
+      for (const [slot, index] of places) slots.adopt(index, volume, slot);
+      this.#unattached.delete(volumeId);
+      destager.dirtied();
+    }
+    return volume;
+  }
+
+  /** Drops what was recovered of volumes that are not attached: they do not exist any more. @returns slots */
+  dropUnattached(): number {
+    let dropped = 0;
+    for (const places of this.#unattached.values()) {
+      for (const index of places.values()) this.#core.slots.drop(index);
+      dropped += places.size;
+    }
+    this.#unattached.clear();
+    return dropped;
+  }
+
+  /** Brings everything dirty to the drives and syncs them. Reports the first failure when all have been tried. */
+  destageAll(done: Done): void {
+    const volumes = [...this.#core.volumes.values()];
+    let left = volumes.length + 1;
+    let first: IoFailure | null = null;
+    const flushed: Done = (failure) => {
+      first ??= failure;
+      if (--left === 0) done(first);
+    };
+    for (const volume of volumes) volume.flush(0, Number.POSITIVE_INFINITY, flushed);
+    flushed(null);
+  }
+
+  stats(): CacheStats {
+    const { slots, counters, waiting, destager } = this.#core;
+    let recovered = 0;
+    for (const places of this.#unattached.values()) recovered += places.size;
+    return {
+      ...counters,
+      slots: slots.count,
+      slotBytes: SLOT_BYTES,
+      freeSlots: slots.free,
+      dirtySlots: slots.dirtyCount + recovered,
+      cleanSlots: slots.count - slots.free - slots.dirtyCount - recovered,
+      pinnedSlots: slots.pinned,
+      evictions: slots.evictions,
+      waiting: waiting.length,
+      destagingBytes: destager.jobs.inFlight,
+      recoveredSlots: this.recovered.slots,
+    };
+  }
+
+  /**
+   * Refuses commands from now on and stops destaging; call when no command is under way. Dirty data stays for the
+   * next process.
+   * @param done called when that would survive loss of power as well; without dirty data at once
+   */
+  close(done: () => void = () => {}): void {
+    const { volumes, slots, destager, log } = this.#core;
+    this.#closed = true;
+    destager.stop();
+    for (const volume of volumes.values()) volume.usable = false;
+    if (slots.dirtyCount === 0 && this.#unattached.size === 0) {
+      done();
+      return;
+    }
+    this.#memory.settle((error) => {
+      if (error !== null) log.error(`cache memory: sync: ${error.message}`);
+      done();
+    });
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Cache → drive, the choice: which slots, when, how many at once. Nothing is written before it is 200 ms old
+ * unless more than a tenth of the slots is dirty; above half, four times as much is kept on its way.
+ */
+import type { DriveError, ParityGroup } from '../disk/types.js';
+import type { IoFailure } from '../volumes/block-layer.js';
+import type { CacheCore } from './core.js';
+import { type DestageEntry, DestageJobs, type DestageWaiter } from './destage-jobs.js';
+
+const TICK_MS = 100;
+const AGE_TICKS = 2;
+const LOW_WATER = 0.1;
+const HIGH_WATER = 0.5;
+const IN_FLIGHT_BYTES = 4 << 20;
+const IN_FLIGHT_BYTES_PRESSED = 16 << 20;
+/** Slots sorted in one pass, and handed to the adapter in one go. */
+const PASS_SLOTS = 2048;
+const STRIDE_SLOTS = 64;
+const LONGEST_BACKOFF_TICKS = 64;
+
+interface GroupTrouble {
+  failures: number;
+  retryTick: number;
+  failure: IoFailure;
+}
+
+export class Destager {
+  readonly jobs: DestageJobs;
+  /** Set while there is dirty data and none of it can be destaged. */
+  stuck: IoFailure | null = null;
+  readonly #core: CacheCore;
+  readonly #lowWater: number;
+  readonly #highWater: number;
+  readonly #troubles = new Map<ParityGroup, GroupTrouble>();
+  #pass: DestageEntry[] = [];
+  #next = 0;
+  #timer: { cancel(): void } | null = null;
+  #kicked = false;
+  #running = false;
+  #stopped = false;
+
+  constructor(core: CacheCore) {
+    this.#core = core;
+    this.#lowWater = Math.floor(core.slots.count * LOW_WATER);
+    this.#highWater = Math.floor(core.slots.count * HIGH_WATER);
+    this.jobs = new DestageJobs(core, (group, error) => this.#finished(group, error));
+  }
+
+  becameDirty(index: number): void {
+    this.#core.slots.becameDirty(index);
+    this.dirtied();
+  }
+
+  /** There is dirty data. */
+  dirtied(): void {
+    if (this.#timer === null) this.#arm();
+    if (this.#core.slots.dirtyCount > this.#lowWater && this.jobs.inFlight < IN_FLIGHT_BYTES) this.kick();
+  }
+
+  rewritten(index: number, mask: number): void {
+    this.jobs.rewritten(index, mask);
+  }
+
+  moved(old: number, fresh: number, mask: number): void {
+    this.jobs.moved(old, fresh, mask);
+    this.dirtied();
+  }
+
+  /** Looks for work soon; not now, since the caller is a host's command. */
+  kick(): void {
+    if (this.#kicked || this.#stopped) return;
+    this.#kicked = true;
+    this.#core.clock.setImmediate(() => {
+      this.#kicked = false;
+      this.#run();
+    });
+  }
+
+  /**
+   * Writes slots at once, whatever their age; those with a job are waited for.
+   * @returns how often the waiter will be called; it may have been called already
+   */
+  destageNow(indices: readonly number[], waiter: DestageWaiter): number {
+    const entries: DestageEntry[] = [];
+    let calls = 0;
+    for (const index of indices) {
+      if (this.#core.memory.dirty(index) === 0) continue;
+      calls++;
+      if (this.jobs.busy(index)) {
+        this.jobs.join(index, waiter);
+        continue;
+      }
+      const address = this.#locate(index);
+      if ('kind' in address) waiter.destaged({ kind: 'no-space', message: causeOf(address) }, 0);
+      else entries.push({ index, address });
+    }
+    this.jobs.submit(entries.sort(byAddress), waiter);
+    return calls;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #arm(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#core.clock.setTimeout(() => {
+      this.#timer = null;
+      this.#core.slots.tick++;
+      this.#run();
+      if (this.#core.slots.dirtyCount > 0) this.#arm();
+    }, TICK_MS);
+  }
+
+  #run(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    const { slots } = this.#core;
+    const limit = () => (slots.dirtyCount > this.#highWater ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
+    while (this.jobs.inFlight < limit()) {
+      if (this.#next >= this.#pass.length && !this.#choose()) break;
+      const stride = this.#pass.slice(this.#next, this.#next + STRIDE_SLOTS);
+      this.#next += stride.length;
+      this.jobs.submit(
+        stride.filter(({ index }) => this.#ready(index)),
+        null,
+      );
+    }
+    this.#running = false;
+  }
+
+  /** Collects what is due, in address order. @returns whether there is any */
+  #choose(): boolean {
+    const { slots, volumes } = this.#core;
+    const pressed = slots.dirtyCount > this.#lowWater;
+    const entries: DestageEntry[] = [];
+    let trouble: IoFailure | null = null;
+    let sound = false;
+    for (const volume of volumes.values()) {
+      for (let index = volume.dirty.head; index >= 0; index = volume.dirty.after(index)) {
+        if (entries.length >= PASS_SLOTS) break;
+        if (!pressed && slots.tick - slots.dirtySince[index]! < AGE_TICKS) break;
+        if (!this.#ready(index)) continue;
+        const address = this.#locate(index);
+        const bad = 'kind' in address ? address : this.#resting(address.group);
+        if (bad !== null) {
+          trouble = bad;
+        } else if (!('kind' in address)) {
+          entries.push({ index, address });
+          if (!this.#troubles.has(address.group)) sound = true;
+        }
+      }
+    }
+    if (sound) this.stuck = null;
+    else if (pressed && entries.length === 0 && trouble !== null && this.jobs.inFlight === 0) {
+      this.stuck = trouble;
+      this.#core.waiting.wake();
+    }
+    this.#pass = entries.sort(byAddress);
+    this.#next = 0;
+    return entries.length > 0;
+  }
+
+  /** Still dirty, without a job, and not being unmapped. */
+  #ready(index: number): boolean {
+    const { slots } = this.#core;
+    if (!slots.isDirty(index) || this.jobs.busy(index)) return false;
+    return !this.#core.volumes.get(slots.owners[index]!.id)!.unmapping(slots.numbers[index]!);
+  }
+
+  #locate(index: number): DestageEntry['address'] | IoFailure {
+    const { slots, volumes } = this.#core;
+    const { backing } = volumes.get(slots.owners[index]!.id)!;
+    const slot = slots.numbers[index]!;
+    const address = backing.locate(slot);
+    if (address !== null) return address;
+    // Recovered from before the assignment survived, or the region was given back: it needs one again.
+    return backing.assign(slot) ?? backing.locate(slot) ?? { kind: 'no-space', cause: 'no region is assigned' };
+  }
+
+  #resting(group: ParityGroup): IoFailure | null {
+    const trouble = this.#troubles.get(group);
+    return trouble !== undefined && this.#core.slots.tick < trouble.retryTick ? trouble.failure : null;
+  }
+
+  #finished(group: ParityGroup, error: DriveError | null): void {
+    const { log, waiting, slots } = this.#core;
+    const trouble = this.#troubles.get(group);
+    if (error === null) {
+      this.stuck = null;
+      if (trouble !== undefined) {
+        this.#troubles.delete(group);
+        log.info(`destage to ${group.name}: works again`);
+      }
+    } else {
+      if (trouble === undefined)
+        log.error(`destage to ${group.name}: ${error.message}; kept in the cache, will be tried again`);
+      // Jobs that were under way together fail together: that is one failure.
+      const failures = trouble === undefined ? 1 : trouble.failures + (slots.tick >= trouble.retryTick ? 1 : 0);
+      const retryTick = slots.tick + Math.min(2 ** failures, LONGEST_BACKOFF_TICKS);
+      this.#troubles.set(group, { failures, retryTick, failure: destageFailure(error) });
+    }
+    waiting.wake();
+    if (slots.dirtyCount > this.#lowWater) this.kick();
+  }
+}
+
+/** What a host is told when its write cannot be kept because older ones cannot be destaged. */
+function destageFailure(error: DriveError): IoFailure {
+  if (error.kind === 'no-space') return { kind: 'no-space', cause: error.message };
+  return { kind: 'hardware-error', cause: error.message };
+}
+
+function causeOf(failure: IoFailure): string {
+  return 'cause' in failure ? failure.cause : failure.kind;
+}
+
+function byAddress(a: DestageEntry, b: DestageEntry): number {
+  if (a.address.group !== b.address.group) return a.address.group.name < b.address.group.name ? -1 : 1;
+  return a.address.offset - b.address.offset;
+}

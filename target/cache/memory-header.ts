@@ -1,0 +1,275 @@
+/** Opening of cache.mem: header, intents left over, scan of the directory. */
+import { native } from '../../native/index.js';
+import type { PersistentMemory } from '../disk/types.js';
+import {
+  BOOT_ID_BYTES,
+  BOOT_ID_OFFSETS,
+  DIRECTORY_OFFSET,
+  dataOffset,
+  FORMATTING,
+  HeaderWord,
+  INTENT_DATA_OFFSET,
+  INTENT_ENTRIES_OFFSET,
+  INTENT_OFFSET,
+  INTENT_SLOTS,
+  MAGIC,
+  memoryBytes,
+  PAGE_BYTES,
+  RECORD_BYTES,
+  RECORD_WORDS,
+  RecordWord,
+  slotsIn,
+  VERSION,
+} from './layout.js';
+import { countSectors, lowestSector, runLength } from './sectors.js';
+import { SECTOR_BYTES, SLOT_BYTES } from './types.js';
+
+export class CacheMemoryError extends Error {
+  override readonly name = 'CacheMemoryError';
+  constructor(
+    /**
+     * `cache-too-small`: no room for a slot. `cache-foreign`: not a cache memory. `cache-version`: of another
+     * version. `cache-torn`: damaged. `cache-geometry`: of another size, and holds data not yet on the drives.
+     */
+    readonly code: 'cache-too-small' | 'cache-foreign' | 'cache-version' | 'cache-torn' | 'cache-geometry',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface OpenedMemory {
+  readonly slots: number;
+  /** Dirty slots: volume id → slot number → slot index. */
+  readonly recovered: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  /** Highest sequence in use. */
+  readonly sequence: number;
+}
+
+const TWO_32 = 2 ** 32;
+
+/**
+ * Verifies the memory or formats it, takes up what is dirty, and starts a new generation. Never drops
+ * acknowledged data, but for one case, and then says so: the machine went down with the process, so that the
+ * file is a mixture of old and new pages; what SYNCHRONIZE CACHE or FUA covered is on the drives then, and
+ * older copies from here must not replace it.
+ * @throws CacheMemoryError
+ */
+export function openHeader(memory: PersistentMemory, bootId: string, warn: (message: string) => void): OpenedMemory {
+  const slots = slotsIn(memory.buffer.length);
+  if (slots < 1) {
+    throw new CacheMemoryError(
+      'cache-too-small',
+      `cache memory of ${memory.buffer.length} bytes has no room for a slot`,
+    );
+  }
+  const header = words(memory, 0, PAGE_BYTES / 4);
+  const found = header[HeaderWord.magic] === MAGIC ? verify(header, memory.buffer.length) : unformatted(memory, header);
+  if (found === null) {
+    format(memory, header, slots);
+  } else if (found !== slots) {
+    refuseIfDirty(memory, found);
+    format(memory, header, slots);
+  } else {
+    redoIntents(memory, slots);
+  }
+  if (!whole(memory, header, bootId)) dropAll(memory, slots, warn);
+  const opened = scan(memory, slots);
+  startGeneration(memory, header, bootId);
+  return opened;
+}
+
+/** Everything on the medium, then the mark that says so, on the medium too. */
+export function settleHeader(memory: PersistentMemory, done: (error: Error | null) => void): void {
+  const header = words(memory, 0, PAGE_BYTES / 4);
+  memory.sync((error) => {
+    if (error !== null) {
+      done(error);
+      return;
+    }
+    Atomics.store(header, HeaderWord.settled, header[HeaderWord.generation]!);
+    memory.commit(0, PAGE_BYTES);
+    memory.sync(done);
+  });
+}
+
+function words(memory: PersistentMemory, offset: number, count: number): Int32Array {
+  return new Int32Array(memory.buffer.buffer, memory.buffer.byteOffset + offset, count);
+}
+
+function geometryChecksum(header: Int32Array): number {
+  const bytes = new Uint8Array(header.buffer, header.byteOffset + 4 * HeaderWord.version, 4 * 7);
+  return native.crc32c(bytes) | 0;
+}
+
+/** Slots of a formatted memory. */
+function verify(header: Int32Array, bytes: number): number {
+  if (header[HeaderWord.checksum] !== geometryChecksum(header)) {
+    throw new CacheMemoryError('cache-torn', 'the header of the cache memory is damaged (checksum)');
+  }
+  if (header[HeaderWord.version] !== VERSION) {
+    throw new CacheMemoryError(
+      'cache-version',
+      `cache memory of version ${header[HeaderWord.version]}, this is ${VERSION}`,
+    );
+  }
+  const slots = header[HeaderWord.slots]!;
+  const expected = geometry(slots);
+  const fits = expected.every((value, at) => header[HeaderWord.version + at] === value);
+  if (!fits || slots < 1 || memoryBytes(slots) > bytes) {
+    throw new CacheMemoryError(
+      'cache-geometry',
+      'the cache memory is laid out for another size of slots or is cut short',
+    );
+  }
+  return slots;
+}
+
+/** Header words from the version on. */
+function geometry(slots: number): readonly number[] {
+  const pages = [DIRECTORY_OFFSET / PAGE_BYTES, dataOffset(slots) / PAGE_BYTES];
+  return [VERSION, slots, SLOT_BYTES, RECORD_BYTES, INTENT_SLOTS, ...pages];
+}
+
+/** Null: may be formatted, because it is new or its formatting was cut off. */
+function unformatted(memory: PersistentMemory, header: Int32Array): null {
+  if (header[HeaderWord.magic] === FORMATTING) return null;
+  if (!native.isZero(memory.buffer.subarray(0, PAGE_BYTES))) {
+    throw new CacheMemoryError('cache-foreign', 'the file is not a cache memory');
+  }
+  if (!native.isZero(memory.buffer.subarray(PAGE_BYTES, dataOffset(slotsIn(memory.buffer.length))))) {
+    throw new CacheMemoryError('cache-torn', 'the cache memory has lost its header but not its contents');
+  }
+  return null;
+}
+
+/** The magic number is stored last; until then the word says that formatting is under way. */
+function format(memory: PersistentMemory, header: Int32Array, slots: number): void {
+  Atomics.store(header, HeaderWord.magic, FORMATTING);
+  memory.commit(0, 4);
+  memory.buffer.fill(0, 4, INTENT_ENTRIES_OFFSET);
+  memory.buffer.fill(0, DIRECTORY_OFFSET, dataOffset(slots));
+  header.set(geometry(slots), HeaderWord.version);
+  header[HeaderWord.checksum] = geometryChecksum(header);
+  memory.commit(4, INTENT_ENTRIES_OFFSET - 4);
+  memory.commit(DIRECTORY_OFFSET, dataOffset(slots) - DIRECTORY_OFFSET);
+  Atomics.store(header, HeaderWord.magic, MAGIC);
+  memory.commit(0, 4);
+}
+
+function refuseIfDirty(memory: PersistentMemory, slots: number): void {
+  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  let dirty = words(memory, INTENT_OFFSET, 1)[0]!;
+  for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) if (records[at] !== 0) dirty++;
+  if (dirty === 0) return;
+  throw new CacheMemoryError(
+    'cache-geometry',
+    `the cache memory was made with ${slots} slots (${slots * SLOT_BYTES} bytes) and holds data that is not on the drives yet; ` +
+      'start once with that cache size, stop cleanly, then change it',
+  );
+}
+
+/** Does again the overwrites that were committed and perhaps not finished. */
+function redoIntents(memory: PersistentMemory, slots: number): void {
+  const intent = words(memory, INTENT_OFFSET, 1);
+  const count = intent[0]!;
+  if (count < 0 || count > INTENT_SLOTS)
+    throw new CacheMemoryError('cache-torn', `${count} write intents in the cache memory`);
+  const entries = words(memory, INTENT_ENTRIES_OFFSET, INTENT_SLOTS * 2);
+  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  for (let entry = 0; entry < count; entry++) {
+    const index = entries[entry * 2]!;
+    const mask = entries[entry * 2 + 1]!;
+    if (index < 0 || index >= slots) throw new CacheMemoryError('cache-torn', `a write intent for slot ${index}`);
+    let source = INTENT_DATA_OFFSET + entry * SLOT_BYTES;
+    for (let rest = mask; rest !== 0; ) {
+      const first = lowestSector(rest);
+      const sectors = runLength(rest, first);
+      const target = dataOffset(slots) + index * SLOT_BYTES + first * SECTOR_BYTES;
+      memory.buffer.copyWithin(target, source, source + sectors * SECTOR_BYTES);
+      memory.commit(target, sectors * SECTOR_BYTES);
+      source += sectors * SECTOR_BYTES;
+      rest &= first + sectors === 32 ? 0 : -1 << (first + sectors);
+    }
+    const word = index * RECORD_WORDS + RecordWord.dirty;
+    Atomics.store(records, word, records[word]! | mask);
+    memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+  }
+  Atomics.store(intent, 0, 0);
+  memory.commit(INTENT_OFFSET, 4);
+}
+
+function bootIdOf(memory: PersistentMemory, generation: number): string {
+  const at = BOOT_ID_OFFSETS[generation & 1 ? 1 : 0];
+  return memory.buffer.toString('latin1', at, at + BOOT_ID_BYTES).replace(/\0+$/, '');
+}
+
+/** Whether the file is as the last process left it. */
+function whole(memory: PersistentMemory, header: Int32Array, bootId: string): boolean {
+  const generation = header[HeaderWord.generation]!;
+  if (generation === 0 || header[HeaderWord.settled] === generation) return true;
+  const previous = bootIdOf(memory, generation);
+  return previous === bootId || previous === '' || bootId === '';
+}
+
+function dropAll(memory: PersistentMemory, slots: number, warn: (message: string) => void): void {
+  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  let dropped = 0;
+  for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) {
+    dropped += countSectors(records[at]!);
+    Atomics.store(records, at, 0);
+  }
+  memory.commit(DIRECTORY_OFFSET, slots * RECORD_BYTES);
+  if (dropped > 0) {
+    warn(
+      `cache memory: the machine went down without a clean stop; ${dropped} sectors (${dropped * SECTOR_BYTES} bytes) that no ` +
+        'SYNCHRONIZE CACHE or FUA covered are dropped, since the file may mix old and new pages',
+    );
+  }
+}
+
+function scan(memory: PersistentMemory, slots: number): OpenedMemory {
+  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  const { buffer } = memory;
+  const sequences = new Float64Array(buffer.buffer, buffer.byteOffset + DIRECTORY_OFFSET, (slots * RECORD_WORDS) / 2);
+  const sequenceOf = (index: number) => sequences[(index * RECORD_WORDS + RecordWord.sequence) >>> 1]!;
+  const recovered = new Map<number, Map<number, number>>();
+  let sequence = 0;
+  for (let index = 0; index < slots; index++) {
+    const word = index * RECORD_WORDS;
+    if (records[word + RecordWord.dirty] === 0) continue;
+    const volume = records[word + RecordWord.volume]!;
+    const high = records[word + RecordWord.slotHigh]!;
+    if (volume < 0 || high < 0 || high >= 2 ** 16 || !(sequenceOf(index) > 0)) {
+      throw new CacheMemoryError('cache-torn', `the directory record of cache slot ${index} is damaged`);
+    }
+    const slot = high * TWO_32 + (records[word + RecordWord.slotLow]! >>> 0);
+    sequence = Math.max(sequence, sequenceOf(index));
+    let places = recovered.get(volume);
+    if (places === undefined) {
+      places = new Map();
+      recovered.set(volume, places);
+    }
+    const other = places.get(slot);
+    // A move to a fresh slot was cut off between the commit of the new record and the drop of the old one:
+    // the new one holds all that was dirty in the old.
+    const loser = other === undefined ? -1 : sequenceOf(other) > sequenceOf(index) ? index : other;
+    if (loser !== index) places.set(slot, index);
+    if (loser >= 0) {
+      Atomics.store(records, loser * RECORD_WORDS + RecordWord.dirty, 0);
+      memory.commit(DIRECTORY_OFFSET + loser * RECORD_BYTES, RECORD_BYTES);
+    }
+  }
+  return { slots, recovered, sequence };
+}
+
+/** The boot id goes where the generation in force does not look; the generation's store makes it count. */
+function startGeneration(memory: PersistentMemory, header: Int32Array, bootId: string): void {
+  const generation = (header[HeaderWord.generation]! + 1) & 0x7fffffff || 2;
+  const at = BOOT_ID_OFFSETS[generation & 1 ? 1 : 0];
+  memory.buffer.fill(0, at, at + BOOT_ID_BYTES);
+  memory.buffer.write(bootId, at, BOOT_ID_BYTES, 'latin1');
+  memory.commit(at, BOOT_ID_BYTES);
+  Atomics.store(header, HeaderWord.generation, generation);
+  memory.commit(HeaderWord.generation * 4, 4);
+}

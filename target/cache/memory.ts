@@ -1,0 +1,153 @@
+/**
+ * The slots and their directory in memory that survives the process.
+ *
+ * What counts after a kill at any instruction: a slot is dirty as its record's dirty word says, and that word is
+ * stored last. Stores reach the mapping in program order; commit words are stored with Atomics, which neither
+ * compiler nor processor moves. `PersistentMemory.commit` follows each group of stores so that the twin, which
+ * writes ranges to a file, keeps the same order.
+ */
+import type { PersistentMemory } from '../disk/types.js';
+import {
+  DIRECTORY_OFFSET,
+  dataOffset,
+  INTENT_DATA_OFFSET,
+  INTENT_ENTRIES_OFFSET,
+  INTENT_OFFSET,
+  RECORD_BYTES,
+  RECORD_WORDS,
+  RecordWord,
+} from './layout.js';
+import { type OpenedMemory, openHeader, settleHeader } from './memory-header.js';
+import { type DataCursor, lowestSector, runLength } from './sectors.js';
+import { SECTOR_BYTES, SLOT_BYTES } from './types.js';
+
+const TWO_32 = 2 ** 32;
+
+export class CacheMemory {
+  readonly slots: number;
+  /** Dirty slots found at open: volume id → slot number → slot index. */
+  readonly recovered: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  readonly #memory: PersistentMemory;
+  readonly #buffer: Buffer;
+  readonly #records: Int32Array;
+  readonly #sequences: Float64Array;
+  readonly #intent: Int32Array;
+  readonly #entries: Int32Array;
+  readonly #data: number;
+  #sequence: number;
+
+  /** @throws CacheMemoryError */
+  constructor(memory: PersistentMemory, bootId: string, warn: (message: string) => void) {
+    const opened: OpenedMemory = openHeader(memory, bootId, warn);
+    const { buffer } = memory;
+    this.#memory = memory;
+    this.#buffer = buffer;
+    this.slots = opened.slots;
+    this.recovered = opened.recovered;
+    this.#sequence = opened.sequence;
+    this.#data = dataOffset(this.slots);
+    const directory = buffer.byteOffset + DIRECTORY_OFFSET;
+    this.#records = new Int32Array(buffer.buffer, directory, this.slots * RECORD_WORDS);
+    this.#sequences = new Float64Array(buffer.buffer, directory, (this.slots * RECORD_WORDS) / 2);
+    this.#intent = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_OFFSET, 1);
+    this.#entries = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_ENTRIES_OFFSET, 2);
+  }
+
+  /** Dirty map of a slot. */
+  dirty(index: number): number {
+    return this.#records[index * RECORD_WORDS + RecordWord.dirty]!;
+  }
+
+  /** View of `count` sectors of a slot from sector `first` on. */
+  view(index: number, first: number, count: number): Buffer {
+    const at = this.#offset(index, first);
+    return this.#buffer.subarray(at, at + count * SECTOR_BYTES);
+  }
+
+  /** Says what a slot holds. Only while it is not dirty: until `addDirty` the record means nothing. */
+  describe(index: number, volume: number, slot: number): void {
+    const word = index * RECORD_WORDS;
+    const high = Math.floor(slot / TWO_32);
+    this.#records[word + RecordWord.volume] = volume;
+    this.#records[word + RecordWord.slotLow] = slot - high * TWO_32;
+    this.#records[word + RecordWord.slotHigh] = high;
+    this.#sequences[(word + RecordWord.sequence) >>> 1] = ++this.#sequence;
+    this.#memory.commit(DIRECTORY_OFFSET + index * RECORD_BYTES, RECORD_BYTES);
+  }
+
+  /** The store that acknowledges: data and description are in place before. */
+  addDirty(index: number, mask: number): void {
+    const word = index * RECORD_WORDS + RecordWord.dirty;
+    Atomics.store(this.#records, word, this.#records[word]! | mask);
+    this.#memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+  }
+
+  /** The store that forgets: the sectors are on the drives, in another slot, or not wanted any more. */
+  clearDirty(index: number, mask: number): void {
+    const word = index * RECORD_WORDS + RecordWord.dirty;
+    Atomics.store(this.#records, word, this.#records[word]! & ~mask);
+    this.#memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+  }
+
+  /** Copies into sectors that are not dirty. Torn by a kill they do not matter: nothing says they hold anything. */
+  fill(index: number, first: number, bytes: number, data: DataCursor): void {
+    const at = this.#offset(index, first);
+    data.copy(this.#buffer, at, bytes);
+    this.#memory.commit(at, bytes);
+  }
+
+  /**
+   * Copies over sectors of which some are dirty, so that this slot is the only place of acknowledged data: the
+   * new data goes to the intent area first, its entry count is the commit, and an intent found committed at
+   * open is done again. Costs a second copy of the data; a fresh slot instead would cost copying the other
+   * sectors of the slot, more bytes for the common small write, and a slot.
+   */
+  overwrite(index: number, first: number, mask: number, bytes: number, data: DataCursor): void {
+    const at = this.#offset(index, first);
+    data.copy(this.#buffer, INTENT_DATA_OFFSET, bytes);
+    this.#memory.commit(INTENT_DATA_OFFSET, bytes);
+    this.#entries[0] = index;
+    this.#entries[1] = mask;
+    this.#memory.commit(INTENT_ENTRIES_OFFSET, 8);
+    Atomics.store(this.#intent, 0, 1);
+    this.#memory.commit(INTENT_OFFSET, 4);
+    this.#buffer.copyWithin(at, INTENT_DATA_OFFSET, INTENT_DATA_OFFSET + bytes);
+    this.#memory.commit(at, bytes);
+    this.addDirty(index, mask);
+    Atomics.store(this.#intent, 0, 0);
+    this.#memory.commit(INTENT_OFFSET, 4);
+  }
+
+  /** Copies sectors from slot to slot; those of `to` are not dirty. */
+  carry(from: number, to: number, mask: number): void {
+    for (let rest = mask; rest !== 0; ) {
+      const first = lowestSector(rest);
+      const count = runLength(rest, first);
+      const source = this.#offset(from, first);
+      const target = this.#offset(to, first);
+      this.#buffer.copyWithin(target, source, source + count * SECTOR_BYTES);
+      this.#memory.commit(target, count * SECTOR_BYTES);
+      rest &= first + count === 32 ? 0 : -1 << (first + count);
+    }
+  }
+
+  /** Fills sectors that are neither valid nor dirty with zeros. */
+  zero(index: number, mask: number): void {
+    for (let rest = mask; rest !== 0; ) {
+      const first = lowestSector(rest);
+      const count = runLength(rest, first);
+      const at = this.#offset(index, first);
+      this.#buffer.fill(0, at, at + count * SECTOR_BYTES);
+      rest &= first + count === 32 ? 0 : -1 << (first + count);
+    }
+  }
+
+  /** Brings everything to the medium and notes that it is whole, so that loss of power after this loses nothing. */
+  settle(done: (error: Error | null) => void): void {
+    settleHeader(this.#memory, done);
+  }
+
+  #offset(index: number, sector: number): number {
+    return this.#data + index * SLOT_BYTES + sector * SECTOR_BYTES;
+  }
+}

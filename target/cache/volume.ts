@@ -1,0 +1,284 @@
+/** One volume in the cache: the paths that most commands take, and the way to those for all others. */
+import type { ParityGroup } from '../disk/types.js';
+import type { Done, IoFailure, ReadDone } from '../volumes/block-layer.js';
+import type { CacheCore } from './core.js';
+import { FlushCommand, UnsyncedGroups } from './flush.js';
+import { Prefetch } from './prefetch.js';
+import { failRead, ReadCommand, readInParts } from './read.js';
+import { ReadAhead } from './read-ahead.js';
+import { lowestSector, runLength, sectorMask } from './sectors.js';
+import { SlotList } from './slot-list.js';
+import type { SlotOwner } from './slots.js';
+import { type CacheBacking, type CachedVolume, type CacheHints, SECTOR_BYTES, SLOT_SECTORS } from './types.js';
+import { Quiescence, UnmapCommand } from './unmap.js';
+import { WriteCommand, writableInPlace, writeInParts, writeInPlace } from './write.js';
+
+const nothing = () => {};
+
+export class Volume implements CachedVolume, SlotOwner {
+  readonly places = new Map<number, number>();
+  readonly dirty: SlotList;
+  readonly unmaps: UnmapCommand[] = [];
+  /** False once it is being discarded or the cache is closed. */
+  usable = true;
+  readonly #readAhead = new ReadAhead();
+  readonly #unsynced = new UnsyncedGroups();
+  #synced = false;
+
+  constructor(
+    private readonly core: CacheCore,
+    readonly id: number,
+    readonly backing: CacheBacking,
+  ) {
+    this.dirty = new SlotList(core.slots.links);
+  }
+
+  read(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void {
+    const { core } = this;
+    const { slots, counters } = core;
+    const end = sector + sectors;
+    counters.reads++;
+    counters.readSectors += sectors;
+    const ahead = this.#readAhead.observe(sector, end);
+    const slot = Math.floor(sector / SLOT_SECTORS);
+    const first = sector - slot * SLOT_SECTORS;
+    if (first + sectors <= SLOT_SECTORS && !hints.fua) {
+      const index = this.places.get(slot);
+      if (index !== undefined) {
+        const mask = sectorMask(first, sectors);
+        if ((slots.valid[index]! & mask) === mask && core.mayPin(1)) {
+          counters.readHits++;
+          counters.hitSectors += sectors;
+          slots.pin(index);
+          done(null, [slots.view(index, first, sectors)], slots.release(index));
+          if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
+          return;
+        }
+      }
+    }
+    if (sectors === 0) {
+      done(null, [], nothing);
+      return;
+    }
+    if (hints.fua && this.dirty.length > 0) this.#readFromMedium(hints, sector, sectors, done);
+    else this.#readAny(hints, sector, sectors, done);
+    if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
+  }
+
+  write(hints: CacheHints, sector: number, sectors: number, data: readonly Buffer[], done: Done): void {
+    const { core } = this;
+    const { counters } = core;
+    counters.writes++;
+    counters.writtenSectors += sectors;
+    const slot = Math.floor(sector / SLOT_SECTORS);
+    const first = sector - slot * SLOT_SECTORS;
+    if (first + sectors <= SLOT_SECTORS && !hints.fua && this.unmaps.length === 0) {
+      const index = this.places.get(slot);
+      // A dirty slot has its region and is within the dirty limit already.
+      if (index !== undefined && core.memory.dirty(index) !== 0) {
+        const mask = sectorMask(first, sectors);
+        if (writableInPlace(core, index, mask)) {
+          core.cursor.reset(data);
+          writeInPlace(core, this, slot, index, first, mask, sectors * SECTOR_BYTES, core.cursor);
+          core.cursor.clear();
+          counters.writeHits++;
+          done(null);
+          return;
+        }
+      }
+    }
+    if (sectors === 0) {
+      done(null);
+      return;
+    }
+    const ended: Done = hints.fua
+      ? (failure) => (failure === null ? this.#flush(sector, sectors, done) : done(failure))
+      : done;
+    if (first + sectors <= core.commandSlots * SLOT_SECTORS) {
+      new WriteCommand(core, this, sector, sectors, data, 0, ended).start();
+    } else {
+      writeInParts(core, this, sector, sectors, data, ended);
+    }
+  }
+
+  unmap(sector: number, sectors: number, done: Done): void {
+    this.core.counters.unmaps++;
+    if (sectors === 0) done(null);
+    else new UnmapCommand(this.core, this, sector, sectors, done).start();
+  }
+
+  flush(sector: number, sectors: number, done: Done): void {
+    this.core.counters.flushes++;
+    this.#flush(sector, sectors, done);
+  }
+
+  prefetch(hints: CacheHints, sector: number, sectors: number, done: Done): void {
+    const first = Math.floor(sector / SLOT_SECTORS);
+    const last = Math.floor((sector + sectors - 1) / SLOT_SECTORS);
+    if (!this.usable) {
+      done(this.gone());
+      return;
+    }
+    const step = this.core.commandSlots;
+    // At most half the cache: more would push out its own beginning.
+    const stop = Math.min(last, first + Math.floor(this.core.slots.count / 2));
+    const part = (from: number) => {
+      if (from > stop || !this.usable) {
+        done(null);
+        return;
+      }
+      const next = () => this.core.clock.setImmediate(() => part(from + step));
+      new Prefetch(this.core, this, hints.priority, next).start(from, Math.min(stop, from + step - 1));
+    };
+    part(first);
+  }
+
+  dirtyRuns(sector: number, sectors: number): readonly (readonly [number, number])[] {
+    const { slots, memory } = this.core;
+    const end = sector + sectors;
+    const runs: [number, number][] = [];
+    if (sectors === 0) return runs;
+    const indices = this.dirtySlots(Math.floor(sector / SLOT_SECTORS), Math.ceil(end / SLOT_SECTORS) - 1);
+    indices.sort((a, b) => slots.numbers[a]! - slots.numbers[b]!);
+    for (const index of indices) {
+      for (let rest = memory.dirty(index); rest !== 0; ) {
+        const first = lowestSector(rest);
+        const count = runLength(rest, first);
+        rest &= ~sectorMask(first, count);
+        const from = Math.max(sector, slots.numbers[index]! * SLOT_SECTORS + first);
+        const to = Math.min(end, slots.numbers[index]! * SLOT_SECTORS + first + count);
+        const before = runs.at(-1);
+        if (from >= to) continue;
+        if (before !== undefined && before[0] + before[1] === from) before[1] += to - from;
+        else runs.push([from, to - from]);
+      }
+    }
+    return runs;
+  }
+
+  discard(done: Done): void {
+    const { core } = this;
+    if (!this.usable) {
+      done(this.gone());
+      return;
+    }
+    this.usable = false;
+    core.waiting.wake();
+    const [unmap] = this.unmaps;
+    const everything = () => [...this.places.values()];
+    const quiesce = () => new Quiescence(core, everything, () => this.#dropAll(done)).start();
+    if (unmap === undefined) quiesce();
+    else this.#afterUnmaps(quiesce);
+  }
+
+  /** Why commands are refused. */
+  gone(): IoFailure {
+    return { kind: 'not-ready', cause: 'the volume is being removed or the array is stopping' };
+  }
+
+  /** Whether a slot is in a range being unmapped. */
+  unmapping(slot: number): boolean {
+    for (const unmap of this.unmaps) if (slot >= unmap.first && slot <= unmap.last) return true;
+    return false;
+  }
+
+  /** @returns true: `resume` will be called when an unmap that shares slots with [sector, end) is over */
+  waitForUnmap(sector: number, end: number, resume: () => void): boolean {
+    for (const unmap of this.unmaps) {
+      if (sector < (unmap.last + 1) * SLOT_SECTORS && end > unmap.first * SLOT_SECTORS) {
+        unmap.wait(resume);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Slots in the cache of those numbered `first` to `last`. */
+  residents(first: number, last: number): number[] {
+    const indices: number[] = [];
+    if (last - first < this.places.size) {
+      for (let slot = first; slot <= last; slot++) {
+        const index = this.places.get(slot);
+        if (index !== undefined) indices.push(index);
+      }
+    } else {
+      for (const [slot, index] of this.places) if (slot >= first && slot <= last) indices.push(index);
+    }
+    return indices;
+  }
+
+  /** Dirty ones of those numbered `first` to `last`. */
+  dirtySlots(first: number, last: number): number[] {
+    const { slots } = this.core;
+    if (last - first < this.dirty.length) return this.residents(first, last).filter((index) => slots.isDirty(index));
+    const indices: number[] = [];
+    for (let index = this.dirty.head; index >= 0; index = this.dirty.after(index)) {
+      if (slots.numbers[index]! >= first && slots.numbers[index]! <= last) indices.push(index);
+    }
+    return indices;
+  }
+
+  /** Data or a punch went to a group. */
+  written(group: ParityGroup): void {
+    this.#unsynced.written(group);
+  }
+
+  /** Groups to sync, and when each was last written to. */
+  unsynced(): [ParityGroup, number][] {
+    if (!this.#synced) {
+      // An earlier process may have destaged without syncing.
+      this.#synced = true;
+      for (const group of this.backing.groups?.() ?? []) this.#unsynced.written(group);
+    }
+    return this.#unsynced.list();
+  }
+
+  synced(group: ParityGroup, stamp: number): void {
+    this.#unsynced.synced(group, stamp);
+  }
+
+  #flush(sector: number, sectors: number, done: Done): void {
+    new FlushCommand(this.core, this, sector, sectors, done).start();
+  }
+
+  /** FUA (SBC-4 4.15): what is newer in the cache goes to the medium before it is read. */
+  #readFromMedium(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void {
+    this.#flush(sector, sectors, (failure) => {
+      if (failure === null) this.#readAny(hints, sector, sectors, done);
+      else failRead(done, failure);
+    });
+  }
+
+  #readAny(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void {
+    const { core } = this;
+    const first = sector - Math.floor(sector / SLOT_SECTORS) * SLOT_SECTORS;
+    if (first + sectors <= core.commandSlots * SLOT_SECTORS) {
+      new ReadCommand(core, this, hints, sector, sectors, done).start();
+    } else {
+      readInParts(core, this, hints, sector, sectors, done);
+    }
+  }
+
+  #bringIn(first: number, last: number): void {
+    if (this.usable) new Prefetch(this.core, this, 'background', nothing).start(first, last);
+  }
+
+  #afterUnmaps(run: () => void): void {
+    const [unmap] = this.unmaps;
+    if (unmap === undefined) run();
+    else unmap.wait(() => this.#afterUnmaps(run));
+  }
+
+  #dropAll(done: Done): void {
+    const { slots, memory, volumes } = this.core;
+    for (const index of this.places.values()) {
+      if (memory.dirty(index) !== 0) {
+        memory.clearDirty(index, -1);
+        slots.becameClean(index);
+      }
+    }
+    for (const index of [...this.places.values()]) slots.setAdrift(index);
+    volumes.delete(this.id);
+    done(null);
+  }
+}

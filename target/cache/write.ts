@@ -1,0 +1,221 @@
+/** Writes. */
+import type { Done, IoFailure } from '../volumes/block-layer.js';
+import type { CacheCore } from './core.js';
+import { coverOf, type DataCursor, lowestSector, runLength } from './sectors.js';
+import type { StageWaiter } from './stager.js';
+import { SECTOR_BYTES, SLOT_SECTORS } from './types.js';
+import type { Volume } from './volume.js';
+import type { Attempt, WaitingCommand } from './wait-queue.js';
+
+/** Whether a resident slot's sectors may be written where they are, now. */
+export function writableInPlace(core: CacheCore, index: number, mask: number): boolean {
+  const { slots } = core;
+  return slots.pins[index] === 0 && ((slots.frozen[index]! | slots.staging[index]!) & mask) === 0;
+}
+
+/** Writes `count` sectors from `first` on into a slot that is the place of slot `slot`, `writableInPlace`. */
+export function writeInPlace(
+  core: CacheCore,
+  volume: Volume,
+  slot: number,
+  index: number,
+  first: number,
+  mask: number,
+  bytes: number,
+  data: DataCursor,
+): void {
+  const { memory, slots } = core;
+  const dirty = memory.dirty(index);
+  if ((dirty & mask) !== 0) {
+    core.counters.overwrites++;
+    memory.overwrite(index, first, mask, bytes, data);
+  } else {
+    memory.fill(index, first, bytes, data);
+    if (dirty === 0) memory.describe(index, volume.id, slot);
+    memory.addDirty(index, mask);
+  }
+  slots.valid[index]! |= mask;
+  if (dirty === 0) core.destager.becameDirty(index);
+  else core.destager.rewritten(index, mask);
+}
+
+/**
+ * Writes to a fresh slot and makes it the place: the old one is being sent to a host or written to the drive and
+ * must not change. After the commit of the new record both are dirty for the same place and the higher sequence
+ * counts; the old one's dirty word is cleared after that, so that a kill between loses nothing.
+ */
+function writeToFresh(
+  core: CacheCore,
+  volume: Volume,
+  slot: number,
+  old: number,
+  first: number,
+  mask: number,
+  bytes: number,
+  data: DataCursor,
+): void {
+  const { memory, slots, destager } = core;
+  const dirty = memory.dirty(old);
+  const fresh = slots.take();
+  const carried = slots.valid[old]! & ~mask;
+  core.counters.freshSlots++;
+  memory.carry(old, fresh, carried);
+  memory.fill(fresh, first, bytes, data);
+  memory.describe(fresh, volume.id, slot);
+  memory.addDirty(fresh, dirty | mask);
+  if (dirty !== 0) memory.clearDirty(old, -1);
+  slots.replace(old, fresh, carried | mask);
+  destager.moved(old, fresh, mask);
+}
+
+const NONE: readonly number[] = [];
+
+export class WriteCommand implements StageWaiter, WaitingCommand {
+  ticket = 0;
+  pending = 0;
+  readonly #end: number;
+
+  constructor(
+    private readonly core: CacheCore,
+    private readonly volume: Volume,
+    private readonly sector: number,
+    sectors: number,
+    private readonly data: readonly Buffer[],
+    /** Bytes of `data` that belong to sectors before `sector`. */
+    private readonly skip: number,
+    private readonly done: Done,
+  ) {
+    this.#end = sector + sectors;
+  }
+
+  start(): void {
+    const attempt = this.attempt(false);
+    if (attempt === 'ran') return;
+    const { counters, waiting } = this.core;
+    if (attempt === 'slots') counters.slotWaits++;
+    else counters.throttledWrites++;
+    waiting.addWrite(this);
+  }
+
+  attempt(queued: boolean): Attempt {
+    const { core, volume } = this;
+    const { slots, memory } = core;
+    if (!volume.usable) return this.#finish(volume.gone());
+    if (volume.waitForUnmap(this.sector, this.#end, () => this.start())) return 'ran';
+    let needed = 0;
+    let newlyDirty = 0;
+    let hits = 0;
+    const firstSlot = Math.floor(this.sector / SLOT_SECTORS);
+    const last = Math.floor((this.#end - 1) / SLOT_SECTORS);
+    for (let slot = firstSlot; slot <= last; slot++) {
+      const index = volume.places.get(slot);
+      if (index === undefined) {
+        needed++;
+        newlyDirty++;
+        continue;
+      }
+      hits++;
+      const mask = coverOf(slot, this.sector, this.#end);
+      const fresh = slots.pins[index] !== 0 || (slots.frozen[index]! & mask) !== 0;
+      if (slots.staging[index] !== 0 && (fresh || (slots.staging[index]! & mask) !== 0)) {
+        core.stager.wait(index, this);
+        return 'ran';
+      }
+      if (fresh) needed++;
+      if (memory.dirty(index) === 0) newlyDirty++;
+    }
+    if (newlyDirty > 0) {
+      if (slots.dirtyCount + newlyDirty > core.dirtyLimit) {
+        if (core.destager.stuck !== null) return this.#finish(core.destager.stuck);
+        core.destager.kick();
+        return 'throttled';
+      }
+      if (!queued && core.waiting.writesWait()) return 'throttled';
+    }
+    if (needed > 0 && !queued && core.waiting.writesWait()) return 'slots';
+    if (needed > 0 && !this.#room(firstSlot, last, needed)) return 'slots';
+    for (let slot = firstSlot; slot <= last; slot++) {
+      const index = volume.places.get(slot);
+      if (index !== undefined && memory.dirty(index) !== 0) continue;
+      const failure = volume.backing.assign(slot);
+      if (failure !== null) return this.#finish(failure);
+    }
+    core.counters.writeHits += hits > last - firstSlot ? 1 : 0;
+    this.#store(firstSlot, last);
+    return this.#finish(null);
+  }
+
+  /** Whether `needed` slots can be had beside those of this range, which must not be taken for it. */
+  #room(firstSlot: number, last: number, needed: number): boolean {
+    const { slots } = this.core;
+    if (slots.available >= needed + (last - firstSlot + 1)) return true;
+    let own = 0;
+    for (let slot = firstSlot; slot <= last; slot++) {
+      const index = this.volume.places.get(slot);
+      if (index !== undefined && slots.evictable(index)) own++;
+    }
+    return slots.available - own >= needed;
+  }
+
+  #store(firstSlot: number, last: number): void {
+    const { core, volume } = this;
+    const { slots, cursor } = core;
+    // Slots of this range leave the LRU list first, lest one of them be taken for another.
+    const kept = last > firstSlot ? volume.residents(firstSlot, last) : NONE;
+    for (const index of kept) slots.hold(index);
+    cursor.reset(this.data, this.skip);
+    for (let slot = firstSlot; slot <= last; slot++) {
+      const mask = coverOf(slot, this.sector, this.#end);
+      const first = lowestSector(mask);
+      const bytes = runLength(mask, first) * SECTOR_BYTES;
+      let index = volume.places.get(slot);
+      if (index === undefined) {
+        index = slots.take();
+        slots.place(index, volume, slot);
+      }
+      if (writableInPlace(core, index, mask)) writeInPlace(core, volume, slot, index, first, mask, bytes, cursor);
+      else writeToFresh(core, volume, slot, index, first, mask, bytes, cursor);
+    }
+    cursor.clear();
+    for (const index of kept) slots.unhold(index);
+  }
+
+  #finish(failure: IoFailure | null): 'ran' {
+    this.done(failure);
+    return 'ran';
+  }
+
+  /** Writes wait for a stage, whatever becomes of it. */
+  stageFailed(): void {}
+
+  stageDone(): void {
+    this.start();
+  }
+}
+
+/**
+ * A write of more slots than one command may take: part after part.
+ * @param data all of it
+ */
+export function writeInParts(
+  core: CacheCore,
+  volume: Volume,
+  sector: number,
+  sectors: number,
+  data: readonly Buffer[],
+  done: Done,
+): void {
+  const end = sector + sectors;
+  const step = core.commandSlots * SLOT_SECTORS;
+  const part = (from: number) => {
+    const to = Math.min(end, Math.floor(from / SLOT_SECTORS) * SLOT_SECTORS + step);
+    const skip = (from - sector) * SECTOR_BYTES;
+    const command = new WriteCommand(core, volume, from, to - from, data, skip, (failure) => {
+      if (failure !== null || to >= end) done(failure);
+      // Not in this call: parts that are taken at once would nest without limit.
+      else core.clock.setImmediate(() => part(to));
+    });
+    command.start();
+  };
+  part(sector);
+}
