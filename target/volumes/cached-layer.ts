@@ -5,6 +5,7 @@
 import { type CachedVolume, SECTOR_BYTES } from '../cache/types.js';
 import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from './block-layer.js';
 import type { AllocationMap } from './extents.js';
+import { REGION_SECTORS, type RegionTable } from './regions.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};
@@ -16,6 +17,7 @@ export interface CachedLayerOwner {
   /** Makes the assignments of regions so far survive loss of power. */
   syncRegions(done: Done): void;
   readonly allocation: AllocationMap;
+  readonly regions: RegionTable;
 }
 
 export class CachedLayer implements BlockLayer {
@@ -60,7 +62,7 @@ export class CachedLayer implements BlockLayer {
       return;
     }
     const ratio = this.sectorsPerBlock;
-    this.volume.unmap(lba * ratio, blocks * ratio, ratio === 1 ? done : this.finish(false, done));
+    this.unmapAssigned(lba * ratio, (lba + blocks) * ratio, ratio === 1 ? done : this.finish(false, done));
   }
 
   flush(_io: Io, lba: number, blocks: number, done: Done): void {
@@ -89,6 +91,21 @@ export class CachedLayer implements BlockLayer {
       return;
     }
     this.owner.allocation.extents(this.volume, lba, blocks, limit, done);
+  }
+
+  /** Unmaps what has regions; the rest is zeros already, and looking at it slot by slot would take long. */
+  private unmapAssigned(sector: number, end: number, done: Done): void {
+    const run = this.owner.regions.nextAssigned(Math.floor(sector / REGION_SECTORS), Math.ceil(end / REGION_SECTORS));
+    if (run === null) {
+      done(null);
+      return;
+    }
+    const first = Math.max(sector, run.first * REGION_SECTORS);
+    const next = Math.min(end, run.end * REGION_SECTORS);
+    this.volume.unmap(first, next - first, (failure) => {
+      if (failure !== null || next === end) done(failure);
+      else this.unmapAssigned(next, end, done);
+    });
   }
 
   /** Apart from `read`, which is then free of closures. */

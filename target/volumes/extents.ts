@@ -9,9 +9,8 @@
 import { type CachedVolume, SECTOR_BYTES } from '../cache/types.js';
 import type { BlockExtent, ExtentsDone } from './block-layer.js';
 import type { Pool } from './pool.js';
-import { REGION_BYTES, type RegionTable } from './regions.js';
+import { REGION_SECTORS, type RegionTable } from './regions.js';
 
-const REGION_SECTORS = REGION_BYTES / SECTOR_BYTES;
 /** Adjacent regions asked of the drives in one call. */
 const REGIONS_PER_QUERY = 8;
 /** Regions looked up on the drives by one call of `extents`, so that it never holds up other work for long. */

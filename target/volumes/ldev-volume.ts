@@ -1,5 +1,6 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
 import type { CacheBacking, CachedVolume, SlotAddress } from '../cache/types.js';
+import type { ParityGroup } from '../disk/types.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
@@ -82,6 +83,10 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     if (this.regions.get(region) !== 0) return null;
     if (this.volumePool.assign(this.uid, this.regions, region)) return null;
     return { kind: 'no-space', cause: `pool ${this.pool} has no free region` };
+  }
+
+  groups(): ParityGroup[] {
+    return [...this.regions.groups].map((id) => this.volumePool.parityGroup(id));
   }
 
   /** Assigns every region that has none; the pool has enough. */

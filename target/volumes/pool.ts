@@ -54,13 +54,17 @@ export class Pool {
     for (const place of places) this.of(place).release(indexOfPlace(place));
   }
 
+  parityGroup(id: number): ParityGroup {
+    return this.groups.get(id)!.group;
+  }
+
   slotAddress(place: number, slot: number): SlotAddress {
     return this.address(place, slot * SLOT_BYTES);
   }
 
   /** `offset` bytes into a place. */
   address(place: number, offset: number): SlotAddress {
-    return { group: this.of(place).group, offset: indexOfPlace(place) * REGION_BYTES + offset };
+    return { group: this.parityGroup(groupOfPlace(place)), offset: indexOfPlace(place) * REGION_BYTES + offset };
   }
 
   /** The places joined to runs, by parity group and ascending. */
@@ -94,9 +98,6 @@ export class Pool {
   }
 
   private of(place: number): GroupRegions {
-    const group = this.groups.get(groupOfPlace(place));
-    if (group === undefined)
-      throw new Error(`place 0x${place.toString(16)} is in no parity group of pool ${this.name}`);
-    return group;
+    return this.groups.get(groupOfPlace(place))!;
   }
 }

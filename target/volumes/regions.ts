@@ -8,11 +8,12 @@
  * A free region reads as zeros on its drives: it is punched before its record is cleared, and looked at before
  * it is taken, so that no LDEV ever sees what another one wrote.
  */
-import { SLOT_BYTES } from '../cache/types.js';
+import { SECTOR_BYTES, SLOT_BYTES } from '../cache/types.js';
 import type { ParityGroup, PersistentMemory } from '../disk/types.js';
 import { RegionRecords, regionRecordBytes } from './region-records.js';
 
 export const REGION_BYTES = 32 * 2 ** 20;
+export const REGION_SECTORS = REGION_BYTES / SECTOR_BYTES;
 export const REGION_SLOTS = REGION_BYTES / SLOT_BYTES;
 
 export const MAX_PARITY_GROUPS = 255;
@@ -32,6 +33,8 @@ export class RegionTable {
   private places = new Uint32Array(0);
   /** Regions that have a place. */
   assigned = 0;
+  /** Parity group ids of the places there are or were. */
+  readonly groups = new Set<number>();
 
   /** 0: none. */
   get(region: number): number {
@@ -47,6 +50,7 @@ export class RegionTable {
     }
     this.places[region] = place;
     this.assigned++;
+    this.groups.add(groupOfPlace(place));
   }
 
   /** Takes the place of a region from it; 0 if it has none. */
@@ -59,9 +63,20 @@ export class RegionTable {
     return place;
   }
 
-  /** All [region, place] with a region number of `from` or more, ascending. */
-  *entries(from = 0): Generator<[region: number, place: number]> {
-    for (let region = from; region < this.places.length; region++) {
+  /** The first regions that have places in a row, of those from `from` up to but not `end`; null: none has. */
+  nextAssigned(from: number, end: number): { readonly first: number; readonly end: number } | null {
+    const stop = Math.min(end, this.places.length);
+    let first = from;
+    while (first < stop && this.places[first] === 0) first++;
+    if (first >= stop) return null;
+    let next = first + 1;
+    while (next < stop && this.places[next] !== 0) next++;
+    return { first, end: next };
+  }
+
+  /** All [region, place], ascending. */
+  *entries(): Generator<[region: number, place: number]> {
+    for (let region = 0; region < this.places.length; region++) {
       const place = this.places[region]!;
       if (place !== 0) yield [region, place];
     }
