@@ -1,4 +1,13 @@
-import type { Clock } from '../disk/types.js';
+/** Monotonic and wall clock. */
+export interface Clock {
+  /** Monotonic nanoseconds, as a number. */
+  now(): number;
+  /** Milliseconds since 1970. */
+  wall(): number;
+  setTimeout(run: () => void, ms: number): { cancel(): void };
+  /** Runs soon, after pending I/O events. */
+  setImmediate(run: () => void): void;
+}
 
 /** The machine's clocks. */
 export const systemClock: Clock = {

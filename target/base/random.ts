@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Random } from '../disk/types.js';
+
+/** A source of randomness; seeded in tests. */
+export interface Random {
+  /** Uniform integer in 0 … below − 1. */
+  below(limit: number): number;
+  bytes(count: number): Buffer;
+}
 
 const TWO_32 = 2 ** 32;
 

@@ -36,9 +36,10 @@ export function openPersistentMemory(
   }
   const existed = fs.existsSync(path);
   let fd: number | null = null;
+  let size = 0;
   try {
     fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
-    const size = fs.fstatSync(fd).size;
+    size = fs.fstatSync(fd).size;
     if (size > bytes) {
       throw new PersistentMemoryError('wrong-length', `${path} holds ${size} bytes, more than the ${bytes} asked for`);
     }
@@ -47,8 +48,12 @@ export function openPersistentMemory(
     if (!existed) syncFolder(dirname(path));
     return functions.map === null ? new WrittenMemory(fd, bytes) : new MappedMemory(fd, functions.map(fd, bytes));
   } catch (error) {
-    if (fd !== null) fs.closeSync(fd);
-    if (fd !== null && !existed) fs.rmSync(path, { force: true });
+    if (fd !== null) {
+      // What a full disk had room for is given back, so that the file can be opened as it was.
+      if (fs.fstatSync(fd).size !== size) fs.ftruncateSync(fd, size);
+      fs.closeSync(fd);
+      if (!existed) fs.rmSync(path, { force: true });
+    }
     throw named(path, bytes, error as NodeJS.ErrnoException);
   }
 }

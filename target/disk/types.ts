@@ -3,6 +3,9 @@
  * whole arrays run on simulated ones. Units here are bytes; offsets and lengths are multiples of 512.
  */
 
+export type { Clock } from '../base/clock.js';
+export type { Random } from '../base/random.js';
+
 export type DriveDone = (error: DriveError | null) => void;
 
 export interface DriveError {
@@ -68,24 +71,6 @@ export interface DiskAdapterStats {
 export interface ParityGroup extends DriveIo {
   readonly level: 'plain' | 'raid0';
   readonly drives: readonly DriveIo[];
-}
-
-/** Monotonic and wall clock. */
-export interface Clock {
-  /** Monotonic nanoseconds, as a number. */
-  now(): number;
-  /** Milliseconds since 1970. */
-  wall(): number;
-  setTimeout(run: () => void, ms: number): { cancel(): void };
-  /** Runs soon, after pending I/O events. */
-  setImmediate(run: () => void): void;
-}
-
-/** A source of randomness; seeded in tests. */
-export interface Random {
-  /** Uniform integer in 0 … below − 1. */
-  below(limit: number): number;
-  bytes(count: number): Buffer;
 }
 
 /** Memory that survives the process: a mapped file, or (without the addon) a buffer written through. */

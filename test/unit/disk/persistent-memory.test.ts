@@ -47,7 +47,8 @@ for (const [name, functions] of each) {
     t.test('a full disk is named, and leaves no file behind', (t) => {
       const full: NativeFunctions = {
         ...functions,
-        preallocate() {
+        preallocate(fd) {
+          fs.ftruncateSync(fd, 3 * BYTES);
           throw new SystemError('ENOSPC', 'fallocate');
         },
       };
@@ -57,6 +58,8 @@ for (const [name, functions] of each) {
         message: /needs 65536 bytes, the disk has \d+ free/,
       });
       t.notOk(fs.existsSync(file));
+      t.throws(() => openPersistentMemory(path, 4 * BYTES, full), { code: 'no-space' });
+      t.equal(fs.statSync(path).size, 2 * BYTES, 'a file that was to grow is as before');
       t.end();
     });
 
