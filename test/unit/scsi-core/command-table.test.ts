@@ -1,0 +1,95 @@
+import t from 'tap';
+import { type Command, CommandTable, defineCommand, Reservation } from '../../../target/scsi/command-table.js';
+import { forbiddenBit } from '../../../target/scsi/dispatch.js';
+import { blockCommands, fullyProvisionedCommands } from '../../../target/scsi/handlers/block/index.js';
+import { cdbLengthOf, commandName } from '../../../wire/scsi/opcodes.js';
+import { inCdb } from '../scsi-block/harness.js';
+
+/** A CDB that the row accepts, as far as its usage data goes. */
+function plain(command: Command): Buffer {
+  const cdb = Buffer.alloc(16);
+  cdb[0] = command.opcode;
+  if (command.serviceAction !== null) cdb[1] = command.serviceAction;
+  return cdb;
+}
+
+t.test('every row is well formed', async (t) => {
+  for (const command of blockCommands) {
+    t.equal(command.usage.length, command.cdbLength, command.name);
+    t.equal(command.cdbLength, cdbLengthOf(command.opcode), command.name);
+    t.equal(command.usage[0], command.opcode, command.name);
+    t.equal(command.usage.at(-1), 0, `${command.name}: NACA is not supported`);
+    t.ok(command.usage.every((bits) => bits >= 0 && bits <= 0xff));
+    if (command.serviceAction !== null) t.equal(command.usage[1]! & 0x1f, command.serviceAction, command.name);
+    t.equal(commandName(plain(command)), command.name);
+  }
+});
+
+t.test('every forbidden bit of every row is refused and pointed at', async (t) => {
+  let bits = 0;
+  for (const command of blockCommands) {
+    t.equal(forbiddenBit(command, plain(command)), null, command.name);
+    for (let byte = 1; byte < command.cdbLength; byte++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const serviceAction = byte === 1 && command.serviceAction !== null && bit < 5;
+        const cdb = plain(command);
+        cdb[byte]! |= 1 << bit;
+        const refusal = forbiddenBit(command, cdb);
+        if (serviceAction || command.usage[byte]! & (1 << bit)) {
+          if (refusal !== null) t.fail(`${command.name} byte ${byte} bit ${bit} is refused`);
+        } else {
+          bits++;
+          t.match(refusal, inCdb(byte, bit), `${command.name} byte ${byte} bit ${bit}`);
+        }
+      }
+    }
+  }
+  t.ok(bits > 300);
+});
+
+t.test('of several forbidden bits the first byte and its highest bit is told', async (t) => {
+  const read = blockCommands.find(({ name }) => name === 'READ(10)')!;
+  const cdb = plain(read);
+  cdb[9] = 0xff;
+  cdb[1] = 0xff;
+  t.match(forbiddenBit(read, cdb), inCdb(1, 7));
+});
+
+t.test('a CDB shorter than its command', async (t) => {
+  const read = blockCommands.find(({ name }) => name === 'READ(16)')!;
+  t.match(forbiddenBit(read, Buffer.from([0x88, 0, 0])), inCdb(3));
+});
+
+t.test('rows are found by operation code and service action', async (t) => {
+  const table = new CommandTable(blockCommands);
+  for (const command of blockCommands) t.equal(table.find(plain(command)), command);
+  t.equal(table.find(Buffer.from([0x9e, 0x1f])), null);
+  t.equal(table.find(Buffer.from([0xff, 0])), null);
+  t.ok(table.has(0x9e));
+  t.ok(table.usesServiceActions(0x9e));
+  t.notOk(table.usesServiceActions(0x28));
+  t.notOk(table.has(0xff));
+});
+
+t.test('two rows for one command are a mistake', async (t) => {
+  const row = (opcode: number, serviceAction: number | null) =>
+    defineCommand({
+      name: 'X',
+      opcode,
+      serviceAction,
+      usage: [opcode, 0, 0, 0, 0, 0],
+      conflict: 'inquire',
+      reservation: Reservation.free,
+      run: (_unit, task) => task.good(),
+    });
+  t.throws(() => new CommandTable([row(1, null), row(1, null)]), /two rows for X/);
+  t.throws(() => new CommandTable([row(1, 2), row(1, 2)]));
+  t.throws(() => new CommandTable([row(1, 2), row(1, null)]));
+  t.throws(() => new CommandTable([row(1, null), row(1, 2)]));
+  t.doesNotThrow(() => new CommandTable([row(1, 2), row(1, 3)]));
+});
+
+t.test('UNMAP is there only with logical block provisioning', async (t) => {
+  t.equal(blockCommands.length - fullyProvisionedCommands.length, 1);
+  t.equal(new CommandTable(fullyProvisionedCommands).find(Buffer.from([0x42])), null);
+});
