@@ -1,7 +1,7 @@
 /** Calls of the control endpoint from the subcommands. */
 import { request } from 'node:http';
-import { join, resolve } from 'node:path';
-import { CONTROL_SOCKET } from '../svp/control/api.js';
+import { resolve } from 'node:path';
+import { controlSocketPath } from '../svp/control/socket-path.js';
 import { ArrayError } from '../svp/errors.js';
 
 const TIMEOUT_MS = 30_000;
@@ -29,7 +29,12 @@ export async function callText(dataDir: string, path: string): Promise<string> {
 }
 
 function exchange(dataDir: string, method: string, path: string, body: unknown): Promise<Answer> {
-  const socketPath = socketAddress(dataDir);
+  let socketPath: string;
+  try {
+    socketPath = controlSocketPath(dataDir);
+  } catch (error) {
+    return Promise.reject(callError(dataDir, error as NodeJS.ErrnoException));
+  }
   const content = body === undefined ? null : Buffer.from(JSON.stringify(body));
   const headers = content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length };
   return new Promise((done, failed) => {
@@ -50,13 +55,6 @@ function exchange(dataDir: string, method: string, path: string, body: unknown):
     call.on('error', (error: NodeJS.ErrnoException) => failed(callError(dataDir, error)));
     call.end(content ?? undefined);
   });
-}
-
-/** Relative when that is shorter: a socket's path has at most 107 bytes (unix(7)). */
-export function socketAddress(dataDir: string): string {
-  const absolute = resolve(dataDir, CONTROL_SOCKET);
-  const given = join(dataDir, CONTROL_SOCKET);
-  return given.length < absolute.length ? given : absolute;
 }
 
 function callError(dataDir: string, error: NodeJS.ErrnoException): Error {

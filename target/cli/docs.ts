@@ -1,12 +1,14 @@
 /** The generated parts of the documentation: file → marker → Markdown. */
 import { configReference } from '../svp/config-reference.js';
 import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
+import { metricsReference } from '../svp/metrics.js';
 import { createProgram } from './program.js';
 import { commandReference } from './reference.js';
 
 export function generatedParts(): Readonly<Record<string, Readonly<Record<string, string>>>> {
   return {
     'docs/cli.md': { commands: commandReference(createProgram()), 'exit codes': exitCodeTable() },
+    'docs/operations.md': { metrics: metricsReference() },
     'docs/configuration.md': { configuration: configReference() },
   };
 }

@@ -24,8 +24,9 @@ export async function serve(options: {
     log: stderrLog,
     control: true,
     ...(options.config !== undefined && { config: readConfig(options.config) }),
-    listen: options.listen ?? null,
-    http: options.http ?? null,
+    listen: options.listen ?? 'configured',
+    http: options.http ?? 'configured',
+    note: printLine,
     ...(options.polling !== undefined && { polling: options.polling }),
   });
   announce(array);
@@ -41,7 +42,6 @@ export async function serve(options: {
 }
 
 function announce(array: LunArray): void {
-  for (const note of array.notes) printLine(note);
   for (const lun of array.luns) printLine(`ready ${lun.url} ${lun.ldev} ${lun.capacity} ${lun.kind}`);
   const first = array.luns[0];
   if (first !== undefined) printLine(`next: npx lunctl inq ${first.url}`);

@@ -9,9 +9,22 @@ export function sessionCommand(): Command {
     const sessions = await call<SessionReply[]>(options.data, 'GET', '/sessions');
     if (options.json) return printJson(sessions);
     await printTable(
-      ['PORT', 'HOST GROUP', 'INITIATOR', 'FROM', 'ISID', 'KIND'],
-      sessions.map((s) => [s.port, s.hostGroup, s.initiator, s.from, s.isid, s.kind]),
+      ['PORT', 'HOST GROUP', 'INITIATOR', 'FROM', 'AUTH', 'DIGESTS', 'COMMANDS'],
+      sessions.map((s) => [
+        s.port,
+        s.hostGroup || 'discovery',
+        s.initiator,
+        s.remoteAddress,
+        s.authentication,
+        digests(s),
+        s.commandsOutstanding,
+      ]),
     );
   });
   return session;
+}
+
+function digests({ headerDigest, dataDigest }: SessionReply): string {
+  if (headerDigest) return dataDigest ? 'header data' : 'header';
+  return dataDigest ? 'data' : 'none';
 }

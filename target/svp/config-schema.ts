@@ -110,7 +110,7 @@ const HostGroupSchema = Type.Object(
 const UserSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 255, description: 'CHAP name.' }),
-    secret: Type.String({ minLength: 12, maxLength: 255, description: 'CHAP secret, 12 bytes and more.' }),
+    secret: Type.String({ minLength: 12, maxLength: 128, description: 'CHAP secret, 12 to 128 bytes.' }),
     role: Type.Optional(
       Type.Union([Type.Literal('initiator'), Type.Literal('target')], {
         description: '`initiator`: proves who logs in. `target`: the array proves itself with it (mutual CHAP).',

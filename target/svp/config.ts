@@ -139,7 +139,7 @@ function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
     ['ldevs', 'id', config.ldevs.map((l) => l.id.toUpperCase())],
     ['ports', 'id', config.ports.map((p) => p.id)],
     ['ports', 'listen', config.ports.map((p) => (p.listen.endsWith(':0') ? '' : p.listen))],
-    ['hostGroups', 'name', config.hostGroups.map((g) => `${g.port}/${g.name}`)],
+    ['hostGroups', 'name', config.hostGroups.map((g) => `${g.port}/${g.name}`.toLowerCase())],
     ['hostGroups', 'target', config.hostGroups.map((g) => (g.target === undefined ? '' : `${g.port}/${g.target}`))],
     ['users', 'name', config.users.map((u) => `${u.role ?? 'initiator'} ${u.name}`)],
   ];
@@ -190,8 +190,12 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
   }
   for (const [g, group] of config.hostGroups.entries()) {
     if (!ports.has(group.port)) yield { path: `hostGroups[${g}].port`, message: `there is no port "${group.port}"` };
+    const mapped = new Map<string, string>();
     for (const [lun, ldev] of Object.entries(group.luns ?? {})) {
       const path = `hostGroups[${g}].luns.${lun}`;
+      const other = mapped.get(ldev.toUpperCase());
+      if (other !== undefined) yield { path, message: `LDEV ${ldev} is already LUN ${other} of this host group` };
+      mapped.set(ldev.toUpperCase(), lun);
       if (Number(lun) > 16383) yield { path, message: 'LUNs go up to 16383' };
       if (!ldevs.has(ldev.toUpperCase())) yield { path, message: `there is no LDEV "${ldev}"` };
     }

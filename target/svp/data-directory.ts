@@ -26,7 +26,8 @@ export class DataDirectory {
   static open(dir: string): DataDirectory {
     const directory = new DataDirectory(dir);
     directory.guard(() => {
-      mkdirSync(directory.file('drives'), { recursive: true });
+      // CHAP secrets and data: for the owner only, unless the directory was there before.
+      mkdirSync(directory.file('drives'), { recursive: true, mode: 0o700 });
       if (!statSync(directory.path).isDirectory()) throw new Error('it is not a directory');
       accessSync(directory.path, constants.R_OK | constants.W_OK | constants.X_OK);
     });
@@ -44,6 +45,11 @@ export class DataDirectory {
     } catch (error) {
       throw dataError(this.path, error);
     }
+  }
+
+  /** Throws what `guard` would. */
+  fail(error: unknown): never {
+    throw dataError(this.path, error);
   }
 
   /** Notes this process as the owner; call once the lock is held. */

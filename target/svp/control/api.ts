@@ -3,9 +3,8 @@
  * data directory. Refusals are 4xx with `{ code, message }`. The `lunarray` subcommands are its users.
  */
 import { type Static, Type } from '@sinclair/typebox';
+import type { SessionInfo } from '../../ports/iscsi/stats.js';
 import { faultOps } from '../../volumes/layers/fault-rules.js';
-
-export const CONTROL_SOCKET = 'control.sock';
 
 const strict = { additionalProperties: false };
 const text = (max = 255) => Type.String({ minLength: 1, maxLength: max });
@@ -152,15 +151,11 @@ export interface StatusReply {
   readonly luns: readonly LunReply[];
 }
 
-export interface SessionReply {
-  readonly port: string;
+/** A session as its port tells of it. */
+export type SessionReply = SessionInfo & {
+  /** `CL1-A/default`; empty for a discovery session. */
   readonly hostGroup: string;
-  readonly initiator: string;
-  /** Peer's address. */
-  readonly from: string;
-  readonly isid: string;
-  readonly kind: string;
-}
+};
 
 export interface FaultReply {
   readonly id: string;
@@ -176,4 +171,13 @@ export interface FaultReply {
   readonly limit: number | null;
   readonly hits: number;
   readonly fired: number;
+}
+
+/** Counters since the start, as the parts of the array count them (docs/operations.md). */
+export interface StatsReply {
+  readonly ports: readonly ({ readonly port: string } & Readonly<Record<string, unknown>>)[];
+  readonly channelAdapters: readonly ({ readonly port: string } & Readonly<Record<string, unknown>>)[];
+  readonly ldevs: readonly ({ readonly ldev: string } & Readonly<Record<string, unknown>>)[];
+  readonly cache: Readonly<Record<string, unknown>>;
+  readonly diskAdapter: Readonly<Record<string, unknown>>;
 }

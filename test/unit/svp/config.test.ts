@@ -40,6 +40,7 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['LUN not a number', (c) => (c.hostGroups[0].luns.x = '00:00'), 'hostGroups[0].luns.x', /unknown field/],
   ['LUN too high', (c) => (c.hostGroups[0].luns['16384'] = '00:00'), 'hostGroups[0].luns.16384', /16383/],
   ['no such LDEV', (c) => (c.hostGroups[1].luns['0'] = '77:00'), 'hostGroups[1].luns.0', /no LDEV "77:00"/],
+  ['an LDEV twice', (c) => (c.hostGroups[0].luns['9'] = '00:00'), 'hostGroups[0].luns.9', /already LUN 0/],
   ['no such port', (c) => (c.hostGroups[0].port = 'CL9-Z'), 'hostGroups[0].port', /no port/],
   ['no such drive', (c) => c.parityGroups[0].drives.push('HDD9'), 'parityGroups[0].drives[2]', /no drive/],
   ['drive twice', (c) => c.parityGroups[0].drives.push('HDD000'), 'parityGroups[0].drives[2]', /already used/],

@@ -1,0 +1,149 @@
+/** The configuration and a running array's volumes: applied at the first start, compared later. */
+import { join } from 'node:path';
+import { ldevName } from '../volumes/model.js';
+import type { Volumes } from '../volumes/volumes.js';
+import type { ArrayConfig, ConfigInput } from './config-schema.js';
+import { formatAddress, formatSize, parseAddress, parseLdev, parseSize } from './units.js';
+
+/** Whether nothing has been configured: the data directory is new. */
+export function isNew(volumes: Volumes): boolean {
+  return volumes.ports().length === 0 && volumes.parityGroups().length === 0;
+}
+
+/** Makes everything that a checked configuration describes. Throws ConfigError; the caller's transaction undoes. */
+export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
+  const drives = new Map(config.drives.map((drive) => [drive.id, parseSize(drive.capacity)!]));
+  for (const { id, level, drives: names, stripe } of config.parityGroups) {
+    const specs = names.map((name) => ({ name, path: join('drives', name), bytes: drives.get(name)! }));
+    volumes.createParityGroup(id, level, specs, stripe === undefined ? null : parseSize(stripe));
+  }
+  for (const { id, parityGroups } of config.pools) volumes.createPool(id, parityGroups);
+  for (const { id, capacity, ...rest } of config.ldevs) {
+    volumes.createLdev({ id: parseLdev(id)!, bytes: parseSize(capacity)!, ...rest });
+  }
+  for (const { id, listen, portGroup } of config.ports) {
+    volumes.createPort({ name: id, listen: parseAddress(listen)!, ...(portGroup !== undefined && { portGroup }) });
+  }
+  for (const { luns, initiators, ...rest } of config.hostGroups) {
+    const group = volumes.createHostGroup({ ...rest, initiators: initiators ?? ['*'] });
+    for (const [lun, ldev] of Object.entries(luns ?? {})) volumes.mapLun(group.id, Number(lun), parseLdev(ldev)!);
+  }
+  for (const { name, secret, role, hostGroups } of config.users) {
+    const ids = (hostGroups ?? []).map((group) => hostGroupId(volumes, group));
+    volumes.addUser({ name, secret, role: role ?? 'initiator', hostGroups: ids });
+  }
+}
+
+/** Differences between what the configuration says and what there is: one line each. Lists left out are not compared. */
+export function compareConfig(volumes: Volumes, config: ConfigInput): string[] {
+  const wanted = facts(config);
+  const present = facts(describe(volumes), new Set(Object.keys(config)));
+  const lines: string[] = [];
+  for (const [item, fields] of wanted) {
+    const there = present.get(item);
+    if (there === undefined) lines.push(`${item} is in the configuration, not in the array`);
+    else {
+      for (const [field, value] of fields) {
+        const now = there.get(field);
+        if (value !== now)
+          lines.push(`${item}: ${field} is ${now ?? 'none'} in the array, ${value} in the configuration`);
+      }
+    }
+  }
+  for (const item of present.keys()) {
+    if (!wanted.has(item)) lines.push(`${item} is in the array, not in the configuration`);
+  }
+  for (const { name, secret, role = 'initiator' } of config.users ?? []) {
+    const user = volumes.user(name, role);
+    if (user !== undefined && user.secret !== secret) lines.push(`user ${name} (${role}): the secrets differ`);
+  }
+  return lines;
+}
+
+/** What there is, in the words of the configuration. */
+function describe(volumes: Volumes): ConfigInput {
+  const groups = new Map(volumes.hostGroups().map((group) => [group.id, `${group.port}/${group.name}`]));
+  return {
+    drives: volumes
+      .parityGroups()
+      .flatMap((group) => group.drives.map(({ name, bytes }) => ({ id: name, capacity: bytes }))),
+    parityGroups: volumes.parityGroups().map(({ name, level, drives, stripeBytes }) => ({
+      id: name,
+      level,
+      drives: drives.map((drive) => drive.name),
+      ...(stripeBytes !== null && { stripe: stripeBytes }),
+    })),
+    pools: volumes.pools().map(({ name, parityGroups }) => ({ id: name, parityGroups: [...parityGroups] })),
+    ldevs: volumes.ldevs().map((ldev) => ({
+      id: ldevName(ldev.id),
+      capacity: ldev.blocks * ldev.blockSize,
+      label: ldev.label,
+      pool: ldev.pool,
+      blockSize: ldev.blockSize,
+      thin: ldev.thin,
+      attribute: ldev.attribute as 'ordinary',
+      readOnly: ldev.readOnly,
+    })),
+    ports: volumes
+      .ports()
+      .map(({ name, listen, portGroup }) => ({ id: name, listen: formatAddress(listen), portGroup })),
+    hostGroups: volumes.hostGroups().map(({ port, name, target, initiators, auth, luns }) => ({
+      port,
+      name,
+      target,
+      initiators: [...initiators],
+      auth,
+      luns: Object.fromEntries([...luns].map(([lun, ldev]) => [String(lun), ldevName(ldev)])),
+    })),
+    users: volumes.users().map(({ name, secret, role, hostGroups }) => ({
+      name,
+      secret,
+      role,
+      hostGroups: hostGroups.map((id) => groups.get(id) ?? String(id)),
+    })),
+  };
+}
+
+type Facts = Map<string, Map<string, string>>;
+
+/** `LDEV 00:00` → field → comparable text, for the given lists. Fields left out take no part. */
+function facts(config: ConfigInput, lists = new Set(Object.keys(config))): Facts {
+  const all: Facts = new Map();
+  const add = (list: keyof ConfigInput, item: string, fields: Readonly<Record<string, unknown>>) => {
+    if (!lists.has(list)) return;
+    const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+    all.set(item, new Map(given.map(([field, value]) => [field, text(value)])));
+  };
+  for (const { id, capacity } of config.drives ?? []) add('drives', `drive ${id}`, { capacity: sizeText(capacity) });
+  for (const { id, stripe, ...rest } of config.parityGroups ?? []) {
+    add('parityGroups', `parity group ${id}`, { ...rest, stripe: stripe === undefined ? undefined : sizeText(stripe) });
+  }
+  for (const { id, ...rest } of config.pools ?? []) add('pools', `pool ${id}`, rest);
+  for (const { id, capacity, ...rest } of config.ldevs ?? []) {
+    add('ldevs', `LDEV ${id.toUpperCase()}`, { capacity: sizeText(capacity), ...rest });
+  }
+  for (const { id, ...rest } of config.ports ?? []) add('ports', `port ${id}`, rest);
+  for (const { port, name, initiators, luns, ...rest } of config.hostGroups ?? []) {
+    add('hostGroups', `host group ${port}/${name}`, { ...rest, initiators: initiators && [...initiators].sort() });
+    for (const [lun, ldev] of Object.entries(luns ?? {})) {
+      add('hostGroups', `LUN path ${port}/${name}/${lun}`, { LDEV: ldev.toUpperCase() });
+    }
+  }
+  for (const { name, role = 'initiator', hostGroups } of config.users ?? []) {
+    add('users', `user ${name} (${role})`, { hostGroups: hostGroups && [...hostGroups].sort() });
+  }
+  return all;
+}
+
+function sizeText(size: string | number): string {
+  return formatSize(parseSize(size)!);
+}
+
+function text(value: unknown): string {
+  return Array.isArray(value) ? value.join(' ') : String(value);
+}
+
+function hostGroupId(volumes: Volumes, group: string): number {
+  const [port, name] = group.split('/') as [string, string];
+  return volumes.hostGroup(port, name)!.id;
+}

@@ -1,0 +1,49 @@
+/** The control endpoint: fastify on a Unix socket. Loaded by arrays that are administered by `lunarray` commands. */
+import { chmodSync, rmSync } from 'node:fs';
+import { fastify } from 'fastify';
+import { ConfigError } from '../../volumes/errors.js';
+import type { MetricsText } from '../metrics-server.js';
+import type { ArrayView } from '../view.js';
+import { faultRoutes } from './fault-routes.js';
+import { hostGroupRoutes } from './host-group-routes.js';
+import { ldevRoutes } from './ldev-routes.js';
+import { controlSocketPath } from './socket-path.js';
+import { statusRoutes } from './status-routes.js';
+import { userRoutes } from './user-routes.js';
+
+const BODY_LIMIT = 256 * 1024;
+
+export interface ControlEndpoint {
+  close(): Promise<void>;
+}
+
+/** Listens on `control.sock`; what an earlier array left there is replaced, as its lock is gone. */
+export async function listenControl(array: ArrayView, metrics: () => Promise<MetricsText>): Promise<ControlEndpoint> {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+  });
+  app.setErrorHandler((error: Error & { validation?: unknown; statusCode?: number }, _request, reply) => {
+    if (error instanceof ConfigError) return reply.code(409).send({ code: error.code, message: error.message });
+    const code = error.validation !== undefined ? 'bad-request' : 'internal-error';
+    return reply.code(error.statusCode ?? 500).send({ code, message: error.message });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ code: 'not-found', message: `there is no ${request.method} ${request.url}` }),
+  );
+  statusRoutes(app, array);
+  ldevRoutes(app, array);
+  hostGroupRoutes(app, array);
+  userRoutes(app, array);
+  faultRoutes(app, array);
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await metrics();
+    return reply.type(contentType).send(text);
+  });
+  const path = controlSocketPath(array.dataDir);
+  rmSync(path, { force: true });
+  await app.listen({ path });
+  chmodSync(path, 0o600);
+  return { close: () => app.close() };
+}

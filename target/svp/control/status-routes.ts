@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import { nativeKind } from '../../../native/index.js';
+import { ldevName } from '../../volumes/model.js';
+import { formatAddress } from '../units.js';
+import { version } from '../version.js';
+import { type ArrayView, lunPaths } from '../view.js';
+import type { SessionReply, StatsReply, StatusReply } from './api.js';
+
+export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
+  app.get('/status', (): StatusReply => {
+    const { dirtySlots, slotBytes, readHits, readMisses } = array.cache.stats();
+    const reads = readHits + readMisses;
+    return {
+      version: version(),
+      pid: process.pid,
+      uptimeSeconds: array.uptimeSeconds(),
+      dataDir: array.dataDir,
+      native: nativeKind,
+      metrics: array.metricsUrl,
+      ports: array.ports.map(({ port, address, endpoint }) => ({
+        id: port.name,
+        listen: formatAddress(address),
+        sessions: endpoint.stats().sessions,
+      })),
+      ldevs: array.volumes.ldevs().length,
+      cache: {
+        bytes: array.cacheBytes,
+        dirtyBytes: dirtySlots * slotBytes,
+        hitRatio: reads === 0 ? null : readHits / reads,
+      },
+      luns: lunPaths(array),
+    };
+  });
+
+  app.get('/sessions', (): SessionReply[] =>
+    array.ports.flatMap(({ port, endpoint }) =>
+      endpoint.sessions().map((session) => {
+        const group = array.volumes.hostGroupByTarget(port.name, session.target);
+        return { ...session, hostGroup: group === undefined ? '' : `${port.name}/${group.name}` };
+      }),
+    ),
+  );
+
+  app.get(
+    '/stats',
+    (): StatsReply => ({
+      ports: array.ports.map(({ port, endpoint }) => ({ port: port.name, ...endpoint.stats() })),
+      channelAdapters: array.ports.map(({ port, adapter }) => ({ port: port.name, ...adapter.stats() })),
+      ldevs: [...array.units.units()].map((unit) => ({ ldev: ldevName(unit.ldev.id), ...unit.counters })),
+      cache: { ...array.cache.stats() },
+      diskAdapter: { ...array.adapter.stats() },
+    }),
+  );
+}

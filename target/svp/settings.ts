@@ -1,0 +1,46 @@
+/** Settings of the process that no host sees, kept in `settings.json` of the data directory. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { ConfigInput } from './config-schema.js';
+import { DEFAULT_CACHE, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
+import { parseAddress, parseSize } from './units.js';
+
+export interface Settings {
+  readonly cacheBytes: number;
+  /** Microseconds. */
+  readonly polling: number;
+  /** HOST:PORT, or `off`. */
+  readonly http: string;
+}
+
+/** What `config` says, else what the last start used, else the defaults. A damaged file counts as none. */
+export function settle(file: string, config: ConfigInput): Settings {
+  const saved = read(file);
+  return {
+    cacheBytes: parseSize(config.cache ?? saved.cacheBytes ?? DEFAULT_CACHE)!,
+    polling: config.polling ?? saved.polling ?? DEFAULT_POLLING,
+    http: config.http ?? saved.http ?? DEFAULT_HTTP,
+  };
+}
+
+export function saveSettings(file: string, settings: Settings): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** The cache size that the last start used; null at the first. */
+export function savedCacheBytes(file: string): number | null {
+  return read(file).cacheBytes ?? null;
+}
+
+function read(file: string): Partial<Settings> {
+  try {
+    const { cacheBytes, polling, http } = JSON.parse(readFileSync(file, 'utf8'));
+    return {
+      ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
+      ...(Number.isSafeInteger(polling) && polling >= 0 && { polling }),
+      ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),
+    };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,123 @@
+/** The lower half of an array: configuration store, memories, disk adapter, cache, volumes; opened and closed in order. */
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { systemClock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import { systemRandom } from '../base/random.js';
+import { Cache } from '../cache/cache.js';
+import { DiskAdapter } from '../disk/disk-adapter.js';
+import { FileDrive } from '../disk/file-drive.js';
+import { openPersistentMemory } from '../disk/persistent-memory.js';
+import type { PersistentMemory } from '../disk/types.js';
+import { ConfigStore } from '../volumes/store.js';
+import { Volumes } from '../volumes/volumes.js';
+import { applyConfig, isNew } from './apply.js';
+import type { ArrayConfig } from './config-schema.js';
+import type { DataDirectory } from './data-directory.js';
+import { ArrayError } from './errors.js';
+
+const CACHE_FILE = 'cache.mem';
+
+export interface Storage {
+  readonly store: ConfigStore;
+  readonly adapter: DiskAdapter;
+  readonly cache: Cache;
+  readonly memory: PersistentMemory;
+  readonly volumes: Volumes;
+  /** Nothing had been configured: this start applied the configuration. */
+  readonly first: boolean;
+  /** Slots taken up that belong to no LDEV any more, and were dropped. */
+  readonly dropped: number;
+}
+
+/**
+ * Opens the configuration store, which locks the directory for this array.
+ * @throws ArrayError `data-in-use`, `data-unusable`, `no-space`
+ */
+export function openStore(directory: DataDirectory): ConfigStore {
+  return directory.guard(() => {
+    if (!existsSync(directory.file('config.db')) && readdirSync(directory.file('drives')).length > 0) {
+      throw new ArrayError(
+        'data-unusable',
+        `${directory.path} has drives but no config.db, so nobody knows what is on them. Bring config.db back, or choose another directory with --data.`,
+      );
+    }
+    const store = ConfigStore.open(directory.path, { clock: systemClock, random: systemRandom });
+    directory.own();
+    return store;
+  });
+}
+
+/** Opens everything else; `config` is applied when the directory is new. Throws ArrayError; nothing stays open but the store. */
+export function openStorage(
+  directory: DataDirectory,
+  store: ConfigStore,
+  cacheBytes: number,
+  config: ArrayConfig,
+  log: Log,
+): Storage {
+  return directory.guard(() => {
+    const memory = openPersistentMemory(directory.file(CACHE_FILE), Cache.memoryBytes(cacheBytes));
+    const opened: { close(): void }[] = [memory];
+    try {
+      const adapter = new DiskAdapter('DKA-1', systemClock);
+      const cache = Cache.open({ memory, adapter, clock: systemClock, log });
+      const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
+      if (isFirst) removeLeftovers(directory);
+      const volumes = Volumes.open({
+        store,
+        cache,
+        adapter,
+        shared: (name, bytes) => openPersistentMemory(directory.file(`${name}.mem`), bytes),
+        // A drive that is missing later must fail, not come back empty.
+        openDrive: (path, name, bytes) =>
+          FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing'),
+        clock: systemClock,
+        random: systemRandom,
+        log,
+      });
+      opened.push(volumes);
+      const first = isNew(volumes);
+      if (first) store.transaction(() => applyConfig(volumes, config));
+      return { store, adapter, cache, memory, volumes, first, dropped: cache.dropUnattached() };
+    } catch (error) {
+      for (const part of opened.reverse()) part.close();
+      throw error;
+    }
+  });
+}
+
+/** A first start that was interrupted leaves files that hold nothing; with another configuration they would be in the way. */
+function removeLeftovers(directory: DataDirectory): void {
+  for (const name of readdirSync(directory.path)) {
+    if (/^regions-\d+\.mem$/.test(name)) rmSync(directory.file(name));
+  }
+  for (const name of readdirSync(directory.file('drives'))) {
+    const path = directory.file(`drives/${name}`);
+    if (statSync(path).blocks === 0) rmSync(path);
+  }
+}
+
+/** Resolves when all dirty data is on the drives and synced, with null; else with the reason it is not. */
+export function destageAll(cache: Cache, limitMs: number): Promise<string | null> {
+  return new Promise((done) => {
+    const limit = setTimeout(() => done(`not finished in ${limitMs / 1000} s`), limitMs);
+    cache.destageAll((failure) => {
+      clearTimeout(limit);
+      done(failure === null ? null : 'cause' in failure ? failure.cause : failure.kind);
+    });
+  });
+}
+
+/** Closes everything but the store. Dirty data stays in the cache memory. */
+export async function closeStorage({ cache, memory, volumes }: Storage): Promise<void> {
+  await volumes.sync();
+  await new Promise<void>((closed) => cache.close(closed));
+  volumes.close();
+  memory.close();
+}
+
+/** Removes the cache memory, to be made anew in another size. Only after everything was destaged. */
+export function removeCacheMemory(directory: DataDirectory): void {
+  directory.guard(() => rmSync(directory.file(CACHE_FILE), { force: true }));
+}
