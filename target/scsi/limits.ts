@@ -16,8 +16,11 @@ export const Limits = {
   prefetchBytes: 8 * 1024 * 1024,
   /** MAXIMUM COMPARE AND WRITE LENGTH, in blocks: the field is one byte wide. */
   compareAndWriteBlocks: 255,
-  /** MAXIMUM UNMAP LBA COUNT: blocks of all descriptors of one command together. */
-  unmapBytes: 4 * 1024 * 1024 * 1024,
+  /**
+   * MAXIMUM UNMAP LBA COUNT: blocks of all descriptors of one command together. 2^20 blocks of 512 bytes:
+   * initiators doubt more, unless it is "no limit".
+   */
+  unmapBytes: 512 * 1024 * 1024,
   /** MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT. */
   unmapDescriptors: 256,
   /** OPTIMAL UNMAP GRANULARITY; aligned at LBA 0. */

@@ -140,10 +140,10 @@ export function encodeReservation(
  * SPEC_I_PT, ALL_TG_PT, APTPL work. ALLOW COMMANDS 011b: TEST UNIT READY passes exclusive access types, as
  * do the commands whose row says so (SPC-5 table 219).
  */
-export function encodeCapabilities(persistsNow: boolean): Buffer {
+export function encodeCapabilities(canPersist: boolean, persistsNow: boolean): Buffer {
   const data = Buffer.alloc(8);
   data.writeUInt16BE(8, 0);
-  data[2] = 0x10 | 0x08 | 0x04 | 0x01;
+  data[2] = 0x10 | 0x08 | 0x04 | (canPersist ? 0x01 : 0);
   data[3] = 0x80 | (3 << 4) | (persistsNow ? 1 : 0);
   // WR_EX_AR, EX_AC_RO, WR_EX_RO, EX_AC, WR_EX; then EX_AC_AR.
   data[4] = 0xea;

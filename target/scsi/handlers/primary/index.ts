@@ -1,0 +1,29 @@
+import type { Command } from '../../command-table.js';
+import { diagnosticCommands } from './diagnostics.js';
+import { inquiryCommand } from './inquiry.js';
+import { logSenseCommand } from './log-sense.js';
+import { modeSelectCommands } from './mode-select.js';
+import { modeSenseCommands } from './mode-sense.js';
+import { persistentReserveInCommands } from './persistent-reserve-in.js';
+import { persistentReserveOutCommands } from './persistent-reserve-out.js';
+import { reportLunsCommand } from './report-luns.js';
+import { reportOpcodesCommands } from './report-opcodes.js';
+import { reserveCommands } from './reserve.js';
+import { reportTargetPortGroupsCommand } from './target-port-groups.js';
+import { unitStatusCommands } from './unit-status.js';
+
+/** What SPC-5 asks of every device type, and what SPC-2 left behind. */
+export const primaryCommands: readonly Command[] = [
+  ...unitStatusCommands,
+  inquiryCommand,
+  ...modeSelectCommands,
+  ...modeSenseCommands,
+  ...reserveCommands,
+  ...diagnosticCommands,
+  logSenseCommand,
+  ...persistentReserveInCommands,
+  ...persistentReserveOutCommands,
+  reportLunsCommand,
+  reportTargetPortGroupsCommand,
+  ...reportOpcodesCommands,
+];

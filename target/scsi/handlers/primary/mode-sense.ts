@@ -1,0 +1,91 @@
+/** MODE SENSE(6) and MODE SENSE(10) (SPC-5 6.13, 6.14). */
+import {
+  DeviceSpecific,
+  encodeModeList,
+  longBlockDescriptor,
+  ModePage,
+  ModeSubpage,
+  PageControl,
+  shortBlockDescriptor,
+} from '../../../../wire/scsi/mode-pages.js';
+import { Opcode } from '../../../../wire/scsi/opcodes.js';
+import { invalidFieldInCdb, savingParametersNotSupported } from '../../../../wire/scsi/sense.js';
+import { type Command, defineCommand, Reservation } from '../../command-table.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import { type ModePageState, type ModePages, modePagesOf } from '../../mode-state.js';
+import type { Task } from '../../task.js';
+import { answer } from './answer.js';
+
+const DBD = 0x08;
+const LLBAA = 0x10;
+
+/** The pages that a page code and subpage code ask for; null: there is none. */
+function select(modes: ModePages, code: number, subpage: number): readonly ModePageState[] | null {
+  const everySubpage = subpage === ModeSubpage.all;
+  if (!everySubpage && subpage !== ModeSubpage.none) {
+    const page = code === ModePage.all ? null : modes.find(code, subpage);
+    return page ? [page] : null;
+  }
+  const pages = modes.pages.filter(
+    ({ definition }) =>
+      (code === ModePage.all || definition.code === code) && (everySubpage || definition.subpage === subpage),
+  );
+  return pages.length > 0 ? pages : null;
+}
+
+function sense(unit: LogicalUnit, task: Task, tenByte: boolean): void {
+  const { cdb } = task;
+  const modes = modePagesOf(unit);
+  const control = cdb[2]! >> 6;
+  const code = cdb[2]! & 0x3f;
+  const subpage = cdb[3]!;
+  if (control === PageControl.saved && !modes.savable) {
+    task.check(savingParametersNotSupported());
+    return;
+  }
+  const pages = select(modes, code, subpage);
+  if (pages === null) {
+    // The field that names nothing: the subpage if the page itself exists.
+    const known = code === ModePage.all || modes.pages.some(({ definition }) => definition.code === code);
+    task.check(known ? invalidFieldInCdb(3) : invalidFieldInCdb(2, 5));
+    return;
+  }
+  const long = tenByte && (cdb[1]! & LLBAA) !== 0;
+  const data = encodeModeList(
+    {
+      mediumType: 0,
+      deviceSpecific: DeviceSpecific.dpoFua | (unit.writeProtected ? DeviceSpecific.writeProtected : 0),
+      longLba: long,
+      descriptor: (cdb[1]! & DBD) !== 0 ? Buffer.alloc(0) : descriptor(unit, control, long),
+      pages: pages.map((page) => page.values(control)),
+    },
+    tenByte,
+  );
+  answer(task, data, tenByte ? cdb.readUInt16BE(7) : cdb[4]!);
+}
+
+/** Neither number of blocks nor block length can be changed: zeros as changeable values. */
+function descriptor(unit: LogicalUnit, control: number, long: boolean): Buffer {
+  const { blocks, blockSize } = unit;
+  const values = control === PageControl.changeable ? { blocks: 0, blockSize: 0 } : { blocks, blockSize };
+  return long ? longBlockDescriptor(values) : shortBlockDescriptor(values);
+}
+
+export const modeSenseCommands: readonly Command[] = [
+  defineCommand({
+    name: 'MODE SENSE(6)',
+    opcode: Opcode.modeSense6,
+    usage: [Opcode.modeSense6, DBD, 0xff, 0xff, 0xff, 0],
+    conflict: 'inquire',
+    reservation: Reservation.read,
+    run: (unit, task) => sense(unit, task, false),
+  }),
+  defineCommand({
+    name: 'MODE SENSE(10)',
+    opcode: Opcode.modeSense10,
+    usage: [Opcode.modeSense10, LLBAA | DBD, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0],
+    conflict: 'inquire',
+    reservation: Reservation.read,
+    run: (unit, task) => sense(unit, task, true),
+  }),
+];

@@ -1,0 +1,132 @@
+/** The VPD pages of a block device here, each a function of its logical unit and the asking nexus. */
+
+import { asciiField, DeviceType } from '../../../../wire/scsi/inquiry.js';
+import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
+import {
+  Association,
+  blockDeviceCharacteristicsPage,
+  blockLimitsPage,
+  CodeSet,
+  type Designator,
+  DesignatorType,
+  deviceIdentificationPage,
+  extendedInquiryPage,
+  logicalBlockProvisioningPage,
+  ModePagePolicy,
+  managementNetworkAddressesPage,
+  modePagePolicyPage,
+  scsiNameValue,
+  scsiPortsPage,
+  supportedPagesPage,
+  unitSerialNumberPage,
+  VpdPage,
+} from '../../../../wire/scsi/vpd.js';
+import { Limits } from '../../limits.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
+import { productName, VENDOR } from './identity.js';
+import { ownPortDesignators, pathsTo, protocolOf, targetPortDesignator } from './ports.js';
+
+type Page = (unit: LogicalUnit, nexus: Nexus) => Buffer;
+
+const DEVICE = DeviceType.directAccess;
+
+function identification(unit: LogicalUnit, nexus: Nexus): Buffer {
+  const { naa, serial } = unit.ldev;
+  const own = (type: number, codeSet: number, value: Buffer): Designator => ({
+    association: Association.logicalUnit,
+    codeSet,
+    type,
+    value,
+  });
+  const vendorName = Buffer.concat([
+    asciiField(VENDOR, 8),
+    asciiField(productName(unit.ldev), 16),
+    Buffer.from(serial),
+  ]);
+  return deviceIdentificationPage(DEVICE, [
+    own(DesignatorType.naa, CodeSet.binary, naa),
+    own(DesignatorType.t10Vendor, CodeSet.ascii, vendorName),
+    own(DesignatorType.scsiName, CodeSet.utf8, scsiNameValue(`naa.${naa.toString('hex')}`)),
+    ...ownPortDesignators(nexus),
+  ]);
+}
+
+function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
+  const byPort = new Map<number, Designator[]>();
+  for (const { port, group } of pathsTo(unit, nexus.initiatorName)) {
+    const names = byPort.get(port.relativeId) ?? [];
+    names.push(targetPortDesignator(group.target, protocolOf(nexus)));
+    byPort.set(port.relativeId, names);
+  }
+  return scsiPortsPage(
+    DEVICE,
+    [...byPort].map(([relativeId, designators]) => ({ relativeId, designators })),
+  );
+}
+
+function blockLimits(unit: LogicalUnit): Buffer {
+  const blocks = (bytes: number) => bytes / unit.blockSize;
+  const { thin } = unit.ldev;
+  return blockLimitsPage(DEVICE, {
+    writeSameNonZero: false,
+    compareAndWrite: Limits.compareAndWriteBlocks,
+    transferGranularity: blocks(Limits.physicalBlockBytes),
+    transfer: blocks(Limits.transferBytes),
+    optimalTransfer: blocks(Limits.optimalTransferBytes),
+    prefetch: 0,
+    unmap: thin ? blocks(Limits.unmapBytes) : 0,
+    unmapDescriptors: thin ? Limits.unmapDescriptors : 0,
+    unmapGranularity: thin ? blocks(Limits.unmapGranularityBytes) : 0,
+    unmapAlignment: 0,
+    writeSame: blocks(Limits.writeSameBytes),
+  });
+}
+
+function provisioning({ ldev }: LogicalUnit): Buffer {
+  return logicalBlockProvisioningPage(DEVICE, {
+    unmap: ldev.thin,
+    writeSame16Unmap: ldev.thin,
+    writeSame10Unmap: ldev.thin,
+    readsZeros: ldev.thin,
+    type: ldev.thin ? 2 : 0,
+  });
+}
+
+/** Ascending by code, as page 00h lists them. */
+export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
+  [VpdPage.supportedPages, () => supportedPagesPage(DEVICE, [...vpdPages.keys()])],
+  [VpdPage.unitSerialNumber, ({ ldev }) => unitSerialNumberPage(DEVICE, ldev.serial)],
+  [VpdPage.deviceIdentification, identification],
+  [
+    VpdPage.managementNetworkAddresses,
+    ({ surroundings }) => managementNetworkAddressesPage(DEVICE, surroundings.managementUrls()),
+  ],
+  [
+    VpdPage.extendedInquiry,
+    () =>
+      extendedInquiryPage(DEVICE, {
+        groupNumbers: false,
+        priorities: false,
+        headOfQueue: true,
+        ordered: true,
+        simple: true,
+        // What the cache holds survives the process, but not the loss of the machine's power.
+        volatileCache: true,
+        attentionsClearedPerUnit: true,
+        extendedSelfTestMinutes: 1,
+        maximumSenseBytes: 0,
+      }),
+  ],
+  [
+    VpdPage.modePagePolicy,
+    () => modePagePolicyPage(DEVICE, [{ page: ModePage.all, subpage: ModeSubpage.all, policy: ModePagePolicy.shared }]),
+  ],
+  [VpdPage.scsiPorts, scsiPorts],
+  [VpdPage.blockLimits, blockLimits],
+  [
+    VpdPage.blockDeviceCharacteristics,
+    () => blockDeviceCharacteristicsPage(DEVICE, { rotationRate: 1, fuaBehaviour: false, verifiesUnmapped: true }),
+  ],
+  [VpdPage.logicalBlockProvisioning, provisioning],
+]);
