@@ -51,6 +51,8 @@ export class LogicalUnit {
   stopped = false;
   /** The task set, once the channel has made it. */
   tasks: TaskControl | null = null;
+  /** The LDEV's read-only flag as hosts were last told; `ldev` may be one object that changes. */
+  reportedReadOnly: boolean;
   /** Bytes per logical block. */
   readonly blockSize: number;
   /** MAXIMUM TRANSFER LENGTH in blocks. */
@@ -69,6 +71,7 @@ export class LogicalUnit {
     readonly clock: Clock = systemClock,
   ) {
     this.blockSize = ldev.blockSize;
+    this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
   }
 

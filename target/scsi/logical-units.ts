@@ -1,4 +1,4 @@
-import { capacityDataHasChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
+import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
@@ -41,6 +41,7 @@ export class LogicalUnits {
   ) {
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));
     volumes.on('luns-changed', (group) => this.lunsChanged(group));
+    volumes.on('ldev-changed', (ldev) => this.changed(ldev));
     volumes.on('ldev-removed', (ldev) => this.byLdev.delete(ldev.id));
   }
 
@@ -112,6 +113,16 @@ export class LogicalUnits {
     if (!unit) return;
     unit.ldev = ldev;
     for (const nexus of this.nexusesOf(unit)) unit.attentions.establish(nexus.id, capacityDataHasChanged());
+  }
+
+  /** The WP bit stands in the mode parameter header. */
+  private changed(ldev: Ldev): void {
+    const unit = this.byLdev.get(ldev.id);
+    if (!unit) return;
+    unit.ldev = ldev;
+    if (unit.reportedReadOnly === ldev.readOnly) return;
+    unit.reportedReadOnly = ldev.readOnly;
+    for (const nexus of this.nexusesOf(unit)) unit.attentions.establish(nexus.id, modeParametersChanged());
   }
 
   private lunsChanged(group: HostGroup): void {

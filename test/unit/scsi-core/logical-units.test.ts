@@ -61,6 +61,19 @@ t.test('a changed capacity reaches those who see the LDEV', async (t) => {
   events.emit('capacity-changed', ldev(3, 200));
 });
 
+t.test('an LDEV made read-only changes mode parameters; another label does not', async (t) => {
+  const { units, events, a } = setup();
+  units.attach(a);
+  const unit = units.find(a, 0)!;
+  events.emit('ldev-changed', { ...ldev(1), label: 'new' });
+  t.notOk(unit.attentions.pending(a.id));
+  events.emit('ldev-changed', { ...ldev(1), readOnly: true });
+  t.ok(unit.writeProtected);
+  t.match(unit.attentions.take(a.id), { name: 'mode-parameters-changed' });
+  events.emit('ldev-changed', { ...ldev(1), readOnly: true });
+  t.notOk(unit.attentions.pending(a.id));
+});
+
 t.test('changed LUN paths reach the nexuses of the host group, on each of their logical units', async (t) => {
   const { units, events, a, b } = setup();
   units.attach(a);
