@@ -135,7 +135,7 @@ export const metricFamilies: readonly MetricFamily[] = [
         for (const { port, endpoint } of array.ports) {
           const stats = endpoint.stats();
           const counts = direction === 'in' ? stats.pdusIn : stats.pdusOut;
-          for (const [pdu, count] of Object.entries(counts)) yield [[port.name, pdu], count];
+          for (const [pdu, count] of Object.entries<number>(counts)) yield [[port.name, pdu], count];
         }
       },
     ),

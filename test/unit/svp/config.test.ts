@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { checkConfig, configProblems } from '../../../target/svp/config.js';
 import { completeConfig } from '../../../target/svp/default-config.js';
+import { checkout } from '../../support/root.js';
 
-const example = () => JSON.parse(readFileSync(new URL('../../../docs/examples/config.json', import.meta.url), 'utf8'));
+const example = () => JSON.parse(readFileSync(join(checkout, 'docs/examples/config.json'), 'utf8'));
 
 /** The default configuration with one thing changed. */
 // biome-ignore lint/suspicious/noExplicitAny: the cases below make it wrong on purpose
@@ -38,7 +40,7 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['bad IQN', (c) => (c.hostGroups[0].target = 'disk one'), 'hostGroups[0].target', /iSCSI name/],
   ['bad initiator', (c) => (c.hostGroups[0].initiators = ['host1']), 'hostGroups[0].initiators[0]', /iSCSI name/],
   ['LUN not a number', (c) => (c.hostGroups[0].luns.x = '00:00'), 'hostGroups[0].luns.x', /unknown field/],
-  ['LUN too high', (c) => (c.hostGroups[0].luns['16384'] = '00:00'), 'hostGroups[0].luns.16384', /16383/],
+  ['LUN too high', (c) => (c.hostGroups[0].luns = { 16384: '00:00' }), 'hostGroups[0].luns.16384', /16383/],
   ['no such LDEV', (c) => (c.hostGroups[1].luns['0'] = '77:00'), 'hostGroups[1].luns.0', /no LDEV "77:00"/],
   ['an LDEV twice', (c) => (c.hostGroups[0].luns['9'] = '00:00'), 'hostGroups[0].luns.9', /already LUN 0/],
   ['no such port', (c) => (c.hostGroups[0].port = 'CL9-Z'), 'hostGroups[0].port', /no port/],

@@ -1,0 +1,62 @@
+import { get, request } from 'node:http';
+import t from 'tap';
+import { listenMetrics } from '../../../target/svp/metrics-server.js';
+
+const server = await listenMetrics({ host: '127.0.0.1', port: 0 }, async () => ({
+  contentType: 'text/plain; version=0.0.4',
+  text: 'lunarray_up_seconds 1\n',
+}));
+t.teardown(() => server.close());
+const { host, port } = server.address;
+
+function ask(path: string, method = 'GET'): Promise<{ status: number; type: string; text: string }> {
+  return new Promise((answered, failed) => {
+    const call = request({ host, port, path, method }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () =>
+        answered({ status: response.statusCode!, type: String(response.headers['content-type']), text }),
+      );
+    });
+    call.on('error', failed);
+    call.end();
+  });
+}
+
+t.test('GET /metrics, and nothing else', async (t) => {
+  t.match(await ask('/metrics'), { status: 200, type: /version=0.0.4/, text: 'lunarray_up_seconds 1\n' });
+  t.match(await ask('/metrics?x=1'), { status: 200 });
+  t.match(await ask('/metrics', 'HEAD'), { status: 200, text: '' });
+  t.match(await ask('/'), { status: 404 });
+  t.match(await ask('/ldevs'), { status: 404 });
+  t.match(await ask('/metrics', 'POST'), { status: 405 });
+  t.match(await ask('/metrics', 'DELETE'), { status: 405 });
+});
+
+t.test('an address in use is an error', async (t) => {
+  await t.rejects(
+    listenMetrics({ host, port }, async () => ({ contentType: '', text: '' })),
+    { code: 'EADDRINUSE' },
+  );
+});
+
+t.test('a failing scrape is answered, the next one works', async (t) => {
+  let fail = true;
+  const other = await listenMetrics({ host: '127.0.0.1', port: 0 }, async () => {
+    if (fail) throw new Error('no counters');
+    return { contentType: 'text/plain', text: 'fine\n' };
+  });
+  const status = () =>
+    new Promise((answered) =>
+      get({ ...other.address, path: '/metrics' }, (response) => {
+        response.resume();
+        answered(response.statusCode);
+      }),
+    );
+  t.equal(await status(), 500);
+  fail = false;
+  t.equal(await status(), 200);
+  await other.close();
+});
