@@ -1,4 +1,9 @@
-import { busDeviceResetFunctionOccurred, powerOnOrReset, type Sense } from '../../wire/scsi/sense.js';
+import {
+  busDeviceResetFunctionOccurred,
+  nexusLossOccurred,
+  powerOnOrReset,
+  type Sense,
+} from '../../wire/scsi/sense.js';
 import type { Clock } from '../disk/types.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
@@ -7,7 +12,7 @@ import type { Nexus } from '../scsi/nexus.js';
 import { reservationsOf } from '../scsi/reservations.js';
 import { taskSetOf } from './task-set.js';
 
-/** Task management functions (SAM-6 7) that this array carries out. */
+/** Task management functions (SAM-6 7). The queries are not supported: they tell what is out of date on arrival. */
 export type TaskManagementFunction =
   | 'abort-task'
   | 'abort-task-set'
@@ -15,7 +20,11 @@ export type TaskManagementFunction =
   | 'clear-aca'
   | 'logical-unit-reset'
   | 'target-warm-reset'
-  | 'target-cold-reset';
+  | 'target-cold-reset'
+  | 'i-t-nexus-reset'
+  | 'query-task'
+  | 'query-task-set'
+  | 'query-asynchronous-event';
 
 export type TaskManagementOutcome = 'complete' | 'task-not-found' | 'lun-not-found' | 'not-supported' | 'rejected';
 
@@ -72,8 +81,9 @@ export function manageTasks(
   request: TaskManagementRequest,
   done: Outcome,
 ): void {
-  if (fn === 'target-warm-reset' || fn === 'target-cold-reset') {
-    resetTarget(parts, request.nexus, () => done('complete'));
+  const onAll = onTarget[fn];
+  if (onAll) {
+    onEveryUnit(parts, request.nexus, onAll, () => done('complete'));
     return;
   }
   const carry = onUnit[fn];
@@ -90,8 +100,25 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
   for (const nexus of parts.units.nexusesOf(unit)) unit.attentions.establish(nexus.id, condition);
 }
 
-/** TARGET WARM RESET and COLD RESET: every logical unit that the nexus sees (RFC 7143 11.5.1). */
-function resetTarget(parts: Parts, cause: Nexus, done: () => void): void {
+/** I_T nexus loss without the loss (SAM-6 7.6): the nexus' own tasks and reservations go. */
+function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => void): void {
+  taskSetOf(unit, parts.clock).abort((task) => task.nexus === cause, null, done);
+  reservationsOf(unit).nexusLost(cause);
+  unit.attentions.establish(cause.id, nexusLossOccurred());
+}
+
+type CarryOnAll = (parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => void) => void;
+
+const resetFromTarget: CarryOnAll = (parts, unit, cause, done) => resetUnit(parts, unit, cause, powerOnOrReset(), done);
+
+/** Functions that concern every logical unit that the nexus sees (RFC 7143 11.5.1). */
+const onTarget: Readonly<Partial<Record<TaskManagementFunction, CarryOnAll>>> = {
+  'target-warm-reset': resetFromTarget,
+  'target-cold-reset': resetFromTarget,
+  'i-t-nexus-reset': resetNexus,
+};
+
+function onEveryUnit(parts: Parts, cause: Nexus, carry: CarryOnAll, done: () => void): void {
   // One more than the units, so that it cannot reach zero before all have been asked.
   let left = 1;
   const one = () => {
@@ -100,7 +127,7 @@ function resetTarget(parts: Parts, cause: Nexus, done: () => void): void {
   };
   for (const unit of parts.units.unitsOf(cause)) {
     left++;
-    resetUnit(parts, unit, cause, powerOnOrReset(), one);
+    carry(parts, unit, cause, one);
   }
   one();
 }

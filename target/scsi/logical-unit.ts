@@ -21,6 +21,8 @@ export interface ModeState {
   readonly descriptorSense: boolean;
   /** SWP of the control page: the medium is write protected. */
   readonly softwareWriteProtect: boolean;
+  /** WCE of the caching page is zero: a write is on the medium before it is answered, as with FUA. */
+  readonly writeThrough: boolean;
 }
 
 /** Totals since the array started, for LOG SENSE and metrics. */

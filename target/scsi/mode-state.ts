@@ -44,8 +44,8 @@ export class ModePages implements ModeState {
   softwareWriteProtect = false;
   /** TAS: tasks aborted by another nexus end with TASK ABORTED. */
   taskAbortedStatus = false;
-  /** WCE: a write may be answered from the cache. */
-  writeCacheEnabled = true;
+  /** WCE is zero: nothing is answered from the cache. */
+  writeThrough = false;
 
   /** @param store null: nothing is saved, and SP is refused */
   constructor(
@@ -121,7 +121,7 @@ export class ModePages implements ModeState {
     this.descriptorSense = set(control, ModeBit.descriptorSense);
     this.softwareWriteProtect = set(control, ModeBit.softwareWriteProtect);
     this.taskAbortedStatus = set(control, ModeBit.taskAbortedStatus);
-    this.writeCacheEnabled = set(caching, ModeBit.writeCacheEnabled);
+    this.writeThrough = !set(caching, ModeBit.writeCacheEnabled);
   }
 }
 

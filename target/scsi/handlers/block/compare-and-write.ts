@@ -25,7 +25,7 @@ function run(unit: LogicalUnit, task: Task): void {
     return;
   }
   const bytes = blocks * unit.blockSize;
-  const io = hostIo(task, (task.cdb[1]! & FUA) !== 0, (task.cdb[1]! & DPO) !== 0);
+  const io = hostIo(task, (task.cdb[1]! & FUA) !== 0 || unit.modes.writeThrough, (task.cdb[1]! & DPO) !== 0);
   unit.ldev.top.read(io, lba, blocks, (failure, data, release) => {
     if (failure !== null) {
       unit.counters.readErrors++;

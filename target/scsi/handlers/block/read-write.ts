@@ -43,7 +43,7 @@ function write(unit: LogicalUnit, task: Task, flags: number): void {
     task.good();
     return;
   }
-  const io = hostIo(task, (flags & FUA) !== 0, (flags & DPO) !== 0);
+  const io = hostIo(task, (flags & FUA) !== 0 || unit.modes.writeThrough, (flags & DPO) !== 0);
   unit.ldev.top.write(io, lba, blocks, dataOut(task, blocks * unit.blockSize), (failure) => {
     if (failure !== null) {
       unit.counters.writeErrors++;

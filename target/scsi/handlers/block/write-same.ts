@@ -50,7 +50,7 @@ function run(unit: LogicalUnit, task: Task): void {
     counters.writtenBlocks += blocks;
     task.good();
   };
-  const io = hostIo(task, false, true);
+  const io = hostIo(task, unit.modes.writeThrough, true);
   // Zeros on a thin LDEV need no room whether UNMAP is set or not: a block that reads as zeros may go from
   // mapped to deallocated at any time (SBC-4 4.7.3.5). A pattern of anything else is written even with UNMAP,
   // as unmapped blocks would not read as it (SBC-4 5.48, table "UNMAP bit and data-out").

@@ -12,25 +12,25 @@ import type { HostGroup, TargetPort } from '../../../volumes/model.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
 
-/** TargetPortalGroupTag: each target has one portal group, its port. */
-export const PORTAL_GROUP_TAG = 1;
-
-/** iSCSI target port name (RFC 7143 4.2.7, SPC-5 7.7.6.11): `<iqn>,t,0x<tag>`. */
-export function targetPortName(target: string): string {
-  return `${target},t,0x${PORTAL_GROUP_TAG.toString(16).padStart(4, '0')}`;
+/**
+ * iSCSI target port name (RFC 7143 4.4.2): `<iqn>,t,0x<portal group tag>`. Sessions do not span ports, so each
+ * port is a portal group, and its tag is the relative target port identifier.
+ */
+export function targetPortName(target: string, port: TargetPort): string {
+  return `${target},t,0x${port.relativeId.toString(16).padStart(4, '0')}`;
 }
 
 export function protocolOf(nexus: Nexus): number {
   return nexus.transport === 'fc' ? Protocol.fibreChannel : Protocol.iscsi;
 }
 
-export function targetPortDesignator(target: string, protocol: number): Designator {
+export function targetPortDesignator(target: string, port: TargetPort, protocol: number): Designator {
   return {
     association: Association.targetPort,
     codeSet: CodeSet.utf8,
     type: DesignatorType.scsiName,
     protocol,
-    value: scsiNameValue(targetPortName(target)),
+    value: scsiNameValue(targetPortName(target, port)),
   };
 }
 
@@ -47,7 +47,7 @@ export function ownPortDesignators(nexus: Nexus): readonly Designator[] {
   return [
     number(DesignatorType.relativeTargetPort, nexus.port.relativeId),
     number(DesignatorType.targetPortGroup, nexus.port.portGroup),
-    targetPortDesignator(nexus.hostGroup.target, protocol),
+    targetPortDesignator(nexus.hostGroup.target, nexus.port, protocol),
     {
       association: Association.targetDevice,
       codeSet: CodeSet.utf8,

@@ -30,6 +30,7 @@ const FUNCTIONS: readonly (keyof typeof TaskManagementBit)[] = [
   'clearAca',
   'clearTaskSet',
   'logicalUnitReset',
+  'itNexusReset',
 ];
 
 /** The row that options 001b, 010b and 011b ask for; `invalid` if the option does not suit the operation code. */

@@ -56,7 +56,7 @@ function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
   const byPort = new Map<number, Designator[]>();
   for (const { port, group } of pathsTo(unit, nexus.initiatorName)) {
     const names = byPort.get(port.relativeId) ?? [];
-    names.push(targetPortDesignator(group.target, protocolOf(nexus)));
+    names.push(targetPortDesignator(group.target, port, protocolOf(nexus)));
     byPort.set(port.relativeId, names);
   }
   return scsiPortsPage(
