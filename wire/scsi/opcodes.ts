@@ -143,6 +143,23 @@ const NAMES: Readonly<Record<number, string>> = {
   [Opcode.readDefectData12]: 'READ DEFECT DATA(12)',
 };
 
+/** Service actions of the persistent reserve commands, from 0 on. */
+const PERSISTENT_IN = ['READ KEYS', 'READ RESERVATION', 'REPORT CAPABILITIES', 'READ FULL STATUS'];
+const PERSISTENT_OUT = [
+  'REGISTER',
+  'RESERVE',
+  'RELEASE',
+  'CLEAR',
+  'PREEMPT',
+  'PREEMPT AND ABORT',
+  'REGISTER AND IGNORE EXISTING KEY',
+  'REGISTER AND MOVE',
+];
+
+function actionNames(opcode: number, actions: readonly string[]): Record<number, string> {
+  return Object.fromEntries(actions.map((action, index) => [(opcode << 8) | index, `${NAMES[opcode]}: ${action}`]));
+}
+
 /** Operation code × 256 + service action → name. */
 const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.readCapacity16]: 'READ CAPACITY(16)',
@@ -153,6 +170,8 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedTaskManagementFunctions]:
     'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTimestamp]: 'REPORT TIMESTAMP',
+  ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
+  ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
 };
 
 /** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */

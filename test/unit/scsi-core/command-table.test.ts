@@ -2,8 +2,11 @@ import t from 'tap';
 import { type Command, CommandTable, defineCommand, Reservation } from '../../../target/scsi/command-table.js';
 import { forbiddenBit } from '../../../target/scsi/dispatch.js';
 import { blockCommands, fullyProvisionedCommands } from '../../../target/scsi/handlers/block/index.js';
+import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import { cdbLengthOf, commandName } from '../../../wire/scsi/opcodes.js';
 import { inCdb } from '../scsi-block/harness.js';
+
+const allCommands = [...primaryCommands, ...blockCommands];
 
 /** A CDB that the row accepts, as far as its usage data goes. */
 function plain(command: Command): Buffer {
@@ -14,7 +17,7 @@ function plain(command: Command): Buffer {
 }
 
 t.test('every row is well formed', async (t) => {
-  for (const command of blockCommands) {
+  for (const command of allCommands) {
     t.equal(command.usage.length, command.cdbLength, command.name);
     t.equal(command.cdbLength, cdbLengthOf(command.opcode), command.name);
     t.equal(command.usage[0], command.opcode, command.name);
@@ -27,7 +30,7 @@ t.test('every row is well formed', async (t) => {
 
 t.test('every forbidden bit of every row is refused and pointed at', async (t) => {
   let bits = 0;
-  for (const command of blockCommands) {
+  for (const command of allCommands) {
     t.equal(forbiddenBit(command, plain(command)), null, command.name);
     for (let byte = 1; byte < command.cdbLength; byte++) {
       for (let bit = 0; bit < 8; bit++) {
@@ -61,8 +64,8 @@ t.test('a CDB shorter than its command', async (t) => {
 });
 
 t.test('rows are found by operation code and service action', async (t) => {
-  const table = new CommandTable(blockCommands);
-  for (const command of blockCommands) t.equal(table.find(plain(command)), command);
+  const table = new CommandTable(allCommands);
+  for (const command of allCommands) t.equal(table.find(plain(command)), command);
   t.equal(table.find(Buffer.from([0x9e, 0x1f])), null);
   t.equal(table.find(Buffer.from([0xff, 0])), null);
   t.ok(table.has(0x9e));
