@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Limits } from '../../../target/scsi/limits.js';
 import { unmap, unmapList } from '../../../wire/scsi/cdb-build.js';
 import { Status, TestUnit } from './harness.js';
 
@@ -81,7 +82,7 @@ t.test('UNMAP: limits of the Block Limits page', async (t) => {
 
   (lu.unit as { ldev: object }).ldev = { ...lu.unit.ldev, blocks: 2 ** 33 };
   lu.layer.unmap = (_io, _lba, _blocks, done) => done(null);
-  const most = 2 ** 23;
+  const most = Limits.unmapBytes / 512;
   t.equal(send(lu, unmapList([{ lba: 0, blocks: most }])).status, Status.good);
   const tooMuch = unmapList([
     { lba: 0, blocks: most },
