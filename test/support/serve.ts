@@ -1,6 +1,6 @@
 /** `lunarray serve` as a process of its own, for tests and benchmarks that kill it or measure it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { binary } from './programs.js';
 
 export interface ReadyLine {
   /** `iscsi://host:port/iqn/lun` */
@@ -19,13 +19,13 @@ export interface ServedArray {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const binary = fileURLToPath(new URL('../../target/cli/lunarray.js', import.meta.url));
 const readyPattern = /^ready (iscsi:\/\/\S+) +(\S+) +(\S+(?: [KMGTP]i?B)?) +(\S+)/gm;
 
 /** Starts it and waits until it has printed its ready lines (the line to try next follows them). */
 export function serve(data: string, extra: readonly string[] = []): Promise<ServedArray> {
-  const args = [binary, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--http', 'off', ...extra];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...first] = binary('target/cli/lunarray');
+  const args = [...first, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--http', 'off', ...extra];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error(`not ready after 30 s: ${text}`)), 30_000);

@@ -1,0 +1,188 @@
+/** The administration commands against a running array. */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type {
+  FaultReply,
+  HostGroupReply,
+  LdevReply,
+  LunReply,
+  StatsReply,
+  StatusReply,
+} from '../../target/svp/control/api.js';
+import { lunarray } from '../support/programs.js';
+import { serve } from '../support/serve.js';
+
+t.setTimeout(180_000);
+
+const dir = t.testdir();
+const data = join(dir, 'data');
+const array = await serve(data);
+t.teardown(() => array.end());
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await lunarray([...args, '--data', data, '--json']);
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${code} ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+const plain = (...args: string[]) => lunarray([...args, '--data', data]);
+
+t.test('status', async (t) => {
+  const status = await json<StatusReply>('status');
+  t.match(status, {
+    pid: array.pid,
+    dataDir: data,
+    ldevs: 6,
+    metrics: null,
+    cache: { bytes: 256 * 2 ** 20, dirtyBytes: 0 },
+  });
+  t.equal(status.luns.length, 12);
+  t.same(
+    status.ports.map((port) => port.id),
+    ['CL1-A', 'CL2-A'],
+  );
+  const { code, stdout } = await plain('status');
+  t.equal(code, 0);
+  t.match(stdout, /^PORT +LISTENS ON +SESSIONS$/m);
+  t.match(stdout, /^CL1-A +127\.0\.0\.1:\d+ +0$/m);
+});
+
+t.test('LDEVs', async (t) => {
+  t.match(await plain('ldev', 'create', '--id', '00:20', '--capacity', '2G', '--label', 'new'), {
+    code: 0,
+    stdout: 'created 00:20 2 GiB thin\n',
+  });
+  const full = await json<LdevReply>(
+    'ldev',
+    'create',
+    '--capacity',
+    '64M',
+    '--full',
+    '--read-only',
+    '--block-size',
+    '4096',
+  );
+  t.match(full, { id: '00:05', thin: false, readOnly: true, blockSize: 4096, bytes: 64 * 2 ** 20, assigned: Number });
+  t.ok(full.assigned >= full.bytes);
+  t.match(await json<LdevReply>('ldev', 'expand', '00:20', '--capacity', '3G'), { bytes: 3 * 2 ** 30 });
+  t.match(await plain('ldev', 'expand', '00:20', '--capacity', '1G'), { code: 9, stderr: /lunarray: / });
+  t.match(await plain('ldev', 'create', '--id', '00:20', '--capacity', '2G'), { code: 9 });
+  t.match(await plain('ldev', 'create', '--capacity', '1000'), { code: 9 });
+  t.match(await plain('ldev', 'create', '--capacity', 'much'), { code: 2, stderr: /10G/ });
+  t.match(await plain('ldev', 'create', '--capacity', '1G', '--block-size', '1000'), { code: 9 });
+  t.match(await plain('ldev', 'delete', '00:00'), { code: 9, stderr: /LUN paths/ });
+  t.match(await plain('ldev', 'delete', '7'), { code: 2 });
+  t.match(await plain('ldev', 'delete', '00:05'), { code: 0, stdout: 'deleted 00:05\n' });
+  const list = await json<LdevReply[]>('ldev', 'list');
+  t.same(
+    list.map((ldev) => ldev.id),
+    ['00:00', '00:01', '00:02', '00:03', '00:04', '00:10', '00:20'],
+  );
+  t.match(list[0], { paths: ['CL1-A/default/0', 'CL2-A/default/0'], naa: /^6[0-9a-f]{31}$/ });
+  t.match((await plain('ldev', 'list')).stdout, /^00:20 +3 GiB +0 B +512 +thin +POOL0 +new +-$/m);
+});
+
+t.test('10 TiB in under a second, and no space', async (t) => {
+  const started = Date.now();
+  await json('ldev', 'create', '--id', '00:30', '--capacity', '10T');
+  t.comment(`${Date.now() - started} ms with the start of the command`);
+  t.ok(statSync(join(data, 'drives/HDD000')).blocks < 100_000);
+  t.equal((await plain('ldev', 'delete', '00:30')).code, 0);
+});
+
+t.test('host groups and LUN paths', async (t) => {
+  const group = await json<HostGroupReply>(
+    'hostgroup',
+    'create',
+    'CL1-A/cluster',
+    '--initiator',
+    'iqn.2026-11.com.example:a',
+  );
+  t.match(group, { id: 'CL1-A/cluster', initiators: ['iqn.2026-11.com.example:a'], auth: 'none', luns: [] });
+  t.match(group.target, /:cl1-a:cluster$/);
+  t.match(await plain('hostgroup', 'add-initiator', 'CL1-A/cluster', 'iqn.2026-11.com.example:b'), {
+    code: 0,
+    stdout: /admits .*:a .*:b/,
+  });
+  t.match(await plain('hostgroup', 'add-initiator', 'CL1-A/cluster', 'host b'), { code: 9 });
+  t.match(await plain('hostgroup', 'remove-initiator', 'CL1-A/cluster', 'iqn.2026-11.com.example:a'), { code: 0 });
+  t.match(await plain('hostgroup', 'create', 'CL1-A/cluster'), { code: 9, stderr: /already/ });
+  t.match(await plain('hostgroup', 'create', 'CL9-Z/cluster'), { code: 9, stderr: /no port/ });
+  t.match(await plain('hostgroup', 'create', 'cluster'), { code: 2, stderr: /PORT\/NAME/ });
+
+  const mapped = await json<LunReply>('lun', 'map', 'CL1-A/cluster', '00:20');
+  t.match(mapped, { lun: 0, ldev: '00:20', url: new RegExp(`/${group.target}/0$`) });
+  t.match(await json<LunReply>('lun', 'map', 'CL1-A/cluster', '00:00', '--lun', '7'), { lun: 7 });
+  t.match(await plain('lun', 'map', 'CL1-A/cluster', '00:01', '--lun', '7'), { code: 9, stderr: /LUN 7/ });
+  t.match(await plain('lun', 'map', 'CL1-A/cluster', '77:77'), { code: 9, stderr: /77:77/ });
+  t.match(await plain('lun', 'map', 'CL1-A/nobody', '00:01'), { code: 9, stderr: /CL1-A\/nobody/ });
+  t.match((await plain('lun', 'list')).stdout, /^00:20 +3G +thin +CL1-A\/cluster +0 +iscsi:/m);
+  t.match(await plain('lun', 'unmap', 'CL1-A/cluster', '7'), { code: 0 });
+  t.match(await plain('lun', 'unmap', 'CL1-A/cluster', '7'), { code: 9 });
+  t.match(await plain('hostgroup', 'delete', 'CL1-A/cluster'), { code: 0 });
+  t.match((await plain('hostgroup', 'list')).stdout, /^CL2-A\/default +iqn\.\S+ +none +6 +\*$/m);
+});
+
+t.test('users; secrets never show', async (t) => {
+  const secret = 'a-secret-of-20-bytes';
+  const args = ['user', 'add', 'host1', '--host-group', 'CL1-A/default', '--data', data];
+  t.match(await lunarray(args, { input: `${secret}\n` }), { code: 0, stdout: 'added initiator user host1\n' });
+  t.match(await lunarray(args, { input: `${secret}\n` }), { code: 9, stderr: /already/ });
+  t.match(await lunarray(['user', 'add', 'x', '--data', data], { input: 'short\n' }), { code: 9, stderr: /12/ });
+  t.match(await lunarray(['user', 'add', 'x', '--data', data]), { code: 2, stderr: /no secret/ });
+  const file = join(dir, 'secret');
+  writeFileSync(file, 'another-secret-of-array\n');
+  t.match(await plain('user', 'add', 'array', '--role', 'target', '--secret-file', file), { code: 0 });
+  t.match(await plain('user', 'add', 'y', '--secret-file', join(dir, 'none')), { code: 2 });
+  const { stdout } = await plain('user', 'list');
+  t.match(stdout, /^host1 +initiator +CL1-A\/default$/m);
+  t.match(stdout, /^array +target +any$/m);
+  t.notMatch(JSON.stringify(await json('user', 'list')), /secret/);
+  t.match(await plain('hostgroup', 'auth', 'CL1-A/default', 'chap'), { code: 0, stdout: /auth chap/ });
+  t.match(await plain('hostgroup', 'auth', 'CL1-A/default', 'maybe'), { code: 2 });
+  t.match(await plain('hostgroup', 'auth', 'CL1-A/default', 'none'), { code: 0 });
+  t.match(await plain('user', 'remove', 'host1'), { code: 0 });
+  t.match(await plain('user', 'remove', 'host1'), { code: 9 });
+  t.match(await plain('user', 'remove', 'array', '--role', 'target'), { code: 0 });
+});
+
+t.test('fault rules', async (t) => {
+  const added = await json<FaultReply>(
+    'fault',
+    'add',
+    '--ldev',
+    '00:00',
+    '--op',
+    'read',
+    '--lba',
+    '100',
+    '--sense',
+    'medium-error',
+    '--every',
+    '3',
+  );
+  t.match(added, { ldev: '00:00', op: 'read', lba: 100, sense: 'medium-error', every: 3, hits: 0 });
+  t.match(await plain('fault', 'add', '--delay', '20', '--id', 'slow'), {
+    code: 0,
+    stdout: 'added slow: any of every LDEV: 20 ms delay\n',
+  });
+  t.match(await plain('fault', 'add'), { code: 9, stderr: /effect, a delay/ });
+  t.match(await plain('fault', 'add', '--sense', 'sunspots'), { code: 2, stderr: /medium-error/ });
+  t.match((await plain('fault', 'list')).stdout, /^slow +any of every LDEV: 20 ms delay +0 +0$/m);
+  t.match(await plain('fault', 'remove', added.id), { code: 0 });
+  t.match(await plain('fault', 'remove', added.id), { code: 9 });
+  t.match(await plain('fault', 'remove', 'all'), { code: 0 });
+  t.same(await json('fault', 'list'), []);
+});
+
+t.test('sessions and counters', async (t) => {
+  t.same(await json('session', 'list'), []);
+  const stats = await json<StatsReply>('stats');
+  t.same(
+    stats.channelAdapters.map((cha) => cha.port),
+    ['CL1-A', 'CL2-A'],
+  );
+  t.match(stats.cache, { slots: Number, dirtySlots: Number });
+  t.match(stats.diskAdapter, { stage: { depth: 0 }, destage: { completed: Number } });
+  t.match((await plain('stats')).stdout, /^CHANNEL ADAPTER +CL1-A +CL2-A$/m);
+});
