@@ -66,8 +66,7 @@ export class Rig {
       cache: this.cache,
       adapter: options.reclaimer?.(this.adapter) ?? this.adapter,
       shared: (name, bytes) => openPersistentMemory(join(dir, `${name}.mem`), bytes),
-      openDrive:
-        options.openDrive ?? ((path, name, bytes) => FileDrive.open(join(dir, 'drives', path), name, bytes)),
+      openDrive: options.openDrive ?? ((path, name, bytes) => FileDrive.open(join(dir, 'drives', path), name, bytes)),
       clock,
       random,
       log,
@@ -91,9 +90,7 @@ export class Rig {
 
   /** A pool `pool` of one drive. */
   addPool(bytes: number, name = 'pool'): void {
-    this.volumes.createParityGroup(`pg-${name}`, 'plain', [
-      { name: `drive-${name}`, path: `drive-${name}`, bytes },
-    ]);
+    this.volumes.createParityGroup(`pg-${name}`, 'plain', [{ name: `drive-${name}`, path: `drive-${name}`, bytes }]);
     this.volumes.createPool(name, [`pg-${name}`]);
   }
 }

@@ -78,19 +78,33 @@ t.test('a fully provisioned LDEV has all its regions at once, and needs them', a
   array.addPool(4 * REGION_BYTES);
   array.volumes.createLdev({ bytes: 2 * REGION_BYTES + 512, thin: false });
   t.equal(array.volumes.assignedBytes(0), 3 * REGION_BYTES);
-  t.equal(codeOf(() => array.volumes.createLdev({ bytes: 2 * REGION_BYTES, thin: false })), 'pool-full');
+  t.equal(
+    codeOf(() => array.volumes.createLdev({ bytes: 2 * REGION_BYTES, thin: false })),
+    'pool-full',
+  );
   array.volumes.expandLdev(0, { bytes: 4 * REGION_BYTES });
   t.equal(array.volumes.assignedBytes(0), 4 * REGION_BYTES);
-  t.equal(codeOf(() => array.volumes.expandLdev(0, { bytes: 5 * REGION_BYTES })), 'pool-full');
+  t.equal(
+    codeOf(() => array.volumes.expandLdev(0, { bytes: 5 * REGION_BYTES })),
+    'pool-full',
+  );
   await array.stop();
 });
 
 t.test('capacity, numbers and attributes out of range are refused', async (t) => {
   const array = rig(t);
-  t.equal(codeOf(() => array.volumes.createLdev({ bytes: GiB })), 'pool-unknown', 'there is none');
+  t.equal(
+    codeOf(() => array.volumes.createLdev({ bytes: GiB })),
+    'pool-unknown',
+    'there is none',
+  );
   array.addPool(GiB);
   const refused = (spec: object, code: string) =>
-    t.equal(codeOf(() => array.volumes.createLdev({ bytes: GiB, ...spec })), code, JSON.stringify(spec));
+    t.equal(
+      codeOf(() => array.volumes.createLdev({ bytes: GiB, ...spec })),
+      code,
+      JSON.stringify(spec),
+    );
   refused({ bytes: 0 }, 'bad-capacity');
   refused({ bytes: -512 }, 'bad-capacity');
   refused({ bytes: 513 }, 'bad-capacity');
@@ -107,9 +121,18 @@ t.test('capacity, numbers and attributes out of range are refused', async (t) =>
   array.volumes.createLdev({ id: 26, bytes: GiB });
   refused({ id: 26 }, 'ldev-exists');
   t.equal(array.volumes.createLdev({ bytes: 512 }).id, 0, 'lowest free number');
-  t.equal(codeOf(() => array.volumes.expandLdev(26, { bytes: GiB })), 'would-shrink');
-  t.equal(codeOf(() => array.volumes.expandLdev(27, { bytes: GiB })), 'ldev-unknown');
-  t.equal(codeOf(() => array.volumes.deleteLdev(27)), 'ldev-unknown');
+  t.equal(
+    codeOf(() => array.volumes.expandLdev(26, { bytes: GiB })),
+    'would-shrink',
+  );
+  t.equal(
+    codeOf(() => array.volumes.expandLdev(27, { bytes: GiB })),
+    'ldev-unknown',
+  );
+  t.equal(
+    codeOf(() => array.volumes.deleteLdev(27)),
+    'ldev-unknown',
+  );
   await array.stop();
 });
 

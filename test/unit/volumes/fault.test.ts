@@ -1,0 +1,182 @@
+/** The fault-and-delay layer and its rules. */
+import t from 'tap';
+import { SimulatedClock } from '../../../target/base/clock.js';
+import type { BlockLayer, Done } from '../../../target/volumes/block-layer.js';
+import { FaultLayer } from '../../../target/volumes/layers/fault.js';
+import { faultEffects } from '../../../target/volumes/layers/fault-effects.js';
+import { FaultRules, type FaultSpec } from '../../../target/volumes/layers/fault-rules.js';
+import { codeOf, extents, flush, GiB, hostIo, read, rig, unmap, write } from './fixture.js';
+
+const LDEV = 7;
+
+/** Rules and a layer over one that always succeeds and notes its calls. */
+function stage(...specs: FaultSpec[]) {
+  const calls: string[] = [];
+  const note = (name: string, done: Done) => {
+    calls.push(name);
+    done(null);
+  };
+  const next: BlockLayer = {
+    read: (_io, _lba, _blocks, done) => note('read', () => done(null, [Buffer.from('data')], () => {})),
+    write: (_io, _lba, _blocks, _data, done) => note('write', done),
+    unmap: (_io, _lba, _blocks, done) => note('unmap', done),
+    flush: (_io, _lba, _blocks, done) => note('flush', done),
+    prefetch: (_io, _lba, _blocks, done) => note('prefetch', done),
+    extents: (lba, blocks, _limit, done) => note('extents', () => done(null, [{ lba, blocks, mapped: true }])),
+  };
+  const clock = new SimulatedClock();
+  const rules = new FaultRules(
+    (id) => id === LDEV,
+    () => {},
+  );
+  for (const spec of specs) rules.add(spec);
+  return { calls, clock, rules, layer: new FaultLayer(next, rules.covering(LDEV), clock) };
+}
+
+const one = Buffer.alloc(512);
+const prefetch = (layer: BlockLayer) => new Promise((resolve) => layer.prefetch(hostIo, 0, 0, resolve));
+
+t.test('an operation outside every rule goes on', async (t) => {
+  const { calls, layer, rules } = stage(
+    { op: 'write', effect: 'medium-error' },
+    { op: 'read', lba: 100, blocks: 10, effect: 'medium-error' },
+    { op: 'any', initiator: 'iqn.2001-04.com.example:other', effect: 'busy' },
+  );
+  t.same(await read(layer, 99, 1), Buffer.from('data'));
+  t.same(await read(layer, 110, 5), Buffer.from('data'));
+  t.equal(await unmap(layer, 0, 200), null);
+  t.equal(await flush(layer), null);
+  await prefetch(layer);
+  t.same(calls, ['read', 'read', 'unmap', 'flush', 'prefetch']);
+  t.same(
+    rules.list().map((rule) => rule.hits),
+    [0, 0, 0],
+  );
+});
+
+t.test('a medium error is at the first block that the rule covers', async (t) => {
+  const { calls, layer } = stage({ op: 'any', lba: 100, blocks: 10, effect: 'medium-error' });
+  t.same(await read(layer, 90, 20), { kind: 'medium-error', lba: 100, write: false });
+  t.same(await read(layer, 105, 20), { kind: 'medium-error', lba: 105, write: false });
+  t.same(await write(layer, 100, one), { kind: 'medium-error', lba: 100, write: true });
+  t.same(await unmap(layer, 0, 101), { kind: 'medium-error', lba: 100, write: true });
+  t.same(await flush(layer, 50, 0), { kind: 'medium-error', lba: 100, write: false });
+  t.same(calls, [], 'nothing was carried out');
+  t.equal(await flush(layer, 110, 0), null);
+});
+
+t.test('one block, when only a first LBA is given', async (t) => {
+  const { layer } = stage({ op: 'read', lba: 5, effect: 'hardware-error' });
+  t.same(await read(layer, 4, 1), Buffer.from('data'));
+  t.match(await read(layer, 5, 1), { kind: 'hardware-error' });
+  t.same(await read(layer, 6, 1), Buffer.from('data'));
+});
+
+t.test('every n-th hit, up to a limit', async (t) => {
+  const { layer, rules } = stage({ id: 'third', op: 'read', effect: 'not-ready', every: 3, limit: 2 });
+  const failed: number[] = [];
+  for (let n = 1; n <= 12; n++) if (!Buffer.isBuffer(await read(layer, 0, 1))) failed.push(n);
+  t.same(failed, [3, 6]);
+  t.match(rules.list(), [{ id: 'third', hits: 12, fired: 2, every: 3, limit: 2 }]);
+});
+
+t.test('delays pass on the clock; with an effect it comes after them; two rules add up', async (t) => {
+  const { calls, clock, layer } = stage(
+    { op: 'write', delayMs: 50 },
+    { op: 'any', delayMs: 10 },
+    { op: 'read', effect: 'busy', delayMs: 5 },
+    { op: 'read', effect: 'medium-error' },
+  );
+  let written: unknown = 'waiting';
+  layer.write(hostIo, 0, 1, [one], (failure) => {
+    written = failure;
+  });
+  clock.advance(59);
+  t.equal(written, 'waiting');
+  clock.advance(1);
+  t.equal(written, null);
+  t.same(calls, ['write']);
+  let answer: unknown = 'waiting';
+  layer.read(hostIo, 0, 1, (failure) => {
+    answer = failure;
+  });
+  clock.advance(14);
+  t.equal(answer, 'waiting');
+  clock.advance(1);
+  t.same(answer, { kind: 'injected', status: 0x08 }, 'the first effect holds');
+  t.same(calls, ['write']);
+});
+
+t.test('one initiator only, whatever the case of its name', async (t) => {
+  const { layer } = stage({ op: 'read', initiator: 'IQN.2001-04.com.example:HOST', effect: 'busy' });
+  t.match(await read(layer, 0, 1), { kind: 'injected' });
+  t.same(await read(layer, 0, 1, { ...hostIo, initiator: 'iqn.2001-04.com.example:two' }), Buffer.from('data'));
+});
+
+t.test('every named effect makes a failure', async (t) => {
+  for (const [name, effect] of faultEffects) {
+    const { layer } = stage({ op: 'read', effect: name });
+    const failure = await read(layer, 3, 1);
+    t.notOk(Buffer.isBuffer(failure), name);
+    t.same(failure, effect.failure(3, false), effect.meaning);
+  }
+});
+
+t.test('rules that ask for nonsense are refused', async (t) => {
+  const { rules } = stage();
+  const refused = (spec: object, code: string) =>
+    t.equal(
+      codeOf(() => rules.add({ op: 'read', effect: 'busy', ...spec })),
+      code,
+      JSON.stringify(spec),
+    );
+  refused({ op: 'format' }, 'bad-fault');
+  refused({ effect: 'flood' }, 'bad-fault');
+  refused({ ldev: 8 }, 'ldev-unknown');
+  refused({ lba: -1 }, 'bad-number');
+  refused({ blocks: 0 }, 'bad-number');
+  refused({ delayMs: 3_600_001 }, 'bad-number');
+  refused({ every: 0 }, 'bad-number');
+  refused({ every: 1.5 }, 'bad-number');
+  refused({ limit: 0 }, 'bad-number');
+  refused({ id: 'a b' }, 'bad-name');
+  t.equal(
+    codeOf(() => rules.add({ op: 'read' })),
+    'bad-fault',
+    'does nothing',
+  );
+  rules.add({ id: 'mine', op: 'read', effect: 'busy' });
+  refused({ id: 'mine' }, 'fault-exists');
+  t.equal(
+    codeOf(() => rules.remove('other')),
+    'fault-unknown',
+  );
+  for (let n = 1; n < 1024; n++) rules.add({ op: 'read', effect: 'busy' });
+  refused({}, 'bad-fault');
+});
+
+t.test('on an LDEV: there while a rule covers it, and not otherwise', async (t) => {
+  const array = rig(t);
+  array.addPool(GiB);
+  const { faults } = array.volumes;
+  const a = array.volumes.createLdev({ bytes: GiB });
+  const b = array.volumes.createLdev({ bytes: GiB });
+  const bare = a.top;
+  const onlyA = faults.add({ op: 'read', ldev: 0, effect: 'medium-error' });
+  t.not(a.top, bare);
+  t.match(await read(a.top, 0, 1), { kind: 'medium-error' });
+  t.same(await read(b.top, 0, 1), Buffer.alloc(512));
+  t.same((await extents(a.top, 0, 8)).length, 1, 'allocation can be asked for');
+  faults.add({ op: 'any', effect: 'busy' });
+  t.match(await read(b.top, 0, 1), { kind: 'injected' });
+  const c = array.volumes.createLdev({ bytes: GiB });
+  t.match(await read(c.top, 0, 1), { kind: 'injected' }, 'new LDEVs too');
+  faults.remove(onlyA.id);
+  t.match(await read(a.top, 0, 1), { kind: 'injected' });
+  faults.clear();
+  t.equal(a.top, bare, 'no layer, no cost');
+  faults.add({ op: 'read', ldev: 1, effect: 'busy' });
+  await array.volumes.deleteLdev(1);
+  t.same(faults.list(), [], 'rules go with their LDEV');
+  await array.stop();
+});
