@@ -3,7 +3,7 @@ import { read16, retarget16, write16 } from '../../wire/scsi/cdb-build.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import { ScsiStatus, type ScsiTask } from '../task.js';
 import { SeededRandom } from './random.js';
-import { type DirectionSummary, type LatencyBin, Recorder } from './statistics.js';
+import { type DirectionSummary, type LatencyBin, LoadStatistics } from './statistics.js';
 
 /** What to do. */
 export interface LoadOptions {
@@ -77,9 +77,7 @@ class Load {
   private readonly bytesPerIo: number;
   /** Number of positions a command can start at. */
   private readonly positions: number;
-  private readonly all: Recorder;
-  private readonly reads: Recorder;
-  private readonly writes: Recorder;
+  private readonly statistics: LoadStatistics;
   private readonly intervals: LoadInterval[] = [];
   private nextPosition = 0;
   private nextWriteData = 0;
@@ -103,9 +101,7 @@ class Load {
     this.random = new SeededRandom(options.seed);
     this.bytesPerIo = options.blocks * unit.blockSize;
     this.positions = Math.floor(options.rangeBlocks / options.blocks);
-    this.all = new Recorder(this.bytesPerIo);
-    this.reads = new Recorder(this.bytesPerIo);
-    this.writes = new Recorder(this.bytesPerIo);
+    this.statistics = new LoadStatistics(this.bytesPerIo);
     this.writeData =
       options.readPercent === 100
         ? []
@@ -175,9 +171,7 @@ class Load {
     this.inFlight -= 1;
     if (task.error !== null || task.status !== ScsiStatus.good) this.failed(task);
     else if (slot.startedAt >= this.measuredFrom && !this.ending) {
-      const ms = performance.now() - slot.startedAt;
-      this.all.record(ms);
-      (slot.isRead ? this.reads : this.writes).record(ms);
+      this.statistics.record(slot.isRead, performance.now() - slot.startedAt);
     }
     if (this.mayStart()) this.issue(slot);
     else if (this.inFlight === 0) this.finish();
@@ -203,15 +197,14 @@ class Load {
   private closeInterval(now: number): void {
     const seconds = (now - this.lastInterval) / 1000;
     if (this.ending || seconds <= 0) return;
-    const all = this.all.interval();
-    const readIos = this.reads.interval().ios;
+    const { reads, writes, p50, p99 } = this.statistics.interval();
     this.intervals.push({
       at: (now - this.measuredFrom) / 1000,
-      iops: all.ios / seconds,
-      readIops: readIos / seconds,
-      writeIops: this.writes.interval().ios / seconds,
-      p50: all.p50,
-      p99: all.p99,
+      iops: (reads + writes) / seconds,
+      readIops: reads / seconds,
+      writeIops: writes / seconds,
+      p50,
+      p99,
     });
     this.lastInterval = now;
   }
@@ -227,10 +220,8 @@ class Load {
     const seconds = Number.isNaN(this.measuredFrom) ? 0 : (end - this.measuredFrom) / 1000;
     this.resolve({
       seconds,
-      total: this.all.summary(seconds),
-      reads: this.reads.summary(seconds),
-      writes: this.writes.summary(seconds),
-      distribution: this.all.distribution(),
+      ...this.statistics.summary(seconds),
+      distribution: this.statistics.distribution(),
       intervals: this.intervals,
       attentions: this.attentions,
     });

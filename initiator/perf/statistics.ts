@@ -37,58 +37,85 @@ export interface LatencyBin {
   readonly ios: number;
 }
 
-/** Latencies of one direction, and how many bytes moved. */
-export class Recorder {
-  /** Nanoseconds, since the run began. */
-  private readonly total: RecordableHistogram = createHistogram({ figures: 3 });
-  /** Nanoseconds, since the last `interval()`. */
-  private current: RecordableHistogram = createHistogram({ figures: 3 });
-  private readonly bins = new Uint32Array(BIN_COUNT);
-  private ios = 0;
+/** Latencies of one direction. */
+class Recorder {
+  /** Nanoseconds, up to the last `roll()`. */
+  readonly total: RecordableHistogram = createHistogram({ figures: 3 });
+  /** Nanoseconds, since then. */
+  readonly current: RecordableHistogram = createHistogram({ figures: 3 });
+  readonly bins = new Uint32Array(BIN_COUNT);
 
-  constructor(private readonly bytesPerIo: number) {}
-
-  /** Notes one completed command that took `ms` milliseconds. */
   record(ms: number): void {
     const nanoseconds = Math.round(ms * 1e6);
     this.current.record(nanoseconds > 0 ? nanoseconds : 1);
     const bin = Math.floor(Math.log2(ms * 1000) * BINS_PER_OCTAVE);
-    this.bins[bin < 0 ? 0 : bin < BIN_COUNT ? bin : BIN_COUNT - 1]! += 1;
-    this.ios += 1;
+    this.bins[bin > 0 ? (bin < BIN_COUNT ? bin : BIN_COUNT - 1) : 0]! += 1;
   }
 
-  /** Ends an interval: its count and its median and 99th percentile in microseconds (0 when it is empty). */
-  interval(): { ios: number; p50: number; p99: number } {
-    const { current } = this;
-    const ios = current.count;
+  roll(): void {
+    if (this.current.count > 0) this.total.add(this.current);
+    this.current.reset();
+  }
+}
+
+/** One interval of a run. Latencies in microseconds, 0 when nothing ended in it. */
+export interface IntervalSummary {
+  readonly reads: number;
+  readonly writes: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Latencies of both directions, whole and by interval. */
+export class LoadStatistics {
+  private readonly reads = new Recorder();
+  private readonly writes = new Recorder();
+  private readonly both: RecordableHistogram = createHistogram({ figures: 3 });
+
+  constructor(private readonly bytesPerIo: number) {}
+
+  /** Notes one completed command that took `ms` milliseconds. */
+  record(isRead: boolean, ms: number): void {
+    (isRead ? this.reads : this.writes).record(ms);
+  }
+
+  /** Ends an interval. */
+  interval(): IntervalSummary {
+    const { reads, writes, both } = this;
+    both.reset();
+    if (reads.current.count > 0) both.add(reads.current);
+    if (writes.current.count > 0) both.add(writes.current);
+    const any = both.count > 0;
     const result = {
-      ios,
-      p50: ios === 0 ? 0 : current.percentile(50) / 1000,
-      p99: ios === 0 ? 0 : current.percentile(99) / 1000,
+      reads: reads.current.count,
+      writes: writes.current.count,
+      p50: any ? both.percentile(50) / 1000 : 0,
+      p99: any ? both.percentile(99) / 1000 : 0,
     };
-    if (ios > 0) this.total.add(current);
-    current.reset();
+    reads.roll();
+    writes.roll();
     return result;
   }
 
-  summary(seconds: number): DirectionSummary {
-    this.interval();
-    const bytes = this.ios * this.bytesPerIo;
-    return {
-      ios: this.ios,
-      bytes,
-      iops: seconds > 0 ? this.ios / seconds : 0,
-      megabytesPerSecond: seconds > 0 ? bytes / seconds / 1e6 : 0,
-      latency: this.ios === 0 ? null : summarize(this.total),
-    };
+  /** Totals over `seconds`. */
+  summary(seconds: number): { total: DirectionSummary; reads: DirectionSummary; writes: DirectionSummary } {
+    const { reads, writes, both } = this;
+    reads.roll();
+    writes.roll();
+    both.reset();
+    if (reads.total.count > 0) both.add(reads.total);
+    if (writes.total.count > 0) both.add(writes.total);
+    const of = (histogram: RecordableHistogram) => summarize(histogram, this.bytesPerIo, seconds);
+    return { total: of(both), reads: of(reads.total), writes: of(writes.total) };
   }
 
-  /** The distribution from the first used bin to the last. */
+  /** The distribution of both directions, from the first used bin to the last. */
   distribution(): LatencyBin[] {
-    const first = this.bins.findIndex((count) => count > 0);
+    const counts = this.reads.bins.map((count, index) => count + this.writes.bins[index]!);
+    const first = counts.findIndex((count) => count > 0);
     if (first < 0) return [];
-    const last = this.bins.findLastIndex((count) => count > 0);
-    return Array.from(this.bins.subarray(first, last + 1), (ios, index) => ({
+    const last = counts.findLastIndex((count) => count > 0);
+    return Array.from(counts.subarray(first, last + 1), (ios, index) => ({
       from: 2 ** ((first + index) / BINS_PER_OCTAVE),
       to: 2 ** ((first + index + 1) / BINS_PER_OCTAVE),
       ios,
@@ -96,7 +123,19 @@ export class Recorder {
   }
 }
 
-function summarize(histogram: RecordableHistogram): LatencySummary {
+function summarize(histogram: RecordableHistogram, bytesPerIo: number, seconds: number): DirectionSummary {
+  const ios = histogram.count;
+  const bytes = ios * bytesPerIo;
+  return {
+    ios,
+    bytes,
+    iops: seconds > 0 ? ios / seconds : 0,
+    megabytesPerSecond: seconds > 0 ? bytes / seconds / 1e6 : 0,
+    latency: ios === 0 ? null : latencies(histogram),
+  };
+}
+
+function latencies(histogram: RecordableHistogram): LatencySummary {
   return {
     min: histogram.min / 1000,
     mean: histogram.mean / 1000,

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { copyFromUnit } from '../../copy/from-unit.js';
+import { type CommonOptions, command, withUnit } from '../context.js';
+import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../copy-options.js';
+import { openDestination } from '../files.js';
+import { bytesText } from '../format.js';
+import { addRangeOptions, type RangeOptions, rangeOf } from '../range.js';
+
+type ReadOptions = CommonOptions & CopyFlags & RangeOptions & { holes: boolean };
+
+export function readCommand(): Command {
+  return addCopyOptions(
+    addRangeOptions(
+      command('read', 'copy a logical unit, or part of it, into a file or stream', [
+        'read iscsi://127.0.0.1:3260/iqn.example/0 disk.img',
+        'read --lba 0 --length 1m iscsi://127.0.0.1:3260/iqn.example/0 - | hexdump -C',
+      ])
+        .argument('<url>', 'the logical unit')
+        .argument('[file]', 'where to; - is standard output', '-'),
+    ),
+  )
+    .option('--no-holes', 'write zeros where the unit is not mapped, instead of leaving holes')
+    .action(async (url: string, path: string, options: ReadOptions) => {
+      const started = performance.now();
+      const summary = await withUnit(url, options, async (unit) => {
+        const range = await rangeOf(unit, options);
+        const { bar, ...copy } = await copyOptions(unit, options, range.blocks * unit.blockSize);
+        const destination = await openDestination(path);
+        try {
+          return await copyFromUnit(unit, range, destination.sink, { ...copy, keepHoles: options.holes });
+        } finally {
+          bar.stop();
+          await destination.close();
+        }
+      });
+      const seconds = (performance.now() - started) / 1000;
+      report({ ...summary, seconds }, path, options);
+    });
+}
+
+/** On standard error when the data themselves go to standard output. */
+function report(
+  summary: { bytes: number; holes: number; seconds: number },
+  path: string,
+  options: CommonOptions,
+): void {
+  const holes = summary.holes > 0 ? ` (${bytesText(summary.holes)} holes)` : '';
+  const text = options.json
+    ? JSON.stringify(summary, null, 2)
+    : summaryText('read', summary.bytes, holes, summary.seconds);
+  (path === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+}

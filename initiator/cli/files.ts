@@ -1,0 +1,78 @@
+/** Local files that copies read and write. */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import { FileSink, type OutputSink, StreamSink } from '../copy/from-unit.js';
+import { filePieces, type Piece, streamPieces } from '../copy/to-unit.js';
+
+/** Where the data to write or compare come from. */
+export interface Source {
+  /** Null for a stream: known at its end. */
+  readonly bytes: number | null;
+  pieces(chunkBytes: number, blockSize: number): AsyncGenerator<Piece>;
+  close(): Promise<void>;
+}
+
+/** Opens a file, block device or, for `-`, standard input. Rejects with the system's error. */
+export async function openSource(path: string, input: Readable = process.stdin): Promise<Source> {
+  if (path === '-') return streamSource(input);
+  const file = await open(path, 'r');
+  const info = await file.stat();
+  // Pipes have neither size nor holes.
+  if (info.isFIFO() || info.isCharacterDevice()) {
+    const stream = file.createReadStream();
+    return streamSource(stream);
+  }
+  const bytes = info.isBlockDevice() ? await sizeOfDevice(file) : info.size;
+  return {
+    bytes,
+    pieces: (chunkBytes, blockSize) => filePieces(file, bytes, chunkBytes, blockSize),
+    close: () => file.close(),
+  };
+}
+
+function streamSource(stream: Readable): Source {
+  return {
+    bytes: null,
+    pieces: (chunkBytes, blockSize) => streamPieces(stream, chunkBytes, blockSize),
+    async close() {
+      stream.destroy();
+    },
+  };
+}
+
+/** A block device tells its size to who seeks to its end; reading does the same in a few steps. */
+async function sizeOfDevice(file: FileHandle): Promise<number> {
+  const probe = Buffer.alloc(512);
+  const readable = async (at: number) => (await file.read(probe, 0, 512, at)).bytesRead > 0;
+  let high = 512;
+  while (await readable(high)) high *= 2;
+  let low = high / 2;
+  while (high - low > 512) {
+    const middle = low + Math.floor((high - low) / 1024) * 512;
+    if (await readable(middle)) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** Where data read from a unit go. */
+export interface Destination {
+  readonly sink: OutputSink;
+  close(): Promise<void>;
+}
+
+/** Makes or empties a file or, for `-`, takes standard output. Rejects with the system's error. */
+export async function openDestination(path: string, output: Writable = process.stdout): Promise<Destination> {
+  if (path === '-') return { sink: new StreamSink(output), async close() {} };
+  const file = await open(path, 'w');
+  const info = await file.stat();
+  if (!info.isFile()) {
+    const stream = file.createWriteStream();
+    return {
+      sink: new StreamSink(stream),
+      close: () =>
+        new Promise((resolve, reject) => stream.end((error?: Error | null) => (error ? reject(error) : resolve()))),
+    };
+  }
+  return { sink: new FileSink(file), close: () => file.close() };
+}
