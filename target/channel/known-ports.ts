@@ -1,4 +1,4 @@
-import { nexusLossOccurred, powerOnOccurred, type Sense } from '../../wire/scsi/sense.js';
+import { nexusLossOccurred, powerOnOrReset, type Sense } from '../../wire/scsi/sense.js';
 import type { Nexus } from '../scsi/nexus.js';
 
 /** Initiator ports remembered; a forgotten one is told of power on again, which is harmless. */
@@ -8,7 +8,10 @@ const LIMIT = 4096;
 export class KnownPorts {
   private readonly seen = new Set<string>();
 
-  /** Condition that a new session begins with: power on at first, I_T nexus loss later (SAM-6 6.3.1, 6.3.4). */
+  /**
+   * Condition that a new session begins with: power on or reset at first, I_T nexus loss later (SAM-6 6.3.1, 6.3.4).
+   * The general code 29h/00h: hosts such as libiscsi's iscsi-ls know no other.
+   */
   greet(nexus: Nexus): Sense {
     const name = `${nexus.initiatorPort}\n${nexus.hostGroup.target}\n${nexus.port.relativeId}`;
     // Deleted and added again, it is the youngest.
@@ -20,6 +23,6 @@ export class KnownPorts {
         break;
       }
     }
-    return known ? nexusLossOccurred() : powerOnOccurred();
+    return known ? nexusLossOccurred() : powerOnOrReset();
   }
 }
