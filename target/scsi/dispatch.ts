@@ -12,6 +12,7 @@ import {
   lbaOutOfRange,
   logicalUnitNotReadyInitializingCommandRequired,
   logicalUnitNotSupported,
+  notEnoughUnsolicitedData,
   type Sense,
   writeProtected,
 } from '../../wire/scsi/sense.js';
@@ -34,7 +35,7 @@ export function execute(unit: LogicalUnit, task: Task): void {
   const command = task.command;
   task.descriptorSense = unit.modes.descriptorSense;
 
-  if (unit.attentions.pending(task.nexus.id) && !(command !== null && command.passesAttention)) {
+  if (unit.attentions.pending(task.nexus.id) && command?.passesAttention !== true) {
     const condition = unit.attentions.take(task.nexus.id);
     if (condition !== null) {
       task.check(condition);
@@ -127,8 +128,14 @@ function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: nu
   }
   task.onDataOut = () => {
     if (task.finished) return;
-    if (task.aborted) task.fail(Status.taskAborted);
-    else command.run(unit, task);
+    if (task.aborted) {
+      task.fail(Status.taskAborted);
+    } else if (task.dataOutLength < bytes && command.transfer !== 'list') {
+      // The host ended its data early: "incorrect amount of data" (RFC 7143 11.4.7.2).
+      task.check(notEnoughUnsolicitedData());
+    } else {
+      command.run(unit, task);
+    }
   };
   task.owner.fetchDataOut(task, bytes);
 }

@@ -91,9 +91,10 @@ export const invalidReleaseOfPersistentReservation = condition('invalid-release'
 export const insufficientRegistrationResources = condition('no-registration-resources', illegalRequest, 0x5504);
 export const insufficientResources = condition('insufficient-resources', illegalRequest, 0x5503);
 export const commandSequenceError = condition('command-sequence-error', illegalRequest, 0x2c00);
-/** @param lba what the CDB asked for; told in INFORMATION */
+/** @param lba what the CDB asked for; told in INFORMATION unless it is a stand-in for one beyond 2^53 */
 export function lbaOutOfRange(lba: number): Sense {
-  return { name: 'lba-out-of-range', key: illegalRequest, asc: 0x2100, information: lba };
+  const sense = { name: 'lba-out-of-range', key: illegalRequest, asc: 0x2100 };
+  return lba === Number.MAX_SAFE_INTEGER ? sense : { ...sense, information: lba };
 }
 /** @param bit most significant bit of the field, unless it fills whole bytes */
 export function invalidFieldInCdb(byte: number, bit?: number): Sense {

@@ -105,3 +105,10 @@ t.test('a task aborted while its data was on the way changes nothing', async (t)
   t.equal(task.status, Status.taskAborted);
   t.same(lu.layer.calls, []);
 });
+
+t.test('a host that announces more data than it sends', async (t) => {
+  const lu = new TestUnit();
+  const result = lu.run(cdb(0x2a, 0, 4), pattern(1024), 2048);
+  t.match(result.sense, { name: 'not-enough-unsolicited-data', key: 0xb, asc: 0x0c0d });
+  t.same(lu.layer.calls, []);
+});
