@@ -1,0 +1,258 @@
+/**
+ * One TCP connection: its socket, the parser on the way in, the gathered output on the way out, and its phase.
+ */
+import type { Socket } from 'node:net';
+import { type LoginRequest, nextSerial, opcodeOf, RejectReason } from '../../../wire/iscsi/bhs.js';
+import type { OperationalParameters } from '../../../wire/iscsi/keys.js';
+import { operationalParameters } from '../../../wire/iscsi/keys.js';
+import { type Pdu, PduError, PduParser } from '../../../wire/iscsi/pdu-parser.js';
+import { Login } from './login.js';
+import { sendPing } from './nop.js';
+import { Polling } from './polling.js';
+import type { IscsiPort } from './port.js';
+import type { RateLimitedLog } from './rate-limited-log.js';
+import { sendReject } from './reject.js';
+import { formatAddress } from './send-targets.js';
+import type { Session } from './session.js';
+import type { PortCounters } from './stats.js';
+import { Transmit } from './transmit.js';
+
+/** `closing`: what was sent is on its way, input is ignored. */
+type Phase = 'login' | 'full-feature' | 'closing' | 'closed';
+
+export class Connection {
+  readonly transmit: Transmit;
+  readonly counters: PortCounters;
+  readonly log: RateLimitedLog;
+  /** For the log: the address of the other side. */
+  readonly name: string;
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  parameters: OperationalParameters = operationalParameters(new Map());
+  session: Session | null = null;
+  /** The next StatSN. */
+  statSn = 0;
+  /** `clock.now()` when something was last received. */
+  heardAt: number;
+
+  #phase: Phase = 'login';
+  #phaseSince: number;
+  #login: Login | null;
+  #loginCmdSn = 0;
+  #pingedAt = 0;
+  readonly #parser: PduParser;
+  readonly #polling: Polling;
+
+  constructor(
+    readonly port: IscsiPort,
+    private readonly socket: Socket,
+    /** Beyond the port's limit: its login is refused. */
+    readonly excess: boolean,
+  ) {
+    const { parts, counters, log, limits } = port;
+    this.counters = counters;
+    this.log = log;
+    this.heardAt = this.#phaseSince = parts.clock.now();
+    this.remoteAddress = formatAddress({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
+    this.localAddress = socket.localAddress ?? '';
+    this.name = this.remoteAddress;
+    this.#login = new Login(port, this);
+    this.#polling = Polling.of(parts.clock);
+    this.#parser = new PduParser((pdu) => this.#receive(pdu));
+    this.transmit = new Transmit(socket, parts.clock, counters, limits.outputBytes, () => this.#drained());
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#input(chunk));
+    socket.on('end', () => this.#lost('closed by the host'));
+    socket.on('error', (error) => this.#lost(error.message));
+    socket.on('close', () => {
+      this.#lost('closed');
+      this.transmit.close();
+      this.port.closed(this);
+    });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get congested(): boolean {
+    return this.transmit.congested;
+  }
+
+  get expCmdSn(): number {
+    return this.session === null ? this.#loginCmdSn : this.session.window.expCmdSn;
+  }
+
+  get maxCmdSn(): number {
+    return this.session === null ? this.#loginCmdSn : this.session.window.maxCmdSn;
+  }
+
+  /** The StatSN for a PDU that carries status. */
+  takeStatSn(): number {
+    const statSn = this.statSn;
+    this.statSn = nextSerial(statSn);
+    return statSn;
+  }
+
+  /** The first Login Request: sequence numbers begin with what it says. */
+  beginLogin(request: LoginRequest): void {
+    this.statSn = request.expStatSn;
+    this.#loginCmdSn = request.cmdSn;
+  }
+
+  /** After the last Login Response was laid out. What was agreed holds from the next PDU on, both ways. */
+  enterFullFeaturePhase(parameters: OperationalParameters, declared: boolean): void {
+    this.parameters = parameters;
+    this.#login = null;
+    this.#enter('full-feature');
+    if (declared) this.#parser.limits.maxDataSegment = this.port.limits.maxRecvDataSegmentLength;
+    this.#parser.headerDigest = parameters.headerDigest;
+    this.#parser.dataDigest = parameters.dataDigest;
+    this.transmit.headerDigest = parameters.headerDigest;
+    this.transmit.dataDigest = parameters.dataDigest;
+  }
+
+  /** Ends the conversation: what was said leaves, then the connection is closed. */
+  finish(why: string): void {
+    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    this.#enter('closing');
+    this.#endSession(why);
+    this.transmit.flush();
+    this.socket.resume();
+    this.socket.end();
+  }
+
+  /** Gives the connection up at once; with ErrorRecoveryLevel 0 that is session recovery (RFC 7143 7.1.5). */
+  drop(why: string): void {
+    if (this.#phase === 'closed') return;
+    this.counters.connectionsDropped++;
+    this.log.warn('connection dropped', `${this.name}: ${why}`);
+    this.#lost(why);
+  }
+
+  /** Another connection has taken the session over. */
+  replaced(): void {
+    this.session = null;
+    this.#lost('reinstated');
+  }
+
+  /** Closes without ceremony: there is nobody to tell. */
+  abandon(): void {
+    this.#lost('port closed');
+  }
+
+  /** TARGET COLD RESET (RFC 7143 11.5.1): all sessions with this target end. */
+  coldReset(): void {
+    this.port.endSessions(this.session!.group!, 'target cold reset');
+  }
+
+  /** Called about once a second. */
+  tick(now: number): void {
+    const { limits } = this.port;
+    const silent = (ms: number, since: number) => now - since > ms * 1e6;
+    switch (this.#phase) {
+      case 'login':
+        if (silent(limits.loginTimeoutMs, this.#phaseSince)) this.drop('login not completed in time');
+        return;
+      case 'closing':
+        if (silent(limits.closingTimeoutMs, this.#phaseSince)) this.#lost('not closed by the host');
+        return;
+      case 'full-feature':
+        this.#watch(silent, now);
+    }
+  }
+
+  #watch(silent: (ms: number, since: number) => boolean, now: number): void {
+    const { pingAfterMs, pingTimeoutMs } = this.port.limits;
+    const session = this.session!;
+    if (session.awaitsData && silent(pingAfterMs + pingTimeoutMs, session.dataOutAt)) {
+      this.drop('data that was asked for did not come');
+    } else if (this.transmit.waiting && silent(pingAfterMs + pingTimeoutMs, this.transmit.progressAt)) {
+      this.drop('does not take its data');
+    } else if (this.#pingedAt > this.heardAt) {
+      if (silent(pingTimeoutMs, this.#pingedAt) && !this.congested) this.drop('does not answer');
+    } else if (silent(pingAfterMs, this.heardAt) && !this.congested) {
+      // A discovery session has no NOP: it is not meant to idle.
+      if (session.nexus === null) this.drop('idle discovery session');
+      else {
+        this.#pingedAt = now;
+        sendPing(this, session.takeTransferTag());
+      }
+    }
+  }
+
+  #input(chunk: Buffer): void {
+    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    const now = this.port.parts.clock.now();
+    this.heardAt = now;
+    this.#polling.touch(now, this.port.limits.pollingUs);
+    this.counters.bytesIn += chunk.length;
+    const { transmit } = this;
+    transmit.gathering = true;
+    try {
+      this.#parser.push(chunk);
+    } catch (error) {
+      this.#failed(error);
+    }
+    transmit.gathering = false;
+    transmit.flush();
+    if (transmit.congested) this.socket.pause();
+  }
+
+  #receive(pdu: Pdu): void {
+    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    this.counters.pdusIn[opcodeOf(pdu.bhs)]!++;
+    if (this.session !== null) this.session.receive(pdu);
+    else this.#login!.receive(pdu);
+  }
+
+  /** The stream cannot be followed any further. */
+  #failed(error: unknown): void {
+    if (!(error instanceof PduError)) {
+      this.log.error(`${this.name}: ${error instanceof Error ? error.stack : error}`);
+      this.drop('internal error');
+      return;
+    }
+    if (error.code === 'header-digest') {
+      // RFC 7143 7.8: where the next PDU begins is not known; the connection is closed.
+      this.counters.headerDigestErrors++;
+      this.drop(error.message);
+      return;
+    }
+    // A format error ends the session (RFC 7143 7.7); the host is told what it was.
+    this.counters.connectionsDropped++;
+    if (this.session !== null) sendReject(this, RejectReason.invalidPduField, error.bhs, error.message);
+    else this.log.warn('connection dropped', `${this.name}: ${error.message}`);
+    this.finish(error.message);
+  }
+
+  /** The output that waited is gone: go on with what was held back. */
+  #drained(): void {
+    if (this.#phase === 'closed') return;
+    if (this.socket.isPaused()) this.socket.resume();
+    if (this.session === null) return;
+    const { transmit } = this;
+    transmit.gathering = true;
+    this.session.deliverHeld();
+    transmit.gathering = false;
+    transmit.flush();
+  }
+
+  #lost(why: string): void {
+    if (this.#phase === 'closed') return;
+    this.#enter('closed');
+    this.#endSession(why);
+    this.socket.destroy();
+  }
+
+  #endSession(why: string): void {
+    const { session } = this;
+    if (session === null) return;
+    this.port.endSession(session, why);
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#phaseSince = this.port.parts.clock.now();
+  }
+}

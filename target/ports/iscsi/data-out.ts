@@ -1,0 +1,258 @@
+/**
+ * Data-out (RFC 7143 4.2.5.2, 11.7, 11.8): immediate and unsolicited data, then R2Ts, within the port's memory
+ * for solicited data. Order is as negotiated: DataPDUInOrder=Yes, DataSequenceInOrder=Yes.
+ */
+import {
+  dataBufferOffset,
+  dataFinal,
+  dataSn,
+  dataTargetTransferTag,
+  encodeR2t,
+  initiatorTaskTag,
+  RESERVED_TAG,
+  RejectReason,
+} from '../../../wire/iscsi/bhs.js';
+import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
+import {
+  notEnoughUnsolicitedData,
+  protocolServiceCrcError,
+  type Sense,
+  unexpectedUnsolicitedData,
+} from '../../../wire/scsi/sense.js';
+import { type IscsiTask, NO_R2TS, type OutstandingR2t } from './iscsi-task.js';
+import { rejectDataDigest, sendReject } from './reject.js';
+import type { Session } from './session.js';
+
+/** Memory of one port for data asked for by R2T, granted first come, first served. */
+export class SolicitedBudget {
+  used = 0;
+  readonly #waiting: { task: IscsiTask; bytes: number; granted: () => void }[] = [];
+
+  constructor(private readonly limit: number) {}
+
+  /** Grants now, or calls `granted` later. A task larger than the whole budget is served when it is alone. */
+  take(task: IscsiTask, bytes: number, granted: () => void): boolean {
+    if (this.#waiting.length === 0 && this.#fits(bytes)) {
+      this.#grant(task, bytes);
+      return true;
+    }
+    task.waitsForBudget = true;
+    this.#waiting.push({ task, bytes, granted });
+    return false;
+  }
+
+  /** The task is over, or its session is. */
+  giveBack(task: IscsiTask): void {
+    if (task.waitsForBudget) {
+      task.waitsForBudget = false;
+      const index = this.#waiting.findIndex((waiter) => waiter.task === task);
+      if (index >= 0) this.#waiting.splice(index, 1);
+    }
+    this.used -= task.budget;
+    task.budget = 0;
+    while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!.bytes)) {
+      const next = this.#waiting.shift()!;
+      next.task.waitsForBudget = false;
+      this.#grant(next.task, next.bytes);
+      next.granted();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.used === 0 || this.used + bytes <= this.limit;
+  }
+
+  #grant(task: IscsiTask, bytes: number): void {
+    this.used += bytes;
+    task.budget += bytes;
+  }
+}
+
+/** Takes the immediate data of a command and says whether unsolicited Data-Outs are to follow. */
+export function beginDataOut(session: Session, task: IscsiTask, pdu: Pdu, final: boolean): void {
+  const { initialR2T, immediateData, firstBurstLength } = session.connection.parameters;
+  task.unsolicitedOpen = !final;
+  if (!final && initialR2T) task.condition = unexpectedUnsolicitedData();
+  if (pdu.dataLength === 0) return;
+  if (!immediateData) task.condition = unexpectedUnsolicitedData();
+  else if (pdu.dataLength > Math.min(firstBurstLength, task.expectedDataOut))
+    task.condition = notEnoughUnsolicitedData();
+  else keep(task, pdu);
+}
+
+/** The handler asks for data: `TaskOwner.fetchDataOut`. */
+export function fetchDataOut(session: Session, task: IscsiTask, bytes: number): void {
+  task.asked = bytes;
+  task.wanted = Math.min(bytes, task.expectedDataOut);
+  proceed(session, task);
+}
+
+/** A Data-Out PDU arrived. */
+export function receiveDataOut(session: Session, pdu: Pdu): void {
+  const bhs = pdu.bhs;
+  const task = session.tasks.get(initiatorTaskTag(bhs));
+  if (task === undefined) {
+    // Data under way while its task was aborted is no error of the initiator's.
+    if (session.recentlyAborted(initiatorTaskTag(bhs))) return;
+    sendReject(session.connection, RejectReason.protocolError, bhs, 'data-out for no task');
+    return;
+  }
+  session.dataOutAt = session.connection.heardAt;
+  const tag = dataTargetTransferTag(bhs);
+  if (tag === RESERVED_TAG) receiveUnsolicited(session, task, pdu);
+  else receiveSolicited(session, task, pdu, tag);
+}
+
+function receiveUnsolicited(session: Session, task: IscsiTask, pdu: Pdu): void {
+  const { firstBurstLength } = session.connection.parameters;
+  if (!task.unsolicitedOpen) {
+    sendReject(session.connection, RejectReason.protocolError, pdu.bhs, 'unsolicited data after its end');
+    fail(session, task, unexpectedUnsolicitedData());
+    return;
+  }
+  const limit = Math.min(firstBurstLength, task.expectedDataOut);
+  if (accept(session, task, pdu, task.unsolicitedSn, task.received, limit - task.received)) keep(task, pdu);
+  task.unsolicitedSn = (task.unsolicitedSn + 1) >>> 0;
+  if (!dataFinal(pdu.bhs)) return;
+  task.unsolicitedOpen = false;
+  // RFC 7143 11.4.7.2: with more to come than the first burst, unsolicited Data-Outs fill it exactly.
+  if (task.received < limit && task.expectedDataOut > firstBurstLength) task.condition ??= notEnoughUnsolicitedData();
+  proceed(session, task);
+}
+
+function receiveSolicited(session: Session, task: IscsiTask, pdu: Pdu, tag: number): void {
+  const r2t = task.r2ts[0];
+  if (r2t === undefined || r2t.tag !== tag) {
+    sendReject(
+      session.connection,
+      RejectReason.invalidPduField,
+      pdu.bhs,
+      'data-out for no outstanding R2T, or out of order',
+    );
+    fail(session, task, notEnoughUnsolicitedData());
+    return;
+  }
+  const left = r2t.length - r2t.received;
+  if (accept(session, task, pdu, r2t.dataSn, r2t.offset + r2t.received, left)) {
+    keep(task, pdu);
+    r2t.received += pdu.dataLength;
+  }
+  r2t.dataSn = (r2t.dataSn + 1) >>> 0;
+  if (!dataFinal(pdu.bhs)) return;
+  task.r2ts.shift();
+  if (r2t.received < r2t.length) task.condition ??= notEnoughUnsolicitedData();
+  proceed(session, task);
+}
+
+/**
+ * Checks a Data-Out against what is next. Once the task has failed its data is only counted until it stops.
+ * A data digest error costs the task (RFC 7143 7.8, choice b): Reject now, CHECK CONDITION when all data came.
+ */
+function accept(session: Session, task: IscsiTask, pdu: Pdu, sn: number, offset: number, room: number): boolean {
+  if (!pdu.dataIntact) {
+    rejectDataDigest(session.connection, pdu.bhs);
+    task.condition ??= protocolServiceCrcError();
+    return false;
+  }
+  if (task.condition !== null) return false;
+  const bhs = pdu.bhs;
+  const wrong =
+    dataSn(bhs) !== sn
+      ? `DataSN ${dataSn(bhs)} instead of ${sn}`
+      : dataBufferOffset(bhs) !== offset
+        ? `Buffer Offset ${dataBufferOffset(bhs)} instead of ${offset}`
+        : pdu.dataLength > room
+          ? `${pdu.dataLength} bytes where ${room} were due`
+          : null;
+  if (wrong === null) return true;
+  sendReject(session.connection, RejectReason.invalidPduField, bhs, `data-out: ${wrong}`);
+  task.condition = notEnoughUnsolicitedData();
+  return false;
+}
+
+function keep(task: IscsiTask, pdu: Pdu): void {
+  for (let i = 0; i < pdu.data.length; i++) task.dataOut.push(pdu.data[i]!);
+  task.dataOutLength += pdu.dataLength;
+  task.received += pdu.dataLength;
+}
+
+/** Marks the task; it ends now if no data is to come. */
+function fail(session: Session, task: IscsiTask, condition: Sense): void {
+  task.condition ??= condition;
+  proceed(session, task);
+}
+
+/** The next step of a task with data-out: more R2Ts, the handler, or the end. */
+function proceed(session: Session, task: IscsiTask): void {
+  if (task.unsolicitedOpen) return;
+  if (task.condition !== null || task.responseDue) {
+    // No more is asked for, but what R2Ts have asked for is let in (RFC 7143 7.8).
+    if (task.r2ts.length === 0) session.endEarly(task);
+    return;
+  }
+  if (task.wanted < 0) return;
+  if (task.received >= task.wanted) {
+    if (task.r2ts.length > 0) return;
+    cutTo(task, task.wanted);
+    task.dataOutArrived();
+    return;
+  }
+  if (task.solicited < task.received) task.solicited = task.received;
+  if (task.waitsForBudget) return;
+  const need = task.wanted - task.solicited - unspent(task);
+  if (need > 0 && !session.budget.take(task, need, () => solicit(session, task))) return;
+  solicit(session, task);
+}
+
+/** Granted memory for which no R2T was sent yet. */
+function unspent(task: IscsiTask): number {
+  return task.budget - task.budgetAsked;
+}
+
+function solicit(session: Session, task: IscsiTask): void {
+  const { maxOutstandingR2T, maxBurstLength } = session.connection.parameters;
+  if (task.r2ts === NO_R2TS) task.r2ts = [];
+  session.dataOutAt = session.parts.clock.now();
+  while (task.solicited < task.wanted && task.r2ts.length < maxOutstandingR2T) {
+    const length = Math.min(maxBurstLength, task.wanted - task.solicited);
+    const r2t: OutstandingR2t = {
+      tag: session.takeTransferTag(),
+      offset: task.solicited,
+      length,
+      received: 0,
+      dataSn: 0,
+    };
+    task.r2ts.push(r2t);
+    task.solicited += length;
+    task.budgetAsked += length;
+    sendR2t(session, task, r2t);
+  }
+}
+
+function sendR2t(session: Session, task: IscsiTask, r2t: OutstandingR2t): void {
+  const { transmit, statSn } = session.connection;
+  const at = transmit.begin();
+  encodeR2t(transmit.slab, at, {
+    lun: task.lun,
+    initiatorTaskTag: task.tag,
+    targetTransferTag: r2t.tag,
+    statSn,
+    expCmdSn: session.window.expCmdSn,
+    maxCmdSn: session.window.maxCmdSn,
+    r2tSn: task.r2tSn++,
+    bufferOffset: r2t.offset,
+    desiredLength: r2t.length,
+  });
+  transmit.header(at, 0);
+}
+
+/** Drops data beyond what the CDB wanted: the initiator announced more. */
+function cutTo(task: IscsiTask, bytes: number): void {
+  let excess = task.dataOutLength - bytes;
+  while (excess > 0) {
+    const last = task.dataOut.pop()!;
+    if (last.length > excess) task.dataOut.push(last.subarray(0, last.length - excess));
+    excess -= Math.min(excess, last.length);
+  }
+  task.dataOutLength = Math.min(task.dataOutLength, bytes);
+}

@@ -1,0 +1,71 @@
+import type { Sense } from '../../../wire/scsi/sense.js';
+import type { Nexus } from '../../scsi/nexus.js';
+import { Task, type TaskAttribute, type TaskOwner } from '../../scsi/task.js';
+
+/** One R2T that was sent and not yet satisfied. */
+export interface OutstandingR2t {
+  readonly tag: number;
+  readonly offset: number;
+  readonly length: number;
+  received: number;
+  /** DataSN of the next Data-Out of this sequence. */
+  dataSn: number;
+}
+
+/** A SCSI task with what the transport keeps of it. */
+export class IscsiTask extends Task {
+  /** Data-out bytes received in order, from the start of the command's data. */
+  received = 0;
+  /** Bytes that the handler asked for. */
+  asked = 0;
+  /** Those of them that the initiator announced; −1 until the handler asked. */
+  wanted = -1;
+  /** Unsolicited Data-Out PDUs are to come: the command had F=0 and none of them F=1 yet. */
+  unsolicitedOpen = false;
+  unsolicitedSn = 0;
+  /** In the order in which they were sent; data comes in that order (DataSequenceInOrder=Yes). */
+  r2ts: OutstandingR2t[] = NO_R2TS;
+  r2tSn = 0;
+  /** Up to where R2Ts have asked. */
+  solicited = 0;
+  /** Of the port's memory for solicited data. */
+  budget = 0;
+  /** The part of it that R2Ts have asked for. */
+  budgetAsked = 0;
+  waitsForBudget = false;
+  /** An iSCSI condition (RFC 7143 11.4.7.2) that ends the task once its data has stopped coming. */
+  condition: Sense | null = null;
+  /** The abort that ends it was asked for. */
+  ending = false;
+  /** Its response waits until announced data-out has arrived. */
+  responseDue = false;
+  /** Given to the channel adapter. */
+  submitted = false;
+
+  constructor(
+    owner: TaskOwner,
+    nexus: Nexus,
+    lun: Buffer,
+    cdb: Buffer,
+    tag: number,
+    attribute: TaskAttribute,
+    expectedDataOut: number,
+    expectedDataIn: number,
+    readonly immediate: boolean,
+    readonly cmdSn: number,
+    /** W bit: `Residual Count` counts data-out, the bidirectional one data-in. */
+    readonly writes: boolean,
+    readonly reads: boolean,
+  ) {
+    super(owner, nexus, lun, cdb, tag, attribute, expectedDataOut, expectedDataIn);
+  }
+
+  /** Data-out that was announced or asked for is still to come. */
+  get dataPending(): boolean {
+    return this.unsolicitedOpen || this.r2ts.length > 0;
+  }
+}
+
+/** Most tasks never have an R2T. */
+export const NO_R2TS: OutstandingR2t[] = [];
+Object.freeze(NO_R2TS);

@@ -1,0 +1,53 @@
+/** Everything that is bounded, and the values this side brings to negotiations. Times in milliseconds, sizes in bytes. */
+export interface IscsiLimits {
+  /** TCP connections of one port; further ones are told "out of resources" at login. */
+  readonly connections: number;
+  /** Connections beyond that which are answered at all; the rest are reset. */
+  readonly refusals: number;
+  /** From the connection to the full feature phase. */
+  readonly loginTimeoutMs: number;
+  /** Login Requests of one login. */
+  readonly loginRequests: number;
+  /** From the end of a conversation (logout, failed login) until the socket is destroyed. */
+  readonly closingTimeoutMs: number;
+  /** Silence after which a host is pinged, and silence after the ping that means it is dead. */
+  readonly pingAfterMs: number;
+  readonly pingTimeoutMs: number;
+  /** Commands of one session in the target: the CmdSN window. */
+  readonly queueDepth: number;
+  /** Immediate commands of one session beside the window (RFC 7143 4.2.2.1). */
+  readonly immediateCommands: number;
+  /** MaxRecvDataSegmentLength declared to initiators. */
+  readonly maxRecvDataSegmentLength: number;
+  readonly maxBurstLength: number;
+  readonly firstBurstLength: number;
+  readonly maxOutstandingR2T: number;
+  /** Memory of one port for data asked for by R2T. */
+  readonly solicitedBytes: number;
+  /** Memory of one port for unsolicited data: new sessions get a smaller window when it is spoken for. */
+  readonly unsolicitedBytes: number;
+  /** Output of one connection not taken by the kernel, above which its commands wait. */
+  readonly outputBytes: number;
+  /** How long the event loop polls after activity, in microseconds; 0: never. Shared by all ports. */
+  readonly pollingUs: number;
+}
+
+export const defaultLimits: IscsiLimits = {
+  connections: 256,
+  refusals: 32,
+  loginTimeoutMs: 15_000,
+  loginRequests: 64,
+  closingTimeoutMs: 5_000,
+  pingAfterMs: 15_000,
+  pingTimeoutMs: 15_000,
+  queueDepth: 128,
+  immediateCommands: 32,
+  maxRecvDataSegmentLength: 262_144,
+  maxBurstLength: 1_048_576,
+  firstBurstLength: 65_536,
+  maxOutstandingR2T: 8,
+  solicitedBytes: 256 * 1024 * 1024,
+  unsolicitedBytes: 512 * 1024 * 1024,
+  outputBytes: 4 * 1024 * 1024,
+  pollingUs: 200,
+};

@@ -1,0 +1,397 @@
+/**
+ * A session in full feature phase: the command window, the tasks, and what each PDU sets going. One connection
+ * at a time (MaxConnections=1); ErrorRecoveryLevel 0: the session ends with its connection, unless another one
+ * takes its place first (connection reinstatement).
+ */
+import {
+  cmdSnOf,
+  commandAttribute,
+  commandCdb,
+  commandExpectedLength,
+  commandFinal,
+  commandRead,
+  commandWrite,
+  decodeCommandAhs,
+  initiatorTaskTag,
+  isImmediate,
+  Opcode,
+  opcodeName,
+  opcodeOf,
+  RESERVED_TAG,
+  RejectReason,
+} from '../../../wire/iscsi/bhs.js';
+import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
+import type { Nexus } from '../../scsi/nexus.js';
+import { Status, type Task, TaskAttribute, type TaskOwner } from '../../scsi/task.js';
+import type { HostGroup } from '../../volumes/model.js';
+import type { CommandWindow } from './command-window.js';
+import type { Connection } from './connection.js';
+import { sendCompletion } from './data-in.js';
+import { beginDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
+import { IscsiTask } from './iscsi-task.js';
+import { receiveLogout } from './logout.js';
+import { receiveNopOut } from './nop.js';
+import type { PortParts } from './parts.js';
+import { rejectDataDigest, sendReject } from './reject.js';
+import { receiveTaskManagement } from './task-management.js';
+import { receiveTextRequest, TextExchange } from './text-requests.js';
+
+/** What a session was made from. */
+export interface SessionIdentity {
+  readonly type: 'normal' | 'discovery';
+  readonly tsih: number;
+  readonly cid: number;
+  readonly initiatorName: string;
+  /** `<iqn>,i,0x<isid>` */
+  readonly initiatorPort: string;
+  readonly isid: Buffer;
+  readonly authentication: 'none' | 'chap' | 'mutual-chap';
+}
+
+/** A CmdSN in the window that stands for nothing: a command that was rejected, or aborted before it came. */
+const NOTHING = Symbol('nothing');
+type Held = IscsiTask | Pdu | typeof NOTHING;
+
+/** ITTs of tasks aborted lately, kept because their data may still be under way. */
+const ABORTED_KEPT = 64;
+
+export class Session implements TaskOwner {
+  readonly tasks = new Map<number, IscsiTask>();
+  readonly text = new TextExchange();
+  /** `clock.now()` when data-out last came or was asked for. */
+  dataOutAt = 0;
+  ended = false;
+
+  /** Arrived, not deliverable yet: out of order, or the output is backed up. By CmdSN. */
+  readonly #held = new Map<number, Held>();
+  #aborted: number[] = [];
+  #immediate = 0;
+  #transferTag = 0;
+  #lun = Buffer.alloc(8);
+
+  constructor(
+    readonly identity: SessionIdentity,
+    readonly parts: PortParts,
+    readonly window: CommandWindow,
+    readonly budget: SolicitedBudget,
+    private readonly immediateLimit: number,
+    /** Of the port's memory for unsolicited data. */
+    readonly unsolicitedBytes: number,
+    /** Null for a discovery session, as is the host group. */
+    readonly nexus: Nexus | null,
+    readonly group: HostGroup | null,
+    public connection: Connection,
+  ) {}
+
+  /** Works off one PDU. */
+  receive(pdu: Pdu): void {
+    const opcode = opcodeOf(pdu.bhs);
+    if (opcode === Opcode.scsiCommand) {
+      if (this.nexus === null) this.#rejectInDiscovery(pdu);
+      else this.#receiveCommand(pdu);
+      return;
+    }
+    if (opcode === Opcode.scsiDataOut) {
+      if (this.nexus === null) this.#rejectInDiscovery(pdu);
+      else receiveDataOut(this, pdu);
+      return;
+    }
+    this.#receiveRequest(pdu, opcode);
+  }
+
+  /** A Target Transfer Tag that is not in use. */
+  takeTransferTag(): number {
+    this.#transferTag = (this.#transferTag + 1) >>> 0;
+    if (this.#transferTag === RESERVED_TAG) this.#transferTag = 1;
+    return this.#transferTag;
+  }
+
+  fetchDataOut(task: Task, bytes: number): void {
+    fetchDataOut(this, task as IscsiTask, bytes);
+  }
+
+  respond(task: Task): void {
+    const own = task as IscsiTask;
+    // RFC 7143 11.4.1: the response waits until announced and solicited data have come.
+    if (own.dataPending && !this.ended) {
+      own.responseDue = true;
+      return;
+    }
+    this.#finish(own);
+  }
+
+  dropped(task: Task): void {
+    const own = task as IscsiTask;
+    if (this.tasks.get(own.tag) !== own) return;
+    if (own.condition !== null && own.ending) {
+      own.sense = own.condition;
+      own.status = Status.checkCondition;
+      this.#finish(own);
+      return;
+    }
+    this.#forget(own);
+    if (own.dataPending) this.#rememberAborted(own.tag);
+    own.release();
+  }
+
+  /** All data of a task came that ends without it: by an iSCSI condition, or because its response was waiting. */
+  endEarly(task: IscsiTask): void {
+    if (task.responseDue || !task.submitted) {
+      if (task.submitted || task.condition !== null) this.#finish(task);
+      return;
+    }
+    if (task.condition === null || task.ending) return;
+    task.ending = true;
+    this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
+  }
+
+  recentlyAborted(tag: number): boolean {
+    return this.#aborted.includes(tag);
+  }
+
+  /** Gives commands on that were held back, as far as their turn has come. */
+  deliverHeld(): void {
+    while (this.#held.size > 0 && !this.connection.congested && !this.ended) {
+      const entry = this.#held.get(this.window.expCmdSn);
+      if (entry === undefined) return;
+      this.#held.delete(this.window.expCmdSn);
+      this.window.advance();
+      if (entry === NOTHING) this.window.complete();
+      else if (!(entry instanceof IscsiTask)) this.#execute(entry, false);
+      else this.#submit(entry);
+    }
+  }
+
+  /** ABORT TASK for a command that has not come: its CmdSN counts as received (RFC 7143 11.5.1). False if not in the window. */
+  passOver(cmdSn: number): boolean {
+    if (!this.window.includes(cmdSn) || this.#held.has(cmdSn)) return false;
+    this.#held.set(cmdSn, NOTHING);
+    return true;
+  }
+
+  /** Aborts commands that came but whose turn had not come. */
+  abortHeld(concerns: (task: IscsiTask) => boolean): void {
+    for (const [cmdSn, entry] of this.#held) {
+      if (!(entry instanceof IscsiTask) || !concerns(entry)) continue;
+      this.#held.set(cmdSn, NOTHING);
+      this.tasks.delete(entry.tag);
+      if (entry.dataPending) this.#rememberAborted(entry.tag);
+    }
+  }
+
+  /** Data asked for by R2T is still to come. */
+  get awaitsData(): boolean {
+    for (const task of this.tasks.values()) if (task.r2ts.length > 0) return true;
+    return false;
+  }
+
+  /** Connection reinstatement (RFC 7143 6.3.4): the tasks of the connection before are terminated. */
+  moveTo(connection: Connection): void {
+    this.connection = connection;
+    this.#held.clear();
+    for (const task of [...this.tasks.values()]) {
+      if (task.submitted && !task.finished) {
+        this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
+      } else {
+        this.#forget(task);
+        task.release();
+      }
+    }
+  }
+
+  /** The connection is gone or given up: every task ends without a response. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#held.clear();
+    if (this.nexus !== null) this.parts.adapter.detach(this.nexus);
+    for (const task of this.tasks.values()) {
+      this.budget.giveBack(task);
+      if (task.responseDue) task.release();
+    }
+    this.tasks.clear();
+  }
+
+  #receiveCommand(pdu: Pdu): void {
+    const bhs = pdu.bhs;
+    if (!pdu.dataIntact) {
+      rejectDataDigest(this.connection, bhs);
+      return;
+    }
+    if (isImmediate(bhs)) {
+      if (this.#immediate >= this.immediateLimit) {
+        sendReject(this.connection, RejectReason.tooManyImmediateCommands, bhs, `${this.#immediate} outstanding`);
+        return;
+      }
+      const task = this.#accept(pdu, true);
+      if (task === null) return;
+      this.#immediate++;
+      this.#submit(task);
+      return;
+    }
+    const cmdSn = cmdSnOf(bhs);
+    if (!this.#due(cmdSn, bhs)) return;
+    const task = this.#accept(pdu, false);
+    if (cmdSn !== this.window.expCmdSn || this.connection.congested) {
+      this.#held.set(cmdSn, task ?? NOTHING);
+      return;
+    }
+    this.window.advance();
+    if (task === null) this.window.complete();
+    else this.#submit(task);
+    if (this.#held.size > 0) this.deliverHeld();
+  }
+
+  /** Requests other than SCSI commands: the same order, no task. */
+  #receiveRequest(pdu: Pdu, opcode: number): void {
+    const bhs = pdu.bhs;
+    if (!REQUESTS.has(opcode)) {
+      sendReject(this.connection, RejectReason.commandNotSupported, bhs, 'not to be sent in full feature phase');
+      return;
+    }
+    if (!pdu.dataIntact) {
+      rejectDataDigest(this.connection, bhs);
+      return;
+    }
+    if (isImmediate(bhs)) {
+      this.#execute(pdu, true);
+      return;
+    }
+    const cmdSn = cmdSnOf(bhs);
+    if (!this.#due(cmdSn, bhs)) return;
+    if (cmdSn !== this.window.expCmdSn || this.connection.congested) {
+      this.#held.set(cmdSn, pdu);
+      return;
+    }
+    this.window.advance();
+    this.#execute(pdu, false);
+    if (this.#held.size > 0) this.deliverHeld();
+  }
+
+  /** RFC 7143 4.2.2.1: outside the window, and duplicates within, are silently ignored. */
+  #due(cmdSn: number, bhs: Buffer): boolean {
+    if (this.window.includes(cmdSn) && !this.#held.has(cmdSn)) return true;
+    this.connection.counters.commandsIgnored++;
+    const { expCmdSn, maxCmdSn } = this.window;
+    this.connection.log.warn(
+      'command ignored',
+      `${this.connection.name}: ${opcodeName(opcodeOf(bhs))} with CmdSN ${cmdSn}, window ${expCmdSn} to ${maxCmdSn}`,
+    );
+    return false;
+  }
+
+  #execute(pdu: Pdu, immediate: boolean): void {
+    if (!immediate) this.window.complete();
+    const opcode = opcodeOf(pdu.bhs);
+    if (opcode === Opcode.textRequest) receiveTextRequest(this, pdu);
+    else if (opcode === Opcode.logoutRequest) receiveLogout(this, pdu);
+    else if (this.nexus === null) this.#rejectInDiscovery(pdu);
+    else if (opcode === Opcode.nopOut) receiveNopOut(this, pdu);
+    else receiveTaskManagement(this, pdu);
+  }
+
+  /** RFC 7143 4.3: a discovery session takes SendTargets and Logout only. */
+  #rejectInDiscovery(pdu: Pdu): void {
+    sendReject(this.connection, RejectReason.protocolError, pdu.bhs, 'not allowed in a discovery session');
+  }
+
+  /** Makes the task of a SCSI Command, or refuses it and returns null. */
+  #accept(pdu: Pdu, immediate: boolean): IscsiTask | null {
+    const bhs = pdu.bhs;
+    const tag = initiatorTaskTag(bhs);
+    const read = commandRead(bhs);
+    const write = commandWrite(bhs);
+    const final = commandFinal(bhs);
+    const attribute = commandAttribute(bhs);
+    if (tag === RESERVED_TAG) return this.#refuse(bhs, RejectReason.invalidPduField, 'reserved Initiator Task Tag');
+    if (this.tasks.has(tag)) return this.#refuse(bhs, RejectReason.taskInProgress, 'Initiator Task Tag in use');
+    if (attribute > TaskAttribute.aca)
+      return this.#refuse(bhs, RejectReason.invalidPduField, 'reserved task attribute');
+    if (!write && !final) return this.#refuse(bhs, RejectReason.invalidPduField, 'neither F nor W');
+    if (!write && pdu.dataLength > 0) return this.#refuse(bhs, RejectReason.invalidPduField, 'data without W');
+    let cdb = commandCdb(bhs);
+    const length = commandExpectedLength(bhs);
+    let readLength = read && !write ? length : 0;
+    if (pdu.ahs !== null) {
+      const ahs = decodeCommandAhs(pdu.ahs);
+      if (ahs === null) return this.#refuse(bhs, RejectReason.invalidPduField, 'malformed AHS');
+      if (ahs.extendedCdb !== null) cdb = Buffer.concat([cdb, ahs.extendedCdb]);
+      if (read && write) readLength = ahs.bidirectionalReadLength ?? 0;
+    }
+    const task = new IscsiTask(
+      this,
+      this.nexus!,
+      this.#lunOf(bhs),
+      cdb,
+      tag,
+      attribute as TaskAttribute,
+      write ? length : 0,
+      readLength,
+      immediate,
+      cmdSnOf(bhs),
+      write,
+      read,
+    );
+    this.tasks.set(tag, task);
+    if (write) beginDataOut(this, task, pdu, final);
+    return task;
+  }
+
+  #refuse(bhs: Buffer, reason: RejectReason, why: string): null {
+    sendReject(this.connection, reason, bhs, why);
+    return null;
+  }
+
+  /** Hosts address one LUN many times in a row: one buffer serves them. */
+  #lunOf(bhs: Buffer): Buffer {
+    const lun = this.#lun;
+    if (lun.readUInt32BE(0) === bhs.readUInt32BE(8) && lun.readUInt32BE(4) === bhs.readUInt32BE(12)) return lun;
+    this.#lun = Buffer.from(bhs.subarray(8, 16));
+    return this.#lun;
+  }
+
+  #submit(task: IscsiTask): void {
+    if (task.condition !== null) {
+      // Refused before it reaches the logical unit; the response waits for the data that was announced.
+      if (!task.dataPending) this.endEarly(task);
+      return;
+    }
+    task.submitted = true;
+    this.parts.adapter.submit(task);
+  }
+
+  #finish(task: IscsiTask): void {
+    this.#forget(task);
+    if (this.ended) {
+      task.release();
+      return;
+    }
+    if (task.condition !== null && task.sense === null) {
+      task.sense = task.condition;
+      task.status = Status.checkCondition;
+      task.dataInLength = 0;
+    }
+    sendCompletion(this, task);
+  }
+
+  /** Gives back what a task holds: tag, window or immediate place, memory. */
+  #forget(task: IscsiTask): void {
+    if (this.tasks.get(task.tag) !== task) return;
+    this.tasks.delete(task.tag);
+    if (task.immediate) this.#immediate--;
+    else this.window.complete();
+    if (task.budget > 0 || task.waitsForBudget) this.budget.giveBack(task);
+  }
+
+  #rememberAborted(tag: number): void {
+    this.#aborted.push(tag);
+    if (this.#aborted.length > ABORTED_KEPT) this.#aborted.shift();
+  }
+}
+
+const REQUESTS: ReadonlySet<number> = new Set([
+  Opcode.nopOut,
+  Opcode.textRequest,
+  Opcode.logoutRequest,
+  Opcode.taskManagementRequest,
+]);

@@ -1,0 +1,210 @@
+/**
+ * The output side of a connection. PDUs made while one chunk of input is worked off are collected and leave in one
+ * gathered write; those that come later in the same turn of the event loop, too. Headers, digests, padding and short
+ * data are laid out one after the other in a slab, so a run of replies without data is one buffer; read data is
+ * written where it lies in the cache, and given back when the kernel has taken it.
+ */
+import type { Socket } from 'node:net';
+import { native } from '../../../native/index.js';
+import { BHS_BYTES, DIGEST_BYTES, setDataSegmentLength } from '../../../wire/iscsi/bhs.js';
+import { writeDigest } from '../../../wire/iscsi/digest.js';
+import type { Clock } from '../../disk/types.js';
+import type { Task } from '../../scsi/task.js';
+import type { PortCounters } from './stats.js';
+
+const SLAB_BYTES = 65536;
+/** Data up to this size is copied into the slab: cheaper than one more buffer in the write. */
+const COPY_BYTES = 256;
+/** With this much collected the write goes out before the input chunk is finished. */
+const EARLY_BYTES = 1 << 20;
+
+const EMPTY = Buffer.alloc(0);
+
+export class Transmit {
+  headerDigest = false;
+  dataDigest = false;
+  /** True while an input chunk is worked off: its end flushes. */
+  gathering = false;
+  /** Slab that the offset from `begin` refers to. */
+  slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /** More than the limit waits for the kernel: no further commands should be taken up. */
+  congested = false;
+  /** `clock.now()` when the kernel last took something that had been waiting. */
+  progressAt = 0;
+
+  #slabAt = 0;
+  #runFrom = 0;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  #held: Task[] = [];
+  /** What is to be released when the writes under way are taken, one list per write. */
+  readonly #underWay: Task[][] = [];
+  #crc = 0;
+  #flushScheduled = false;
+  #closed = false;
+  readonly #onWritten: () => void;
+  readonly #onTurn: () => void;
+
+  /**
+   * @param limit bytes that may wait for the kernel before `congested` is set
+   * @param onDrained called when all output that had been waiting is taken
+   */
+  constructor(
+    private readonly socket: Socket,
+    private readonly clock: Clock,
+    private readonly counters: PortCounters,
+    private readonly limit: number,
+    onDrained: () => void,
+  ) {
+    this.#onWritten = () => {
+      const tasks = this.#underWay.shift();
+      if (tasks !== undefined) releaseAll(tasks);
+      this.progressAt = this.clock.now();
+      if (this.#underWay.length > 0 || this.#closed) return;
+      this.congested = false;
+      onDrained();
+    };
+    this.#onTurn = () => {
+      this.#flushScheduled = false;
+      this.flush();
+    };
+  }
+
+  /** Output is waiting for the kernel. */
+  get waiting(): boolean {
+    return this.#underWay.length > 0;
+  }
+
+  /** Begins a PDU; its BHS is to be written at the offset returned, in `slab`. */
+  begin(): number {
+    return this.#reserve(BHS_BYTES + DIGEST_BYTES, BHS_BYTES);
+  }
+
+  /** After the BHS is encoded: length and header digest. `dataBytes` bytes must follow through `data`. */
+  header(at: number, dataBytes: number): void {
+    const slab = this.slab;
+    setDataSegmentLength(slab, at, dataBytes);
+    this.counters.pdusOut[slab[at]! & 0x3f]!++;
+    if (this.headerDigest) {
+      writeDigest(slab, at + BHS_BYTES, native.crc32c(slab.subarray(at, at + BHS_BYTES)));
+      this.#slabAt += DIGEST_BYTES;
+      this.#bytes += DIGEST_BYTES;
+    }
+    this.#crc = 0;
+    if (dataBytes === 0 && !this.gathering) this.#scheduleFlush();
+  }
+
+  /** A part of the data segment; it must stay as it is until the task given to `hold` is released. */
+  data(part: Buffer): void {
+    if (this.dataDigest) this.#crc = native.crc32c(part, this.#crc);
+    if (part.length <= COPY_BYTES) {
+      const at = this.#reserve(part.length, part.length);
+      part.copy(this.slab, at);
+      return;
+    }
+    this.#closeRun();
+    this.#parts.push(part);
+    this.#bytes += part.length;
+  }
+
+  /** Ends a data segment of `dataBytes` bytes: padding and data digest. */
+  endData(dataBytes: number): void {
+    const padding = -dataBytes & 3;
+    const at = this.#reserve(padding + DIGEST_BYTES, padding);
+    this.slab.fill(0, at, at + padding);
+    if (this.dataDigest) {
+      if (padding > 0) this.#crc = native.crc32c(this.slab.subarray(at, at + padding), this.#crc);
+      writeDigest(this.slab, at + padding, this.#crc);
+      this.#slabAt += DIGEST_BYTES;
+      this.#bytes += DIGEST_BYTES;
+    }
+    if (this.#bytes >= EARLY_BYTES) this.flush();
+    else if (!this.gathering) this.#scheduleFlush();
+  }
+
+  /** A whole data segment that is already one buffer. */
+  segment(data: Buffer): void {
+    if (data.length === 0) return;
+    this.data(data);
+    this.endData(data.length);
+  }
+
+  /** `task.release()` once everything collected so far is taken. */
+  hold(task: Task): void {
+    this.#held.push(task);
+  }
+
+  /** Gives everything collected to the kernel, in one call. */
+  flush(): void {
+    this.#closeRun();
+    const parts = this.#parts;
+    if (parts.length === 0) return;
+    const held = this.#held;
+    this.#parts = [];
+    // Releasing may let a waiting command complete, which then holds again.
+    if (held.length > 0) this.#held = [];
+    if (this.#closed) {
+      this.#bytes = 0;
+      releaseAll(held);
+      return;
+    }
+    const socket = this.socket;
+    this.counters.writes++;
+    this.counters.bytesOut += this.#bytes;
+    this.#bytes = 0;
+    if (parts.length === 1) socket.write(parts[0]!);
+    else {
+      socket.cork();
+      for (let i = 0; i < parts.length; i++) socket.write(parts[i]!);
+      socket.uncork();
+    }
+    // A socket that has nothing left to write has handed everything to the kernel: no callback is needed.
+    if (socket.writableLength === 0 && this.#underWay.length === 0) {
+      this.#slabAt = 0;
+      this.#runFrom = 0;
+      releaseAll(held);
+      return;
+    }
+    if (this.#underWay.length === 0) this.progressAt = this.clock.now();
+    this.#underWay.push(held);
+    if (socket.writableLength > this.limit) this.congested = true;
+    socket.write(EMPTY, this.#onWritten);
+  }
+
+  /** The socket is closed: nothing is read from the buffers any more. */
+  close(): void {
+    this.#closed = true;
+    this.flush();
+    for (const tasks of this.#underWay.splice(0)) releaseAll(tasks);
+  }
+
+  /** Room for `room` bytes in one piece, of which `used` are taken now. */
+  #reserve(room: number, used: number): number {
+    if (this.#slabAt + room > SLAB_BYTES) {
+      this.#closeRun();
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slabAt = 0;
+      this.#runFrom = 0;
+    }
+    const at = this.#slabAt;
+    this.#slabAt += used;
+    this.#bytes += used;
+    return at;
+  }
+
+  #closeRun(): void {
+    if (this.#runFrom === this.#slabAt) return;
+    this.#parts.push(this.slab.subarray(this.#runFrom, this.#slabAt));
+    this.#runFrom = this.#slabAt;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.clock.setImmediate(this.#onTurn);
+  }
+}
+
+function releaseAll(tasks: readonly Task[]): void {
+  for (let i = 0; i < tasks.length; i++) tasks[i]!.release();
+}
