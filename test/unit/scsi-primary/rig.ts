@@ -1,0 +1,249 @@
+/** An array of two ports, one LDEV in memory and any number of hosts; commands go the way of the channel. */
+import { EventEmitter } from 'node:events';
+import { SimulatedClock } from '../../../target/base/clock.js';
+import { silentLog } from '../../../target/base/log.js';
+import { ChannelAdapter, type ChannelAdapterLimits } from '../../../target/channel/channel-adapter.js';
+import type { TaskManagementFunction } from '../../../target/channel/task-management.js';
+import { CommandTable } from '../../../target/scsi/command-table.js';
+import { blockCommands } from '../../../target/scsi/handlers/block/index.js';
+import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
+import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
+import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
+import { ModePages, type ModeStore } from '../../../target/scsi/mode-state.js';
+import type { Nexus } from '../../../target/scsi/nexus.js';
+import { type ReservationStore, type SavedReservations, UnitReservations } from '../../../target/scsi/reservations.js';
+import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
+import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
+import { encodeLun } from '../../../wire/scsi/lun.js';
+import { SenseKey } from '../../../wire/scsi/sense.js';
+import { MemoryLayer, type Result, resultOf } from '../scsi-block/harness.js';
+
+export type { Result };
+
+/** What the configuration store keeps; `broken` makes it throw. */
+export class MemoryStore implements ModeStore, ReservationStore {
+  readonly pages = new Map<string, { ldev: number; page: number; subpage: number; bytes: Buffer }>();
+  readonly saved = new Map<number, SavedReservations>();
+  broken = false;
+
+  modePages(ldev: number) {
+    return [...this.pages.values()].filter((page) => page.ldev === ldev);
+  }
+
+  saveModePages(ldev: number, pages: readonly { page: number; subpage: number; bytes: Buffer }[]): void {
+    this.check();
+    for (const { page, subpage, bytes } of pages) {
+      this.pages.set(`${ldev}/${page}/${subpage}`, { ldev, page, subpage, bytes: Buffer.from(bytes) });
+    }
+  }
+
+  reservations(ldev: number): SavedReservations | null {
+    return this.saved.get(ldev) ?? null;
+  }
+
+  saveReservations(ldev: number, saved: SavedReservations | null): void {
+    this.check();
+    if (saved === null) this.saved.delete(ldev);
+    else this.saved.set(ldev, saved);
+  }
+
+  private check(): void {
+    if (this.broken) throw new Error('database or disk is full');
+  }
+}
+
+/** A host's side of its tasks. */
+class HostOwner implements TaskOwner {
+  /** Data-out is given when `deliver` is called, not at once. */
+  withheld: { task: Task; bytes: number }[] | null = null;
+  readonly responded: Task[] = [];
+  readonly droppedTasks: Task[] = [];
+  readonly data = new Map<Task, Buffer>();
+
+  fetchDataOut(task: Task, bytes: number): void {
+    if (this.withheld) this.withheld.push({ task, bytes });
+    else this.deliver(task, bytes);
+  }
+
+  deliver(task: Task, bytes: number): void {
+    const all = (this.data.get(task) ?? Buffer.alloc(0)).subarray(0, bytes);
+    const half = all.length >> 1;
+    for (const piece of [all.subarray(0, half), all.subarray(half)]) if (piece.length > 0) task.dataOut.push(piece);
+    task.dataOutLength = all.length;
+    task.dataOutArrived();
+  }
+
+  respond(task: Task): void {
+    this.responded.push(task);
+  }
+
+  dropped(task: Task): void {
+    this.droppedTasks.push(task);
+  }
+}
+
+export class Host {
+  readonly owner = new HostOwner();
+  private tag = 0;
+
+  constructor(
+    readonly rig: Rig,
+    readonly nexus: Nexus,
+    readonly adapter: ChannelAdapter,
+  ) {}
+
+  start(cdb: Buffer, data: Buffer | null = null, options: StartOptions = {}): Task {
+    const { lun = 0, attribute = TaskAttribute.simple, expected = data?.length ?? 0 } = options;
+    const padded = Buffer.alloc(16);
+    cdb.copy(padded);
+    const bytes = typeof lun === 'number' ? encodeLun(lun) : lun;
+    const task = new Task(this.owner, this.nexus, bytes, padded, ++this.tag, attribute, expected, 1 << 24);
+    if (data) this.owner.data.set(task, data);
+    this.adapter.submit(task);
+    return task;
+  }
+
+  /** Runs a command to its end. */
+  run(cdb: Buffer | readonly number[], data: Buffer | null = null, options: StartOptions = {}): Result {
+    const task = this.start(Buffer.from(cdb as Buffer), data, options);
+    this.rig.clock.settle();
+    return resultOf(task);
+  }
+
+  manage(fn: TaskManagementFunction, options: { lun?: number; tag?: number } = {}): { outcome: string | null } {
+    const result: { outcome: string | null } = { outcome: null };
+    this.adapter.manage(this.nexus, fn, encodeLun(options.lun ?? 0), options.tag ?? null, (outcome) => {
+      result.outcome = outcome;
+    });
+    return result;
+  }
+
+  /** Names of the unit attentions pending, taken by TEST UNIT READY. */
+  attentions(lun = 0): string[] {
+    const names: string[] = [];
+    for (;;) {
+      const { sense } = this.run([0, 0, 0, 0, 0, 0], null, { lun });
+      if (sense?.key !== SenseKey.unitAttention) return names;
+      names.push(sense.name);
+    }
+  }
+
+  logout(): void {
+    this.adapter.detach(this.nexus);
+  }
+}
+
+export interface StartOptions {
+  readonly lun?: number | Buffer;
+  readonly attribute?: TaskAttribute;
+  readonly expected?: number;
+}
+
+export interface RigOptions {
+  readonly store?: MemoryStore | null;
+  readonly limits?: ChannelAdapterLimits;
+  readonly blockSize?: 512 | 4096;
+  readonly blocks?: number;
+  readonly thin?: boolean;
+  readonly readOnly?: boolean;
+  readonly attribute?: Ldev['attribute'];
+  readonly luns?: readonly (readonly [number, number])[];
+}
+
+const NAA = Buffer.from('6024c5500bebc2000000000100000000', 'hex');
+
+export class Rig {
+  readonly clock = new SimulatedClock();
+  readonly layer: MemoryLayer;
+  readonly store: MemoryStore | null;
+  readonly ports: readonly TargetPort[] = ['CL1-A', 'CL2-A'].map((name, i) => ({
+    name,
+    relativeId: i + 1,
+    portGroup: 1,
+    listen: { host: '127.0.0.1', port: 0 },
+  }));
+  readonly groups: readonly HostGroup[];
+  readonly adapters: readonly ChannelAdapter[];
+  readonly units: LogicalUnits;
+  readonly events = new EventEmitter();
+  readonly ldevs = new Map<number, Ldev>();
+  private nexusId = 0;
+
+  constructor(options: RigOptions = {}) {
+    const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, attribute = 'ordinary' } = options;
+    this.store = options.store === undefined ? new MemoryStore() : options.store;
+    this.layer = new MemoryLayer(blocks, blockSize);
+    const { layer } = this;
+    const common = { label: '', pool: 'P', blockSize, blocks, thin, readOnly, attribute, naa: NAA, top: layer };
+    for (const id of [0, 1]) this.ldevs.set(id, { ...common, id, serial: `1234567800${id}` });
+    this.groups = this.ports.map((port, i) => ({
+      id: i + 1,
+      port: port.name,
+      name: 'hosts',
+      target: `iqn.2026-11.example.lunarray:12345678:${port.name.toLowerCase()}`,
+      initiators: ['*'],
+      auth: 'none',
+      luns: new Map(options.luns ?? [[0, 0]]),
+    }));
+    const view: VolumesView = {
+      ldev: (id) => this.ldevs.get(id),
+      on: (event, listener) => this.events.on(event, listener as never),
+    };
+    this.units = new LogicalUnits(view, {
+      log: silentLog,
+      commands: new CommandTable([...primaryCommands, ...blockCommands]),
+      reservations: (ldev) => new UnitReservations(ldev.id, this.store, silentLog),
+      modes: (ldev) => new ModePages(ldev.id, this.store, silentLog),
+      surroundings: {
+        ports: () => this.ports,
+        hostGroups: () => this.groups,
+        admits: (group, name) => group.initiators.some((each) => each === '*' || each === name),
+        managementUrls: () => ['http://127.0.0.1:8080/metrics'],
+        version: '1.4.2',
+      },
+      clock: this.clock,
+    });
+    const limits = options.limits ? { limits: options.limits } : {};
+    this.adapters = this.ports.map(
+      (port) => new ChannelAdapter(port, { units: this.units, clock: this.clock, log: silentLog, ...limits }),
+    );
+  }
+
+  get unit(): LogicalUnit {
+    return this.units.unit(this.ldevs.get(0)!);
+  }
+
+  /** Logs a host in; its power on conditions are taken unless `greeted` is false. */
+  host(name: string, options: { port?: number; isid?: string; greeted?: boolean } = {}): Host {
+    const { port = 0, isid = '00023d000001', greeted = true } = options;
+    const initiatorName = `iqn.2000-01.test:${name}`;
+    const nexus: Nexus = {
+      id: ++this.nexusId,
+      transport: 'iscsi',
+      initiatorName,
+      initiatorPort: `${initiatorName},i,0x${isid}`,
+      port: this.ports[port]!,
+      hostGroup: this.groups[port]!,
+    };
+    const adapter = this.adapters[port]!;
+    adapter.attach(nexus);
+    const host = new Host(this, nexus, adapter);
+    if (greeted) for (const lun of nexus.hostGroup.luns.keys()) host.attentions(lun);
+    return host;
+  }
+}
+
+/** What a refusal points at. */
+export function inCdb(byte: number, bit?: number) {
+  return {
+    name: 'invalid-field-in-cdb',
+    field: bit === undefined ? { inCdb: true, byte } : { inCdb: true, byte, bit },
+  };
+}
+
+export function inList(byte: number, bit?: number) {
+  return {
+    name: 'invalid-field-in-list',
+    field: bit === undefined ? { inCdb: false, byte } : { inCdb: false, byte, bit },
+  };
+}
