@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { nativeKind } from '../../../native/index.js';
 import type { DiskAdapter } from '../../../target/disk/disk-adapter.js';
 import type { ReclaimAdapter } from '../../../target/volumes/reclaim.js';
 import { REGION_BYTES } from '../../../target/volumes/regions.js';
@@ -28,7 +29,7 @@ function used(array: Rig): number {
 async function expectClean(t: Test, array: Rig): Promise<void> {
   t.same(array.volumes.ldevs(), []);
   t.equal(array.volumes.pools()[0]!.freeBytes, 4 * REGION_BYTES, 'all regions are free');
-  t.equal(used(array), 0, 'the drive is empty');
+  if (nativeKind === 'addon') t.equal(used(array), 0, 'the drive is empty');
   const { top } = array.volumes.createLdev({ id: 0, bytes: GiB });
   for (let region = 0; region < 4; region++) {
     t.equal(await write(top, region * STRIDE, Buffer.alloc(512, 1)), null);
