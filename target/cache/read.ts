@@ -71,11 +71,14 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
       return 'ran';
     }
     if (volume.waitForUnmap(this.sector, this.#end, () => this.start())) return 'ran';
-    const held = this.#holdPlaces(last);
-    if (absent.length > 0 && (slots.available < absent.length || (!queued && core.waiting.readsWait()))) {
-      for (const index of held) slots.unhold(index);
-      return 'slots';
+    const first = Math.floor(this.sector / SLOT_SECTORS);
+    if (absent.length > 0) {
+      if (!queued && core.waiting.readsWait()) return 'slots';
+      if (!volume.room(first, last, absent.length)) return 'slots';
     }
+    // Keeps what is there, so that making room for the rest does not push it out.
+    const held = volume.residents(first, last);
+    for (const index of held) slots.hold(index);
     for (const slot of absent) {
       const index = slots.take();
       slots.place(index, volume, slot);
@@ -112,18 +115,6 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
       for (const index of held) this.core.slots.unhold(index);
       failRead(this.done, { kind: 'medium-error', lba: this.#failedSector, write: false });
     }
-  }
-
-  /** Keeps what is there, so that making room for the rest does not push it out. */
-  #holdPlaces(last: number): number[] {
-    const held: number[] = [];
-    for (let slot = Math.floor(this.sector / SLOT_SECTORS); slot <= last; slot++) {
-      const index = this.volume.places.get(slot);
-      if (index === undefined) continue;
-      this.core.slots.hold(index);
-      held.push(index);
-    }
-    return held;
   }
 
   #deliver(): void {

@@ -191,6 +191,8 @@ export class Slots {
     this.#listed[index] = Listed.nowhere;
     this.dirtyCount--;
     this.settle(index);
+    // Writers may wait for that, even if readers keep the slot.
+    this.#freed();
   }
 
   isDirty(index: number): boolean {

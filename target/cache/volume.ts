@@ -218,6 +218,18 @@ export class Volume implements CachedVolume, SlotOwner {
     return indices;
   }
 
+  /** Whether `needed` slots can be had beside those numbered `first` to `last`, which must not be taken for it. */
+  room(first: number, last: number, needed: number): boolean {
+    const { slots } = this.core;
+    if (slots.available >= needed + (last - first + 1)) return true;
+    let own = 0;
+    for (let slot = first; slot <= last; slot++) {
+      const index = this.places.get(slot);
+      if (index !== undefined && slots.evictable(index)) own++;
+    }
+    return slots.available - own >= needed;
+  }
+
   /** Data or a punch went to a group. */
   written(group: ParityGroup): void {
     this.#unsynced.written(group);

@@ -133,7 +133,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
       if (!queued && core.waiting.writesWait()) return 'throttled';
     }
     if (needed > 0 && !queued && core.waiting.writesWait()) return 'slots';
-    if (needed > 0 && !this.#room(firstSlot, last, needed)) return 'slots';
+    if (needed > 0 && !volume.room(firstSlot, last, needed)) return 'slots';
     for (let slot = firstSlot; slot <= last; slot++) {
       const index = volume.places.get(slot);
       if (index !== undefined && memory.dirty(index) !== 0) continue;
@@ -143,18 +143,6 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     core.counters.writeHits += hits > last - firstSlot ? 1 : 0;
     this.#store(firstSlot, last);
     return this.#finish(null);
-  }
-
-  /** Whether `needed` slots can be had beside those of this range, which must not be taken for it. */
-  #room(firstSlot: number, last: number, needed: number): boolean {
-    const { slots } = this.core;
-    if (slots.available >= needed + (last - firstSlot + 1)) return true;
-    let own = 0;
-    for (let slot = firstSlot; slot <= last; slot++) {
-      const index = this.volume.places.get(slot);
-      if (index !== undefined && slots.evictable(index)) own++;
-    }
-    return slots.available - own >= needed;
   }
 
   #store(firstSlot: number, last: number): void {

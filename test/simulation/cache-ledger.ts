@@ -71,7 +71,9 @@ export class Ledger {
       const wrong = this.#checkSector(sector, bytes, counts);
       if (wrong !== null) return wrong;
       const write = { value: bytes.readUInt32LE(0), start: now, acknowledged: now };
-      this.#sectors[sector] = [{ write, durable: durableOnly }];
+      // What a killed process left may be lost still, when power is: what was durable before stays possible.
+      if (durableOnly) this.#sectors[sector] = [{ write, durable: true }];
+      else this.#sectors[sector]!.push({ write, durable: false });
     }
     return null;
   }
