@@ -1,5 +1,6 @@
 /** Tables for people, JSON for tools, and the options every administration command shares. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { ArrayError } from '../svp/errors.js';
 import { parseAddress, parseLdev, parseSize } from '../svp/units.js';
 
 export const DEFAULT_DATA = './lunarray-data';
@@ -84,7 +85,7 @@ export const argument = {
 export function hostGroupPath(group: string): string {
   const slash = group.indexOf('/');
   if (slash < 1 || slash === group.length - 1) {
-    throw new InvalidArgumentError('A host group is PORT/NAME, such as CL1-A/default.');
+    throw new ArrayError('usage', `"${group}" is no host group: write PORT/NAME, such as CL1-A/default.`);
   }
   return `/host-groups/${encodeURIComponent(group.slice(0, slash))}/${encodeURIComponent(group.slice(slash + 1))}`;
 }

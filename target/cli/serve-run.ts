@@ -41,11 +41,16 @@ export async function serve(options: {
   process.exit(0);
 }
 
+/** In one write, so that programs that wait for the lines get them together. */
 function announce(array: LunArray): void {
-  for (const lun of array.luns) printLine(`ready ${lun.url} ${lun.ldev} ${lun.capacity} ${lun.kind}`);
+  const lines = array.luns.map(({ url, ldev, capacity, kind }) => `ready ${url} ${ldev} ${capacity} ${kind}`);
   const first = array.luns[0];
-  if (first !== undefined) printLine(`next: npx lunctl inq ${first.url}`);
-  else printLine('ready, without LUN paths; next: npx lunarray ldev create --help');
+  lines.push(
+    first === undefined
+      ? 'ready, without LUN paths\nnext: npx lunarray ldev create --help'
+      : `next: npx lunctl inq ${first.url}`,
+  );
+  printLine(lines.join('\n'));
 }
 
 /** Resolves with the name of the first signal; a second one ends the process at once. */

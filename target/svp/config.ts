@@ -23,6 +23,10 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+const UNKNOWN = 'unknown field';
+/** Cache memory is one mapping of at most 4 GiB, and holds a directory as well. */
+const CACHE_LIMITS = { minimum: 16 * 2 ** 20, maximum: 3 * 2 ** 30 } as const;
+
 function isIscsiName(text: string): boolean {
   try {
     checkIscsiName(text);
@@ -103,6 +107,8 @@ function schemaProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
     if (error.keyword === 'type' && unions.has(error.instancePath)) continue;
     problems.push(schemaProblem(error, unions.get(error.instancePath) ?? []));
   }
+  // A misspelt field is both unknown and missing: the first says more.
+  problems.sort((a, b) => Number(b.message === UNKNOWN) - Number(a.message === UNKNOWN));
   return problems.filter(
     (problem, index) => problems.findIndex((p) => p.path === problem.path && p.message === problem.message) === index,
   );
@@ -113,7 +119,7 @@ function schemaProblem(error: ErrorObject, allowed: readonly unknown[]): ConfigP
   const path = pathOf(error.instancePath);
   switch (error.keyword) {
     case 'additionalProperties':
-      return { path: pathOf(error.instancePath, String(params.additionalProperty)), message: 'unknown field' };
+      return { path: pathOf(error.instancePath, String(params.additionalProperty)), message: UNKNOWN };
     case 'required':
       return { path: pathOf(error.instancePath, String(params.missingProperty)), message: 'missing' };
     case 'format':
@@ -210,8 +216,11 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
 }
 
 function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
-  if (config.cache !== undefined && parseSize(config.cache)! < 16 * 2 ** 20) {
-    yield { path: 'cache', message: 'must be 16M or more' };
+  if (config.cache !== undefined) {
+    const bytes = parseSize(config.cache)!;
+    if (bytes < CACHE_LIMITS.minimum || bytes > CACHE_LIMITS.maximum) {
+      yield { path: 'cache', message: 'must be 16M to 3G' };
+    }
   }
   for (const [g, group] of config.parityGroups.entries()) {
     if (group.level === 'plain' && group.drives.length !== 1) {

@@ -10,8 +10,8 @@
  * DIR/control.sock   control endpoint, mode 0600
  * ```
  */
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../volumes/errors.js';
 import { ArrayError, type FailureCode } from './errors.js';
 
@@ -27,7 +27,7 @@ export class DataDirectory {
     const directory = new DataDirectory(dir);
     directory.guard(() => {
       // CHAP secrets and data: for the owner only, unless the directory was there before.
-      mkdirSync(directory.file('drives'), { recursive: true, mode: 0o700 });
+      makeFolder(directory.file('drives'));
       if (!statSync(directory.path).isDirectory()) throw new Error('it is not a directory');
       accessSync(directory.path, constants.R_OK | constants.W_OK | constants.X_OK);
     });
@@ -59,6 +59,19 @@ export class DataDirectory {
 
   disown(): void {
     rmSync(this.file('array.pid'), { force: true });
+  }
+}
+
+/** mkdirSync's `recursive` never returns where a folder cannot be made below an existing one, as in /proc. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
   }
 }
 
