@@ -130,6 +130,7 @@ export class Session implements TaskOwner {
       return;
     }
     this.#forget(own);
+    this.#giveBack(own);
     if (own.dataPending) this.#rememberAborted(own.tag);
     own.release();
   }
@@ -194,6 +195,7 @@ export class Session implements TaskOwner {
         this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
       } else {
         this.#forget(task);
+        this.#giveBack(task);
         task.release();
       }
     }
@@ -363,6 +365,7 @@ export class Session implements TaskOwner {
   #finish(task: IscsiTask): void {
     this.#forget(task);
     if (this.ended) {
+      this.#giveBack(task);
       task.release();
       return;
     }
@@ -372,14 +375,19 @@ export class Session implements TaskOwner {
       task.dataInLength = 0;
     }
     sendCompletion(this, task);
+    this.#giveBack(task);
   }
 
-  /** Gives back what a task holds: tag, window or immediate place, memory. */
+  /** Gives back what a task holds: its tag, its place in the window or among the immediate ones. */
   #forget(task: IscsiTask): void {
     if (this.tasks.get(task.tag) !== task) return;
     this.tasks.delete(task.tag);
     if (task.immediate) this.#immediate--;
     else this.window.complete();
+  }
+
+  /** Memory for solicited data; others may be waiting for it. */
+  #giveBack(task: IscsiTask): void {
     if (task.budget > 0 || task.waitsForBudget) this.budget.giveBack(task);
   }
 

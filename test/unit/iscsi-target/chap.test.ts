@@ -1,0 +1,199 @@
+import t from 'tap';
+import type { ChapUser, HostGroup } from '../../../target/volumes/model.js';
+import * as iscsi from '../../../wire/iscsi/bhs.js';
+import {
+  type ChapAlgorithm,
+  chapAlgorithms,
+  chapResponse,
+  decodeBinary,
+  encodeBinary,
+} from '../../../wire/iscsi/chap.js';
+import { type Bench, group, INITIATOR, openBench, TARGET } from './fixture.js';
+import type { Host } from './host.js';
+
+const { LoginStatus } = iscsi;
+const names = { InitiatorName: INITIATOR, TargetName: TARGET };
+const user: ChapUser = { name: 'alice', secret: 'correct horse battery', role: 'initiator', hostGroups: [] };
+const array: ChapUser = { name: 'array', secret: 'another secret entirely', role: 'target', hostGroups: [] };
+const own = Buffer.from('0102030405060708', 'hex');
+
+async function bench(
+  t: Parameters<typeof openBench>[0],
+  auth: HostGroup['auth'],
+  users = [user, array],
+): Promise<Bench> {
+  const bench = await openBench(t);
+  bench.directory.groups = [group({ auth })];
+  bench.directory.chapUsers = users;
+  return bench;
+}
+
+/** Up to the target's challenge; then the answer with `extra` keys. */
+async function authenticate(
+  host: Host,
+  algorithm: ChapAlgorithm,
+  {
+    name = user.name,
+    secret = user.secret,
+    identity = names as Record<string, string>,
+    extra = {} as Record<string, string>,
+  } = {},
+) {
+  const method = await host.exchange({ ...identity, AuthMethod: 'CHAP,None' }, { csg: 0, nsg: 1 });
+  t.match(method, { status: 0, transit: false });
+  t.equal(method.keys.get('AuthMethod'), 'CHAP');
+  const challenge = await host.exchange({ CHAP_A: String(algorithm.id) }, { csg: 0 });
+  t.equal(challenge.keys.get('CHAP_A'), String(algorithm.id));
+  const bytes = decodeBinary(challenge.keys.get('CHAP_C')!)!;
+  const response = chapResponse(algorithm, Number(challenge.keys.get('CHAP_I')), secret, bytes);
+  const keys = { CHAP_N: name, CHAP_R: encodeBinary(response), ...extra };
+  return { answer: await host.exchange(keys, { csg: 0, nsg: 1 }), challenge: bytes };
+}
+
+for (const algorithm of chapAlgorithms) {
+  t.test(`one-way, ${algorithm.name}`, async (t) => {
+    const { connect, port } = await bench(t, 'chap');
+    const host = await connect();
+    const { answer } = await authenticate(host, algorithm);
+    t.match(answer, { status: 0, transit: true, nsg: 1 });
+    t.match(await host.exchange({}, { csg: 1, nsg: 3 }), { status: 0, transit: true });
+    t.match(port.sessions(), [{ authentication: 'chap' }]);
+  });
+
+  t.test(`mutual, ${algorithm.name}`, async (t) => {
+    const { connect, port } = await bench(t, 'mutual-chap');
+    const host = await connect();
+    const { answer } = await authenticate(host, algorithm, { extra: { CHAP_I: '9', CHAP_C: encodeBinary(own) } });
+    t.match(answer, { status: 0, transit: true });
+    t.equal(answer.keys.get('CHAP_N'), 'array');
+    t.same(decodeBinary(answer.keys.get('CHAP_R')!), chapResponse(algorithm, 9, array.secret, own));
+    t.match(await host.exchange({}, { csg: 1, nsg: 3 }), { status: 0 });
+    t.match(port.sessions(), [{ authentication: 'mutual-chap' }]);
+  });
+}
+
+const sha256 = chapAlgorithms[1]!;
+
+t.test('straight to full feature phase', async (t) => {
+  const { connect } = await bench(t, 'chap');
+  const host = await connect();
+  await host.exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0 });
+  const { keys } = await host.exchange({ CHAP_A: '5,7' }, { csg: 0 });
+  t.equal(keys.get('CHAP_A'), '5', 'the first that is known');
+  const response = chapResponse(
+    chapAlgorithms[3]!,
+    Number(keys.get('CHAP_I')),
+    user.secret,
+    decodeBinary(keys.get('CHAP_C')!)!,
+  );
+  const last = await host.exchange({ CHAP_N: 'alice', CHAP_R: `0b${response.toString('base64')}` }, { csg: 0, nsg: 3 });
+  t.match(last, { status: 0, transit: true, nsg: 3, tsih: 1 });
+});
+
+for (const [why, options, status] of [
+  ['wrong secret', { secret: 'wrong horse battery' }, LoginStatus.authenticationFailure],
+  ['unknown user', { name: 'mallory' }, LoginStatus.authenticationFailure],
+  ['a user of role target', { name: 'array', secret: array.secret }, LoginStatus.authenticationFailure],
+] as const) {
+  t.test(why, async (t) => {
+    const { connect, port } = await bench(t, 'chap');
+    const host = await connect();
+    const { answer } = await authenticate(host, sha256, options);
+    t.equal(answer.status, status);
+    await host.closed;
+    t.equal(port.stats().loginsFailed, 1);
+  });
+}
+
+t.test('a user bound to another host group', async (t) => {
+  const { connect } = await bench(t, 'chap', [{ ...user, hostGroups: [2] }]);
+  t.equal((await authenticate(await connect(), sha256)).answer.status, LoginStatus.authorizationFailure);
+});
+
+t.test('a user bound to this host group', async (t) => {
+  const { connect } = await bench(t, 'chap', [{ ...user, hostGroups: [2, 1] }]);
+  t.equal((await authenticate(await connect(), sha256)).answer.status, LoginStatus.success);
+});
+
+t.test('the target bound to another host group cannot prove itself', async (t) => {
+  const { connect } = await bench(t, 'chap', [user, { ...array, hostGroups: [2] }]);
+  const { answer } = await authenticate(await connect(), sha256, { extra: { CHAP_I: '9', CHAP_C: encodeBinary(own) } });
+  t.equal(answer.status, LoginStatus.authenticationFailure);
+});
+
+t.test('mutual required, initiator does not challenge', async (t) => {
+  const { connect } = await bench(t, 'mutual-chap');
+  t.equal((await authenticate(await connect(), sha256)).answer.status, LoginStatus.authenticationFailure);
+});
+
+t.test("the target's challenge sent back to it", async (t) => {
+  const { connect, lines } = await bench(t, 'mutual-chap');
+  const host = await connect();
+  await host.exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0 });
+  const { keys } = await host.exchange({ CHAP_A: '7' }, { csg: 0 });
+  const response = chapResponse(sha256, Number(keys.get('CHAP_I')), user.secret, decodeBinary(keys.get('CHAP_C')!)!);
+  const answer = await host.exchange(
+    { CHAP_N: 'alice', CHAP_R: encodeBinary(response), CHAP_I: keys.get('CHAP_I')!, CHAP_C: keys.get('CHAP_C')! },
+    { csg: 0, nsg: 1 },
+  );
+  t.equal(answer.status, LoginStatus.authenticationFailure);
+  t.notOk(answer.keys.has('CHAP_R'), 'nothing was computed for it');
+  t.ok(lines.some((line) => line.includes('own challenge')));
+});
+
+t.test('left out where it is required', async (t) => {
+  for (const [keys, over] of [
+    [names, { csg: 1, nsg: 3 }],
+    [names, { csg: 0, nsg: 1 }],
+    [names, { csg: 0, nsg: 3 }],
+    [
+      { ...names, AuthMethod: 'None' },
+      { csg: 0, nsg: 1 },
+    ],
+  ] as const) {
+    const { connect } = await bench(t, 'chap');
+    const host = await connect();
+    t.equal((await host.exchange(keys, over)).status, LoginStatus.authenticationFailure, JSON.stringify(over));
+  }
+});
+
+t.test('leaving the stage in the middle of CHAP does not work', async (t) => {
+  const { connect } = await bench(t, 'chap');
+  const host = await connect();
+  t.match(await host.exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0, nsg: 3 }), { status: 0, transit: false });
+  t.match(await host.exchange({ CHAP_A: '7' }, { csg: 0, nsg: 3 }), { status: 0, transit: false });
+  t.match(await host.exchange({}, { csg: 0, nsg: 3 }), { status: 0, transit: false });
+  t.equal((await host.exchange({}, { csg: 1, nsg: 3 })).status, LoginStatus.initiatorError);
+});
+
+for (const [why, keys, status] of [
+  ['unknown algorithm', [{ CHAP_A: '9' }], LoginStatus.authenticationFailure],
+  ['CHAP_A twice over', [{ CHAP_A: '7' }, { CHAP_A: '7' }], LoginStatus.initiatorError],
+  ['response before the challenge', [{ CHAP_N: 'alice', CHAP_R: '0x00' }], LoginStatus.initiatorError],
+  ['no CHAP_N', [{ CHAP_A: '7' }, { CHAP_R: '0x00' }], LoginStatus.initiatorError],
+  ['CHAP_R not binary', [{ CHAP_A: '7' }, { CHAP_N: 'alice', CHAP_R: 'xyz' }], LoginStatus.initiatorError],
+  ['a challenge alone', [{ CHAP_A: '7' }, { CHAP_I: '1', CHAP_C: '0x00' }], LoginStatus.initiatorError],
+] as const) {
+  t.test(why, async (t) => {
+    const { connect } = await bench(t, 'chap');
+    const host = await connect();
+    await host.exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0 });
+    let last = 0;
+    for (const each of keys) last = (await host.exchange(each, { csg: 0 })).status;
+    t.equal(last, status);
+    await host.closed;
+  });
+}
+
+t.test('discovery: None when offered, CHAP when insisted on', async (t) => {
+  const { connect } = await bench(t, 'chap', [{ ...user, hostGroups: [5] }]);
+  const discovery = { InitiatorName: INITIATOR, SessionType: 'Discovery' };
+  const open = await connect();
+  const method = await open.exchange({ ...discovery, AuthMethod: 'CHAP,None' }, { csg: 0, nsg: 3 });
+  t.equal(method.keys.get('AuthMethod'), 'None');
+  const host = await connect();
+  await host.exchange({ ...discovery, AuthMethod: 'CHAP' }, { csg: 0 });
+  const { keys } = await host.exchange({ CHAP_A: '7' }, { csg: 0 });
+  const response = chapResponse(sha256, Number(keys.get('CHAP_I')), user.secret, decodeBinary(keys.get('CHAP_C')!)!);
+  t.match(await host.exchange({ CHAP_N: 'alice', CHAP_R: encodeBinary(response) }, { csg: 0, nsg: 3 }), { status: 0 });
+});
