@@ -25,6 +25,9 @@ export const Limits = {
   unmapDescriptors: 256,
   /** OPTIMAL UNMAP GRANULARITY; aligned at LBA 0. */
   unmapGranularityBytes: 4096,
-  /** MAXIMUM WRITE SAME LENGTH. A NUMBER OF LOGICAL BLOCKS of zero means "to the end": WSNZ is 0. */
-  writeSameBytes: 64 * 1024 * 1024 * 1024,
+  /**
+   * MAXIMUM WRITE SAME LENGTH, in blocks: what WRITE SAME(10) can name. A NUMBER OF LOGICAL BLOCKS of zero
+   * means "to the end" (WSNZ is 0) and is refused when that is farther.
+   */
+  writeSameBlocks: 0xffff,
 } as const;

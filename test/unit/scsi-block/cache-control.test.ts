@@ -55,3 +55,20 @@ for (const [name, opcode] of [
     t.match(lu.run(cdb(opcode, 0, 8)).sense, { name: 'medium-error', information: 3 });
   });
 }
+
+t.test('a GROUP NUMBER changes nothing', async (t) => {
+  const lu = new TestUnit();
+  for (const [opcode, byte] of [
+    [0x28, 6],
+    [0xa8, 10],
+    [0x88, 14],
+    [0x34, 6],
+    [0x90, 14],
+  ] as const) {
+    const bytes = cdb(opcode, 0, 1);
+    bytes[byte] = 0x3f;
+    t.equal(lu.run(bytes).sense, null);
+    bytes[byte] = 0x40;
+    t.match(lu.run(bytes).sense, inCdb(byte, 6));
+  }
+});

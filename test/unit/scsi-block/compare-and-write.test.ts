@@ -48,11 +48,16 @@ t.test('COMPARE AND WRITE: zero blocks, end, flags', async (t) => {
   });
 });
 
-t.test('COMPARE AND WRITE takes exactly twice the blocks', async (t) => {
+t.test('COMPARE AND WRITE takes exactly twice the blocks; otherwise the count is wrong', async (t) => {
   const lu = new TestUnit();
-  for (const bytes of [0, 512, 1536, 2048]) {
-    const result = lu.run(compareAndWrite(0, 1), Buffer.alloc(bytes));
-    t.match(result.sense, { name: 'invalid-field-in-iu' }, `${bytes}`);
+  for (const [blocks, bytes] of [
+    [1, 0],
+    [1, 512],
+    [1, 1536],
+    [1, 2048],
+    [256, 2 * 256 * 512],
+  ] as const) {
+    t.match(lu.run(compareAndWrite(0, blocks & 0xff), Buffer.alloc(bytes)).sense, inCdb(13), `${blocks}: ${bytes}`);
   }
   t.same(lu.layer.calls, []);
 });

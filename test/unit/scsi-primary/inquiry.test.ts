@@ -160,7 +160,7 @@ t.test('VPD B0h: the limits that are enforced, in blocks', async (t) => {
     t.equal(data.readUInt32BE(24), Limits.unmapDescriptors);
     t.equal(data.readUInt32BE(28), Limits.unmapGranularityBytes / blockSize);
     t.equal(data.readUInt32BE(32), 0x80000000, 'aligned at LBA 0');
-    t.equal(Number(data.readBigUInt64BE(36)), Limits.writeSameBytes / blockSize);
+    t.equal(Number(data.readBigUInt64BE(36)), Limits.writeSameBlocks);
   }
 });
 

@@ -10,17 +10,38 @@ export const FUA = 0x08;
 
 const U32 = [0xff, 0xff, 0xff, 0xff] as const;
 
-/** CDB usage data: `flags` are the evaluated bits of byte 1. GROUP NUMBER and CONTROL must be zero. */
+/**
+ * GROUP NUMBER: taken from any command that has it and without effect, as it only says under which number a
+ * command is to be counted (SBC-4 4.22), and there are no such counters here (GROUP_SUP is zero).
+ */
+export const GROUP_NUMBER = 0x3f;
+
+/** CDB usage data: `flags` are the evaluated bits of byte 1. CONTROL must be zero. */
 export const usage6 = (opcode: number): readonly number[] => [opcode, 0x1f, 0xff, 0xff, 0xff, 0];
-export const usage10 = (opcode: number, flags: number): readonly number[] => [opcode, flags, ...U32, 0, 0xff, 0xff, 0];
-export const usage12 = (opcode: number, flags: number): readonly number[] => [opcode, flags, ...U32, ...U32, 0, 0];
+export const usage10 = (opcode: number, flags: number): readonly number[] => [
+  opcode,
+  flags,
+  ...U32,
+  GROUP_NUMBER,
+  0xff,
+  0xff,
+  0,
+];
+export const usage12 = (opcode: number, flags: number): readonly number[] => [
+  opcode,
+  flags,
+  ...U32,
+  ...U32,
+  GROUP_NUMBER,
+  0,
+];
 export const usage16 = (opcode: number, flags: number): readonly number[] => [
   opcode,
   flags,
   ...U32,
   ...U32,
   ...U32,
-  0,
+  GROUP_NUMBER,
   0,
 ];
 

@@ -6,13 +6,13 @@
 import { native } from '../../../../native/index.js';
 import { lba16 } from '../../../../wire/scsi/cdb.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
-import { invalidFieldInCdb, miscompareDuringVerify } from '../../../../wire/scsi/sense.js';
+import { invalidFieldInCdb, miscompareDuringVerify, type Sense } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { completeFailed } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
-import { DPO, FUA } from './cdb-shapes.js';
+import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
 import { hostIo, slice } from './io.js';
 import { bytesOfRange } from './read-write.js';
 
@@ -51,10 +51,19 @@ function run(unit: LogicalUnit, task: Task): void {
   });
 }
 
+/**
+ * The data must be exactly twice the blocks. If it is not, the count is what is wrong: an initiator that
+ * compares 256 blocks sends the low byte of that.
+ */
+function check(unit: LogicalUnit, task: Task): Sense | null {
+  const fits = task.blocks <= Limits.compareAndWriteBlocks && task.expectedDataOut === 2 * bytesOfRange(unit, task);
+  return fits ? null : invalidFieldInCdb(COUNT_BYTE);
+}
+
 export const compareAndWriteCommand: Command = defineCommand({
   name: 'COMPARE AND WRITE',
   opcode: Opcode.compareAndWrite,
-  usage: [Opcode.compareAndWrite, DPO | FUA, ...new Array<number>(8).fill(0xff), 0, 0, 0, 0xff, 0, 0],
+  usage: [Opcode.compareAndWrite, DPO | FUA, ...new Array<number>(8).fill(0xff), 0, 0, 0, 0xff, GROUP_NUMBER, 0],
   conflict: 'write',
   reservation: Reservation.write,
   runsWhenStopped: false,
@@ -64,7 +73,7 @@ export const compareAndWriteCommand: Command = defineCommand({
     task.lba = lba16(task.cdb);
     task.blocks = task.cdb[COUNT_BYTE]!;
   },
-  check: (_unit, task) => (task.blocks > Limits.compareAndWriteBlocks ? invalidFieldInCdb(COUNT_BYTE) : null),
+  check,
   dataOutBytes: (unit, task) => 2 * bytesOfRange(unit, task),
   run,
 });

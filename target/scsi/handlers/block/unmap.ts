@@ -8,6 +8,7 @@ import { completeFailed } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
+import { GROUP_NUMBER } from './cdb-shapes.js';
 import { dataOut, hostIo } from './io.js';
 
 /** Where the fields stand that a refusal points at. */
@@ -76,7 +77,7 @@ function unmapFrom(unit: LogicalUnit, task: Task, ranges: readonly UnmapRange[],
 export const unmapCommand: Command = defineCommand({
   name: 'UNMAP',
   opcode: Opcode.unmap,
-  usage: [Opcode.unmap, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0],
+  usage: [Opcode.unmap, 0, 0, 0, 0, 0, GROUP_NUMBER, 0xff, 0xff, 0],
   conflict: 'write-any',
   reservation: Reservation.write,
   runsWhenStopped: false,

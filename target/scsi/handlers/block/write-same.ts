@@ -27,7 +27,7 @@ function hasNoData(task: Task): boolean {
 function checkWith(lengthByte: number) {
   return (unit: LogicalUnit, task: Task): Sense | null => {
     if ((task.cdb[1]! & UNMAP) !== 0 && !unit.ldev.thin) return invalidFieldInCdb(1, UNMAP_BIT);
-    return task.blocks * unit.blockSize > Limits.writeSameBytes ? invalidFieldInCdb(lengthByte) : null;
+    return task.blocks > Limits.writeSameBlocks ? invalidFieldInCdb(lengthByte) : null;
   };
 }
 

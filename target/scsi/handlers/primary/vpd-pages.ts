@@ -79,7 +79,7 @@ function blockLimits(unit: LogicalUnit): Buffer {
     unmapDescriptors: thin ? Limits.unmapDescriptors : 0,
     unmapGranularity: thin ? blocks(Limits.unmapGranularityBytes) : 0,
     unmapAlignment: 0,
-    writeSame: blocks(Limits.writeSameBytes),
+    writeSame: Limits.writeSameBlocks,
   });
 }
 
