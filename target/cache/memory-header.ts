@@ -104,14 +104,14 @@ function geometryChecksum(header: Int32Array): number {
 
 /** Slots of a formatted memory. */
 function verify(header: Int32Array, bytes: number): number {
-  if (header[HeaderWord.checksum] !== geometryChecksum(header)) {
-    throw new CacheMemoryError('cache-torn', 'the header of the cache memory is damaged (checksum)');
-  }
   if (header[HeaderWord.version] !== VERSION) {
     throw new CacheMemoryError(
       'cache-version',
       `cache memory of version ${header[HeaderWord.version]}, this is ${VERSION}`,
     );
+  }
+  if (header[HeaderWord.checksum] !== geometryChecksum(header)) {
+    throw new CacheMemoryError('cache-torn', 'the header of the cache memory is damaged (checksum)');
   }
   const slots = header[HeaderWord.slots]!;
   const expected = geometry(slots);

@@ -42,7 +42,7 @@ export class Volume implements CachedVolume, SlotOwner {
     const ahead = this.#readAhead.observe(sector, end);
     const slot = Math.floor(sector / SLOT_SECTORS);
     const first = sector - slot * SLOT_SECTORS;
-    if (first + sectors <= SLOT_SECTORS && !hints.fua) {
+    if (first + sectors <= SLOT_SECTORS && !hints.fua && this.usable) {
       const index = this.places.get(slot);
       if (index !== undefined) {
         const mask = sectorMask(first, sectors);
@@ -72,7 +72,7 @@ export class Volume implements CachedVolume, SlotOwner {
     counters.writtenSectors += sectors;
     const slot = Math.floor(sector / SLOT_SECTORS);
     const first = sector - slot * SLOT_SECTORS;
-    if (first + sectors <= SLOT_SECTORS && !hints.fua && this.unmaps.length === 0) {
+    if (first + sectors <= SLOT_SECTORS && !hints.fua && this.usable && this.unmaps.length === 0) {
       const index = this.places.get(slot);
       // A dirty slot has its region and is within the dirty limit already.
       if (index !== undefined && core.memory.dirty(index) !== 0) {

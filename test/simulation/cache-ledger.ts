@@ -49,6 +49,13 @@ export class Ledger {
     }
   }
 
+  /** An acknowledged write of these sectors had FUA. */
+  forced(sector: number, sectors: number, write: LedgerWrite): void {
+    for (let at = sector; at < sector + sectors; at++) {
+      for (const entry of this.#sectors[at]!) if (entry.write === write) entry.durable = true;
+    }
+  }
+
   /** @returns what is wrong with what a read that began at `start` returned, or null */
   check(sector: number, data: Buffer, start: number): string | null {
     for (let at = 0; at < data.length / SECTOR_BYTES; at++) {

@@ -153,7 +153,7 @@ class Simulation {
     const ended = this.#ended<unknown>((failure) => {
       if (failure !== null) return;
       this.ledger.acknowledge(write);
-      if (hints.fua) this.ledger.flushed(sector, sectors, this.ledger.now);
+      if (hints.fua) this.ledger.forced(sector, sectors, write);
     });
     const data = stamped(this.#value, sectors);
     const cut = 512 * this.below(sectors + 1);
