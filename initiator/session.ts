@@ -97,6 +97,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (task.state !== 'idle') throw new Error('the task is not done yet');
     task.error = null;
     task.sense = null;
+    task.reissues = 0;
     const timeout = task.timeoutMs === 0 ? this.options.commandTimeoutMs : task.timeoutMs;
     task.deadline = timeout === 0 ? Number.POSITIVE_INFINITY : this.environment.now() + timeout;
     const { phase } = this;
@@ -212,8 +213,15 @@ export class Session extends EventEmitter<SessionEvents> {
     this.state = reconnect ? 'reconnecting' : 'closed';
     const again: ScsiTask[] = [];
     const failed: ScsiTask[] = [];
-    for (const task of tasks) (reconnect && task.reissuable && task.state === 'sent' ? again : failed).push(task);
-    for (const task of again) task.state = 'queued';
+    for (const task of tasks) {
+      // A command that breaks the connection each time must come to an end.
+      const safe = task.reissuable && task.state === 'sent' && task.reissues < (reconnect?.attempts ?? 0);
+      (safe ? again : failed).push(task);
+    }
+    for (const task of again) {
+      task.state = 'queued';
+      task.reissues += 1;
+    }
     this.queue.unshift(again);
     this.emit('disconnected', error);
     for (const task of failed) this.fail(task, lossOf(task, error));

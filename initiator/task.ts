@@ -73,6 +73,8 @@ export class ScsiTask {
   cmdSn = 0;
   /** When it is overdue, in the environment's milliseconds; Infinity for never. */
   deadline = Number.POSITIVE_INFINITY;
+  /** How often it was issued again after a lost connection. */
+  reissues = 0;
   /** Next DataSN expected. */
   dataSn = 0;
 

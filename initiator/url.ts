@@ -73,7 +73,7 @@ export function parseUrl(
  * @throws UrlError
  */
 export function parsePortal(text: string): Portal {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]/@\s]+))(?::(\d+))?$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]/@\s]+))(?::(\d+))?$/.exec(text);
   if (!match) throw new UrlError(`"${text}" is not host[:port]; IPv6 addresses stand in brackets, as [::1]:3260`);
   const port = match[3] === undefined ? DEFAULT_PORT : Number(match[3]);
   if (port < 1 || port > 65535) throw new UrlError(`port ${match[3]} is outside 1 to 65535`);

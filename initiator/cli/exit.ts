@@ -1,6 +1,7 @@
 /** Exit codes and the one line that goes with each error. docs/lunctl.md lists the codes. */
 import { CommanderError } from 'commander';
 import { SystemError } from '../../native/functions.js';
+import { Opcode } from '../../wire/scsi/opcodes.js';
 import {
   CheckCondition,
   ConnectError,
@@ -66,6 +67,7 @@ function hintOf(error: unknown): string | null {
   if (error instanceof ConnectError && /nothing listens/.test(error.message)) return 'is the array running?';
   if (error instanceof LoginError && /wants CHAP/.test(error.message)) return 'iscsi://USER%SECRET@host:port/…';
   if (error instanceof StatusError && error.status === ScsiStatus.reservationConflict) {
+    if (error.cdb[0] === Opcode.persistentReserveOut) return 'that key is not registered for this initiator port';
     return 'another initiator holds a reservation; lunctl reserve status URL tells which';
   }
   if (error instanceof TimeoutError) return 'a longer --timeout may help';

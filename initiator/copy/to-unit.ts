@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { SenseKey } from '../../wire/scsi/sense.js';
 import { CheckCondition } from '../errors.js';
 import type { LogicalUnit } from '../logical-unit.js';
-import { fileStretches, zeroRuns } from './extents.js';
+import { fileStretches, type Stretch, zeroRuns } from './extents.js';
 import type { CopyOptions, CopySummary } from './from-unit.js';
 import { inParallel } from './workers.js';
 
@@ -125,20 +125,19 @@ export async function* filePieces(
   }
 }
 
-/** Rounds stretches to whole blocks: a block that holds any data is data. */
-function* wholeBlocks(
-  stretches: Iterable<{ at: number; length: number; hole: boolean }>,
-  blockSize: number,
-): Generator<{ at: number; length: number; hole: boolean }> {
+/** Rounds stretches to whole blocks: a block that holds any data is data; the last one is filled up. */
+function* wholeBlocks(stretches: Iterable<Stretch>, blockSize: number): Generator<Stretch> {
   let at = 0;
+  let stop = 0;
   for (const { at: start, length, hole } of stretches) {
-    const stop = start + length;
+    stop = start + length;
     const end = hole ? Math.floor(stop / blockSize) * blockSize : Math.ceil(stop / blockSize) * blockSize;
     if (end > at) {
       yield { at, length: end - at, hole };
       at = end;
     }
   }
+  if (stop > at) yield { at, length: blockSize, hole: true };
 }
 
 /** Reads a stretch; what lies past the end of the file is zeros. */

@@ -18,11 +18,17 @@ const QUIET = '#7b8794';
 const LINE = '#e4e7eb';
 const READ = '#2f6fde';
 const WRITE = '#e07a3f';
-const TAIL = '#9aa5b1';
-const FONT = 'Inter, "Helvetica Neue", Arial, sans-serif';
+const MEDIAN = '#52606d';
+const TAIL = '#b8a1d9';
+/** Without quotes: the renderer puts it into an attribute as it stands. */
+const FONT = 'Inter, Helvetica, Arial, sans-serif';
 
-/** Percentiles marked in the distribution. */
-const MARKED = ['p50', 'p99', 'p99.9'] as const;
+/** Percentiles marked in the distribution, and on which side of their line the label stands. */
+const MARKED = [
+  ['p50', 'center'],
+  ['p99', 'right'],
+  ['p99.9', 'left'],
+] as const;
 
 /** Draws the report. The chart library is loaded only here, because it is large. */
 export async function drawReport(result: LoadResult, title: ReportTitle): Promise<string> {
@@ -60,20 +66,22 @@ export function reportOption(result: LoadResult, title: ReportTitle): EChartsCor
     legend: {
       bottom: 12,
       left: 'center',
+      icon: 'roundRect',
       itemWidth: 14,
-      itemHeight: 8,
+      itemHeight: 4,
+      itemGap: 24,
       textStyle: { color: QUIET, fontSize: 12 },
       data: legend(result),
     },
     grid: [
-      { left: 80, right: 70, top: 140, height: 210 },
+      { left: 80, right: 70, top: 152, height: 198 },
       { left: 80, right: 70, top: 440, height: 230 },
     ],
     xAxis: [distributionAxis(result), timeAxis(result)],
     yAxis: [
-      valueAxis(0, 'share of commands', (value) => `${value} %`),
-      valueAxis(1, 'IOPS', thousands),
-      { ...valueAxis(1, 'latency', latencyText), position: 'right', splitLine: { show: false }, min: 0 },
+      valueAxis(0, (value) => `${value} %`),
+      valueAxis(1, thousands),
+      { ...valueAxis(1, roundLatency), position: 'right', splitLine: { show: false }, min: 0 },
     ],
     series: [distributionSeries(result), ...timeSeries(result)],
   };
@@ -99,23 +107,24 @@ function titles(result: LoadResult, { load, unit }: ReportTitle): object[] {
       textStyle: { color: INK, fontSize: 20, fontWeight: 600 },
       subtextStyle: { color: QUIET, fontSize: 13, lineHeight: 19 },
     },
-    { left: 32, top: 112, text: 'Latency distribution', textStyle: heading },
-    { left: 32, top: 400, text: 'Over time', textStyle: heading },
+    { left: 32, top: 100, text: 'Latency distribution: share of commands', textStyle: heading },
+    { left: 32, top: 400, text: 'Over time: commands per second (left) and latency (right)', textStyle: heading },
   ];
 }
 
 const axisText = { color: QUIET, fontSize: 11 };
 
-/** Bins are equally wide on a logarithmic scale, so categories draw it. */
+/** Bins are equally wide on a logarithmic scale, so categories draw it; powers of two are labelled. */
 function distributionAxis({ distribution }: LoadResult): object {
-  const step = Math.max(1, Math.round(distribution.length / 10));
+  const labelled = distribution.map((bin) => Number.isInteger(Number(Math.log2(bin.from).toFixed(6))));
+  const few = labelled.filter(Boolean).length < 3;
   return {
     gridIndex: 0,
     type: 'category',
-    data: distribution.map((bin) => latencyText(Math.sqrt(bin.from * bin.to))),
+    data: distribution.map((bin) => latencyText(bin.from)),
     axisTick: { show: false },
     axisLine: { lineStyle: { color: LINE } },
-    axisLabel: { ...axisText, interval: (index: number) => index % step === 0 },
+    axisLabel: { ...axisText, interval: (index: number) => few || labelled[index] === true },
   };
 }
 
@@ -131,24 +140,29 @@ function timeAxis({ seconds }: LoadResult): object {
   };
 }
 
-function valueAxis(gridIndex: number, name: string, formatter: (value: number) => string): object {
+function valueAxis(gridIndex: number, formatter: (value: number) => string): object {
   return {
     gridIndex,
     type: 'value',
-    name,
-    nameTextStyle: { ...axisText, padding: [0, 0, 4, 0] },
+    axisLine: { show: false },
+    axisTick: { show: false },
     splitNumber: 4,
     splitLine: { lineStyle: { color: LINE } },
     axisLabel: { ...axisText, formatter },
   };
 }
 
+/** Axis values are round: `5 ms`, not `5.00 ms`. */
+const roundLatency = (microseconds: number): string =>
+  microseconds === 0 ? '0' : latencyText(microseconds).replace(/\.?0+ /, ' ');
+
 const thousands = (value: number): string => (value >= 1000 ? `${Number((value / 1000).toFixed(1))} k` : String(value));
 
 function distributionSeries({ distribution, total }: LoadResult): object {
   const percentiles = total.latency?.percentiles ?? {};
-  const marks = MARKED.map((name) => ({
+  const marks = MARKED.map(([name, align]) => ({
     name,
+    align,
     at: distribution.findIndex((bin) => (percentiles[name] ?? 0) < bin.to),
   }));
   return {
@@ -165,9 +179,9 @@ function distributionSeries({ distribution, total }: LoadResult): object {
       lineStyle: { color: INK, type: 'dashed', width: 1, opacity: 0.6 },
       data: marks
         .filter(({ at }) => at >= 0)
-        .map(({ name, at }) => ({
+        .map(({ name, align, at }) => ({
           xAxis: at,
-          label: { formatter: `${name}\n${latencyText(percentiles[name]!)}`, color: INK, fontSize: 11, lineHeight: 14 },
+          label: { formatter: ` ${name}  ${latencyText(percentiles[name]!)} `, align, color: INK, fontSize: 11 },
         })),
     },
   };
@@ -186,21 +200,22 @@ function timeSeries({ intervals, reads, writes }: LoadResult): object[] {
     areaStyle: { color, opacity: 0.12 },
     data: intervals.map((interval) => [interval.at, Math.round(interval[key])]),
   });
-  const latency = (name: string, type: 'solid' | 'dotted', key: 'p50' | 'p99') => ({
+  const latency = (name: string, color: string, key: 'p50' | 'p99') => ({
     type: 'line',
     name,
     xAxisIndex: 1,
     yAxisIndex: 2,
+    z: 3,
     showSymbol: false,
-    lineStyle: { width: 1.2, color: TAIL, type },
-    itemStyle: { color: TAIL },
+    lineStyle: { width: 1.2, color },
+    itemStyle: { color },
     data: intervals.map((interval) => [interval.at, Number(interval[key].toFixed(1))]),
   });
   return [
     ...(reads.ios > 0 ? [rate('read IOPS', READ, 'readIops')] : []),
     ...(writes.ios > 0 ? [rate('write IOPS', WRITE, 'writeIops')] : []),
-    latency('median latency', 'solid', 'p50'),
-    latency('p99 latency', 'dotted', 'p99'),
+    latency('median latency', MEDIAN, 'p50'),
+    latency('p99 latency', TAIL, 'p99'),
   ];
 }
 
