@@ -20,6 +20,10 @@ export interface SlotOwner {
   readonly dirty: SlotList;
 }
 
+/** What hosts read most. */
+const PAGE_SECTORS = 8;
+const PAGES = SLOT_SECTORS / PAGE_SECTORS;
+
 /** Which list a slot is in. */
 const Listed = { nowhere: 0, free: 1, lru: 2, dirty: 3 } as const;
 
@@ -48,6 +52,7 @@ export class Slots {
   readonly #lru: SlotList;
   readonly #listed: Uint8Array;
   readonly #buffers: (Buffer | null)[];
+  readonly #pages: (Buffer | null)[];
   readonly #releases: ((() => void) | null)[];
   readonly #freed: () => void;
 
@@ -69,6 +74,7 @@ export class Slots {
     this.owners = new Array(count).fill(null);
     this.#listed = new Uint8Array(count);
     this.#buffers = new Array(count).fill(null);
+    this.#pages = new Array(count * PAGES).fill(null);
     this.#releases = new Array(count).fill(null);
     this.#freed = freed;
     for (let index = 0; index < count; index++) {
@@ -231,14 +237,11 @@ export class Slots {
     this.settle(index);
   }
 
-  /** The sectors of a slot, as a view. */
+  /** The sectors of a slot, as a view. Those of whole slots and of 4 KiB pages are made once. */
   view(index: number, first: number, count: number): Buffer {
-    if (count === SLOT_SECTORS) {
-      let whole = this.#buffers[index]!;
-      if (whole === null) this.#buffers[index] = whole = this.memory.view(index, 0, SLOT_SECTORS);
-      return whole;
-    }
-    return this.memory.view(index, first, count);
+    if (count === SLOT_SECTORS) return this.#kept(this.#buffers, index, index, 0, count);
+    if (count !== PAGE_SECTORS || first % PAGE_SECTORS !== 0) return this.memory.view(index, first, count);
+    return this.#kept(this.#pages, index * PAGES + first / PAGE_SECTORS, index, first, count);
   }
 
   /** Undoes one pin. One function a slot, made once: handing out a slot allocates none. */
@@ -246,6 +249,15 @@ export class Slots {
     let release = this.#releases[index]!;
     if (release === null) this.#releases[index] = release = () => this.unpin(index);
     return release;
+  }
+
+  #kept(views: (Buffer | null)[], at: number, index: number, first: number, count: number): Buffer {
+    let view = views[at]!;
+    if (view === null) {
+      view = this.memory.view(index, first, count);
+      views[at] = view;
+    }
+    return view;
   }
 
   #list(index: number, where: 1 | 2): void {
