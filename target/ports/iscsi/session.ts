@@ -189,6 +189,8 @@ export class Session implements TaskOwner {
   /** Connection reinstatement (RFC 7143 6.3.4): the tasks of the connection before are terminated. */
   moveTo(connection: Connection): void {
     this.connection = connection;
+    this.text.begin(RESERVED_TAG);
+    for (const entry of this.#held.values()) if (entry instanceof IscsiTask) this.tasks.delete(entry.tag);
     this.#held.clear();
     for (const task of [...this.tasks.values()]) {
       if (task.submitted && !task.finished) {
