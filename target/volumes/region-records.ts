@@ -3,7 +3,7 @@
  *
  * ```
  * header, 4096 bytes   u32 magic "LNRG" · u32 version · u32 parity group id · u32 region bytes · u32 array serial ·
- *                      u32 1: the drives' file system tells holes from data
+ *                      u32 1: the drives' file system does not tell holes
  * records, 8 bytes     u32 region number within the LDEV · u32 uid of the LDEV, 0: free
  * ```
  * Host byte order: the file never leaves the machine. The store of the uid commits: a region is owned from that
@@ -18,7 +18,7 @@ const HEADER_BYTES = 4096;
 const RECORD_BYTES = 8;
 const WORD_BYTES = 4;
 /** Index of the header's last word. */
-const HOLES_TOLD = 5;
+const BLIND = 5;
 
 /** Bytes of shared memory for so many regions. */
 export function regionRecordBytes(regions: number): number {
@@ -57,12 +57,13 @@ export class RegionRecords {
     this.words = new Int32Array(buffer, byteOffset + HEADER_BYTES, count * 2);
   }
 
-  get holesTold(): boolean {
-    return this.header[HOLES_TOLD] === 1;
+  /** Nobody can tell where the drives hold data. Lost with the header, it is false: then free regions are looked at. */
+  get blind(): boolean {
+    return this.header[BLIND] === 1;
   }
 
-  set holesTold(told: boolean) {
-    this.header[HOLES_TOLD] = Number(told);
+  set blind(blind: boolean) {
+    this.header[BLIND] = Number(blind);
     this.memory.commit(0, HEADER_BYTES);
   }
 

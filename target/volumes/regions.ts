@@ -126,8 +126,8 @@ export class GroupRegions {
    */
   probeHoles(): boolean {
     const told = this.group.extents(0, Math.min(this.count, REGIONS_PER_CHECK) * REGION_BYTES);
-    this.records.holesTold = told.some((extent) => !extent.allocated);
-    return this.records.holesTold;
+    this.records.blind = told.every((extent) => extent.allocated);
+    return !this.records.blind;
   }
 
   /** Every owned region. */
@@ -141,7 +141,7 @@ export class GroupRegions {
   /** Takes the free region with the lowest address, so that drives stay compact; 0: none is free. */
   take(uid: number, region: number): number {
     let index = this.lowestFree();
-    while (index >= this.checked && this.records.holesTold) {
+    while (index >= this.checked && !this.records.blind) {
       this.check(index);
       index = this.lowestFree();
     }

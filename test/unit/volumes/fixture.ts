@@ -9,7 +9,7 @@ import { Cache } from '../../../target/cache/cache.js';
 import { DiskAdapter } from '../../../target/disk/disk-adapter.js';
 import { FileDrive } from '../../../target/disk/file-drive.js';
 import { openPersistentMemory } from '../../../target/disk/persistent-memory.js';
-import type { Clock, DriveIo } from '../../../target/disk/types.js';
+import type { Clock, DriveIo, PersistentMemory } from '../../../target/disk/types.js';
 import type { BlockExtent, BlockLayer, Io, IoFailure } from '../../../target/volumes/block-layer.js';
 import type { ReclaimAdapter } from '../../../target/volumes/reclaim.js';
 import { ConfigStore } from '../../../target/volumes/store.js';
@@ -26,6 +26,10 @@ export interface RigOptions {
   readonly log?: Log;
   /** Stands between the volumes and the disk adapter, for deletions only. */
   readonly reclaimer?: (adapter: DiskAdapter) => ReclaimAdapter;
+  /** Real files in the directory when left out. */
+  readonly memory?: (name: string, bytes: number) => PersistentMemory;
+  /** The machine's boot, for the cache. */
+  readonly bootId?: string;
   readonly openDrive?: (path: string, name: string, bytes: number) => DriveIo;
 }
 
@@ -48,24 +52,24 @@ export class Rig {
     const clock = options.clock ?? systemClock;
     const log = options.log ?? silentLog;
     const random = seededRandom(1);
-    const memory = (name: string, bytes: number) => {
-      const opened = openPersistentMemory(join(dir, `${name}.mem`), bytes);
-      this.#memories.push(opened);
-      return opened;
-    };
+    const shared =
+      options.memory ?? ((name: string, bytes: number) => openPersistentMemory(join(dir, `${name}.mem`), bytes));
+    const cacheMemory = shared('cache', Cache.memoryBytes(CACHE_BYTES));
+    this.#memories.push(cacheMemory);
     this.store = ConfigStore.open(dir, { clock, random });
     this.adapter = new DiskAdapter('DKA-1', clock);
     this.cache = Cache.open({
-      memory: memory('cache', Cache.memoryBytes(CACHE_BYTES)),
+      memory: cacheMemory,
       adapter: this.adapter,
       clock,
       log,
+      ...(options.bootId === undefined ? {} : { bootId: options.bootId }),
     });
     this.volumes = Volumes.open({
       store: this.store,
       cache: this.cache,
       adapter: options.reclaimer?.(this.adapter) ?? this.adapter,
-      shared: (name, bytes) => openPersistentMemory(join(dir, `${name}.mem`), bytes),
+      shared,
       openDrive: options.openDrive ?? ((path, name, bytes) => FileDrive.open(join(dir, 'drives', path), name, bytes)),
       clock,
       random,
