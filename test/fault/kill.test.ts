@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { connect, type Session } from '../../initiator/index.js';
+import { connect, type LogicalUnit } from '../../initiator/index.js';
 import { seededRandom } from '../../target/base/random.js';
 import { type ServedArray, serve } from '../support/serve.js';
 import { Ledger } from './ledger.js';
@@ -25,7 +25,7 @@ t.teardown(() => rmSync(data, { recursive: true, force: true }));
 const ledger = new Ledger(512);
 
 /** Keeps `depth` commands in flight until the session breaks. */
-async function load(session: Session, totalBlocks: number): Promise<void> {
+async function load(session: LogicalUnit, totalBlocks: number): Promise<void> {
   const one = async (): Promise<void> => {
     for (;;) {
       const blocks = 1 + random.below(random.below(8) === 0 ? 300 : 24);
@@ -49,7 +49,7 @@ async function load(session: Session, totalBlocks: number): Promise<void> {
   await Promise.all(Array.from({ length: depth }, one));
 }
 
-async function verify(session: Session): Promise<string[]> {
+async function verify(session: LogicalUnit): Promise<string[]> {
   const wrong: string[] = [];
   const touched = ledger.touched();
   for (let at = 0; at < touched.length; ) {

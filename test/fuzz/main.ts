@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { connect, type Session } from '../../initiator/index.js';
+import { CheckCondition, connect, type LogicalUnit, StatusError } from '../../initiator/index.js';
 import { seededRandom } from '../../target/base/random.js';
 import { serve } from '../support/serve.js';
 import { cases } from './cases.js';
@@ -61,7 +61,7 @@ async function lane(): Promise<void> {
 }
 
 /** Reads what it asks for and nothing else, for as long as the lanes run. */
-async function canary(session: Session, running: () => boolean): Promise<number> {
+async function canary(session: LogicalUnit, running: () => boolean): Promise<number> {
   let rounds = 0;
   const { blockSize } = await session.readCapacity();
   while (problem === null && running()) {
@@ -74,7 +74,7 @@ async function canary(session: Session, running: () => boolean): Promise<number>
       if (read.length !== 8 * blockSize) problem ??= `the well-behaved session read ${read.length} bytes`;
     } catch (error) {
       // The lanes may reserve, stop or reset the LU: that is theirs to do. What counts is an answer.
-      if (!/CheckCondition|ReservationConflict|Status/i.test((error as Error).name)) {
+      if (!(error instanceof CheckCondition || error instanceof StatusError)) {
         problem ??= `the well-behaved session: ${(error as Error).name}: ${(error as Error).message}`;
       }
     }
