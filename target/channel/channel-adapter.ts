@@ -64,7 +64,7 @@ export class ChannelAdapter {
     this.limits = parts.limits ?? defaultLimits;
   }
 
-  /** An initiator port has logged in: its sessions begins with a unit attention on each logical unit. */
+  /** An initiator port has logged in: its session begins with a unit attention on each logical unit. */
   attach(nexus: Nexus): void {
     this.nexuses.add(nexus);
     this.units.attach(nexus);
@@ -93,7 +93,6 @@ export class ChannelAdapter {
     const lun = decodeLun(task.lun);
     const unit = lun === null ? null : this.units.find(task.nexus, lun);
     if (unit === null) {
-      task.dispatchedAt = task.startedAt;
       dispatchWithoutUnit(this.units.commands, task);
       return;
     }
@@ -145,7 +144,7 @@ export class ChannelAdapter {
   private readonly finished = (task: Task): void => {
     const set = task.unit === null ? null : (task.unit.tasks as TaskSet);
     this.depth--;
-    if (task.dispatchedAt !== 0) {
+    if (task.running) {
       this.waitNs += task.dispatchedAt - task.startedAt;
       this.serviceNs += this.clock.now() - task.dispatchedAt;
     }

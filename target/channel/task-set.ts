@@ -249,8 +249,9 @@ function classOf(task: Task): number {
   return task.command === null ? 0 : classIndex[task.command.conflict];
 }
 
+/** Whether both address a common block; a task without blocks addresses none. */
 function overlap(a: Task, b: Task): boolean {
-  return a.lba < b.lba + b.blocks && b.lba < a.lba + a.blocks;
+  return a.blocks !== 0 && b.blocks !== 0 && a.lba < b.lba + b.blocks && b.lba < a.lba + a.blocks;
 }
 
 /** The task set of a logical unit, made when first asked for. */

@@ -1,0 +1,138 @@
+/** Queue limits, login and loss of nexuses, changes of volumes, counters. */
+import t from 'tap';
+import { TaskAttribute } from '../../../target/scsi/task.js';
+import { Rig } from '../scsi-primary/rig.js';
+
+const READ = Buffer.from([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+const BUSY = 0x08;
+const TASK_SET_FULL = 0x28;
+
+t.test('a cached read is answered before submit returns', async (t) => {
+  const rig = new Rig();
+  const a = rig.host('a');
+  const task = a.start(READ);
+  t.ok(task.finished);
+  t.equal(rig.clock.pending, 0);
+  t.equal(a.owner.responded.at(-1), task);
+});
+
+t.test('TASK SET FULL, or BUSY for who has no task there', async (t) => {
+  const rig = new Rig({ limits: { port: 100, unit: 3 } });
+  const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+  rig.layer.held = [];
+  for (let i = 0; i < 3; i++) t.notOk(a.start(READ).finished);
+  t.equal(a.start(READ).status, TASK_SET_FULL);
+  t.equal(b.start(READ).status, BUSY);
+  rig.layer.complete();
+  t.notOk(b.start(READ).finished, 'there is room again');
+});
+
+t.test('the limit of a port', async (t) => {
+  const rig = new Rig({ limits: { port: 2, unit: 100 } });
+  const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+  rig.layer.held = [];
+  a.start(READ);
+  a.start(READ);
+  t.equal(a.start(READ).status, TASK_SET_FULL);
+  t.notOk(b.start(READ).finished, 'the other port has its own');
+  rig.layer.complete();
+  t.equal(rig.adapters[0]!.stats().depth, 0);
+});
+
+t.test('the ACA attribute without an ACA condition', async (t) => {
+  const a = new Rig().host('a');
+  const task = a.start(READ, null, { attribute: TaskAttribute.aca });
+  t.match(task.sense, { name: 'invalid-field-in-iu' });
+});
+
+t.test('a session begins with a unit attention: reset at first, I_T nexus loss later', async (t) => {
+  const rig = new Rig({
+    luns: [
+      [0, 0],
+      [1, 1],
+    ],
+  });
+  const first = rig.host('a', { greeted: false });
+  t.same(first.attentions(0), ['power-on-or-reset']);
+  t.same(first.attentions(1), ['power-on-or-reset']);
+  first.logout();
+  const second = rig.host('a', { greeted: false });
+  t.same(second.attentions(0), ['nexus-loss']);
+  second.logout();
+  t.same(rig.host('a', { greeted: false, isid: '00023d000002' }).attentions(), ['power-on-or-reset'], 'another port');
+  t.same(rig.host('a', { greeted: false, port: 1 }).attentions(), ['power-on-or-reset'], 'another target port');
+});
+
+t.test('the newest initiator ports are remembered, however many come', async (t) => {
+  const rig = new Rig();
+  const login = (name: string) => {
+    const host = rig.host(name, { greeted: false });
+    const [condition] = host.attentions();
+    host.logout();
+    return condition;
+  };
+  login('first');
+  for (let i = 0; i < 4095; i++) rig.host(`n${i}`).logout();
+  t.equal(login('first'), 'nexus-loss');
+  for (let i = 0; i < 4096; i++) rig.host(`m${i}`).logout();
+  t.equal(login('first'), 'power-on-or-reset', 'forgotten');
+});
+
+t.test('loss of a nexus ends its tasks silently', async (t) => {
+  const rig = new Rig();
+  const [a, b] = [rig.host('a'), rig.host('b')];
+  rig.layer.held = [];
+  const mine = a.start(READ);
+  const other = b.start(READ);
+  a.logout();
+  a.logout();
+  rig.layer.complete();
+  t.same(a.owner.droppedTasks, [mine]);
+  t.ok(b.owner.responded.includes(other));
+  other.release();
+  t.equal(rig.layer.pinned, 0);
+  t.same(b.attentions(), []);
+  t.equal(rig.adapters[0]!.stats().nexuses, 1);
+});
+
+t.test('changes of capacity and LUN maps are told', async (t) => {
+  const rig = new Rig();
+  const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+  const ldev = { ...rig.ldevs.get(0)!, blocks: 2048 };
+  rig.ldevs.set(0, ldev);
+  rig.events.emit('capacity-changed', ldev);
+  t.same(a.attentions(), ['capacity-changed']);
+  t.same(b.attentions(), ['capacity-changed']);
+  (rig.groups[0]!.luns as Map<number, number>).set(3, 1);
+  rig.events.emit('luns-changed', rig.groups[0]);
+  t.same(a.attentions(), ['luns-changed']);
+  t.same(b.attentions(), []);
+  t.same(a.attentions(3), ['luns-changed'], 'the new one is there');
+  (rig.groups[0]!.luns as Map<number, number>).delete(3);
+  t.match(a.run([0, 0, 0, 0, 0, 0], null, { lun: 3 }).sense, { name: 'lun-not-supported' });
+});
+
+t.test('counters', async (t) => {
+  const rig = new Rig();
+  const a = rig.host('a');
+  const { adapter } = a;
+  const before = adapter.stats();
+  rig.layer.held = [];
+  a.start(Buffer.from([0x2a, 0, 0, 0, 0, 0, 0, 0, 2, 0]), Buffer.alloc(1024));
+  a.start(READ);
+  rig.clock.advance(2);
+  rig.layer.complete();
+  rig.clock.advance(1);
+  rig.layer.complete();
+  a.run([0xff], null);
+  const after = adapter.stats();
+  t.equal(after.arrivals - before.arrivals, 3);
+  t.equal(after.completed - before.completed, 3);
+  t.equal(after.maxDepth, 2);
+  t.equal(after.depth, 0);
+  t.equal(after.bytesOut - before.bytesOut, 1024);
+  t.equal(after.bytesIn - before.bytesIn, 512);
+  t.equal(after.waitNs - before.waitNs, 2e6, 'the read waited for the write');
+  t.equal(after.serviceNs - before.serviceNs, 3e6);
+  t.equal(after.byStatus.checkCondition! - before.byStatus.checkCondition!, 1);
+});
