@@ -7,6 +7,7 @@
 export const configErrorMeaning = {
   'in-use': 'Another array runs on the data directory.',
   damaged: 'The configuration database or the shared memory cannot be read.',
+  'not-saved': 'The configuration database cannot be written, for example because the disk is full.',
   'too-new': 'The data directory was written by a newer version.',
   'bad-name': 'A name has characters or a length that are not allowed.',
   'bad-number': 'A number is outside its range.',

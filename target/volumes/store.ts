@@ -58,9 +58,19 @@ export class ConfigStore {
     }
   }
 
-  /** Runs `change` in one transaction: all of its statements are durable when this returns, or none happened. */
+  /**
+   * Runs `change` in one transaction: all of its statements are durable when this returns, or none happened.
+   * Throws ConfigError `not-saved`, or what `change` throws.
+   */
   transaction<T>(change: () => T): T {
-    return this.db.transaction(change).immediate();
+    try {
+      return this.db.transaction(change).immediate();
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error;
+      throw new ConfigError('not-saved', `the configuration cannot be saved (${error.message}): nothing was changed.`, {
+        cause: error,
+      });
+    }
   }
 
   close(): void {

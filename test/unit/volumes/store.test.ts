@@ -93,6 +93,21 @@ t.test('a transaction that throws leaves nothing', async (t) => {
   store.close();
 });
 
+t.test('a full disk: refused by name, nothing changed', async (t) => {
+  const store = open(directory(t));
+  const { db } = store as unknown as { db: Database.Database };
+  db.pragma('max_page_count = 1');
+  const fill = () => {
+    for (let n = 0; n < 1000; n++) store.storage.insertPool(`pool-${n}`.padEnd(500, 'x'));
+  };
+  t.equal(
+    codeOf(() => store.transaction(fill)),
+    'not-saved',
+  );
+  t.same(store.storage.pools(), []);
+  store.close();
+});
+
 t.test('uids are never used again', async (t) => {
   const dir = directory(t);
   const store = open(dir);
