@@ -110,5 +110,5 @@ function defaultInitiatorName(): string {
   const host = hostname()
     .toLowerCase()
     .replace(/[^a-z0-9.-]/g, '-');
-  return `iqn.2025-01.io.lunarray:host-${host}`;
+  return `iqn.2026-11.example.lunarray:host-${host}`;
 }

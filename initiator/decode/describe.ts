@@ -4,6 +4,7 @@ import { describeSense } from '../../wire/scsi/additional-sense.js';
 import { Opcode, ServiceActionIn16 } from '../../wire/scsi/opcodes.js';
 import { PersistentIn } from '../../wire/scsi/persistent-reservations.js';
 import { decodeSense } from '../../wire/scsi/sense-codec.js';
+import { VpdPage } from '../../wire/scsi/vpd.js';
 import { type CapacityData, decodeCapacity10, decodeCapacity16, decodeLbaStatus, decodeLuns } from './block.js';
 import { DEVICE_TYPES, decodeInquiry, VERSIONS } from './inquiry.js';
 import { decodeMode } from './mode.js';
@@ -11,7 +12,10 @@ import { decodeFullStatus, decodeKeys, decodeReservation, persistentTypeName } f
 import {
   decodeBlockCharacteristics,
   decodeBlockLimits,
+  decodeExtendedInquiry,
   decodeIdentification,
+  decodeModePagePolicy,
+  decodePorts,
   decodeProvisioning,
   decodeSerialNumber,
   decodeSupportedPages,
@@ -85,10 +89,28 @@ export function describeInquiry(data: Buffer): Row[] {
 }
 
 const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
-  0: (data) => decodeSupportedPages(data).map((page) => [hex(page), VPD_PAGES[page] ?? '']),
-  128: (data) => [['serial number', decodeSerialNumber(data)]],
-  131: (data) => decodeIdentification(data).map((one) => [`${one.association}: ${one.type}`, one.value]),
-  176: (data) => {
+  [VpdPage.supportedPages]: (data) => decodeSupportedPages(data).map((page) => [hex(page), VPD_PAGES[page] ?? '']),
+  [VpdPage.unitSerialNumber]: (data) => [['serial number', decodeSerialNumber(data)]],
+  [VpdPage.deviceIdentification]: (data) =>
+    decodeIdentification(data).map((one) => [`${one.association}: ${one.type}`, one.value]),
+  [VpdPage.extendedInquiry]: (data) => {
+    const extended = decodeExtendedInquiry(data);
+    const attributes = { simple: extended.simple, ordered: extended.ordered, 'head of queue': extended.headOfQueue };
+    const supported = Object.entries(attributes).filter(([, value]) => value);
+    return [
+      ['task attributes', supported.map(([name]) => name).join(', ') || 'none'],
+      ['volatile cache', yesNo(extended.volatileCache)],
+      ['longest sense data', limit(extended.maxSense)],
+    ];
+  },
+  [VpdPage.modePagePolicy]: (data) =>
+    decodeModePagePolicy(data).map(({ page, subpage, policy }) => [
+      page === 0x3f && subpage === 0xff ? 'all other pages' : `page ${hex(page)} subpage ${hex(subpage)}`,
+      policy,
+    ]),
+  [VpdPage.scsiPorts]: (data) =>
+    decodePorts(data).map(({ relativePort, names }) => [`port ${relativePort}`, names.join(' ')]),
+  [VpdPage.blockLimits]: (data) => {
     const limits = decodeBlockLimits(data);
     return [
       ['largest transfer', limit(limits.maxTransfer)],
@@ -103,7 +125,7 @@ const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
       ['largest prefetch', limit(limits.maxPrefetch)],
     ];
   },
-  177: (data) => {
+  [VpdPage.blockDeviceCharacteristics]: (data) => {
     const { rotationRate, fuaBehaviour, verifiesUnmapped } = decodeBlockCharacteristics(data);
     const rotation = rotationRate === 0 ? 'not told' : rotationRate === 1 ? 'none' : `${rotationRate} rpm`;
     return [
@@ -112,7 +134,7 @@ const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
       ['VBULS', yesNo(verifiesUnmapped)],
     ];
   },
-  178: (data) => {
+  [VpdPage.logicalBlockProvisioning]: (data) => {
     const provisioning = decodeProvisioning(data);
     return [
       ['type', provisioning.type],

@@ -1,48 +1,70 @@
 /** Mode parameters as an initiator reads them (SPC-5 7.5, SBC-4 6.5). */
 import { decodeModeList, type ReceivedPage } from '../../wire/scsi/mode-pages.js';
 
-/** Pages in words, by page × 256 + subpage. */
-const MODE_PAGES: Readonly<Record<number, string>> = {
-  256: 'read-write error recovery',
-  512: 'disconnect-reconnect',
-  2048: 'caching',
-  2560: 'control',
-  2561: 'control extension',
-  6144: 'protocol specific logical unit',
-  6400: 'protocol specific port',
-  6656: 'power condition',
-  7168: 'informational exceptions control',
-  7170: 'logical block provisioning',
-};
+/** What is known of a page: its name, and its flags as byte, bit and name. */
+interface KnownPage {
+  readonly name: string;
+  readonly flags: readonly (readonly [number, number, string])[];
+}
 
-/** A flag of a page: byte, bit, name. */
-const FLAGS: Readonly<Record<number, readonly (readonly [number, number, string])[]>> = {
-  256: [
-    [2, 7, 'AWRE'],
-    [2, 6, 'ARRE'],
-    [2, 2, 'PER'],
-    [2, 1, 'DTE'],
-    [2, 0, 'DCR'],
+/** By page × 256 + subpage. */
+const KNOWN: ReadonlyMap<number, KnownPage> = new Map([
+  [
+    0x0100,
+    {
+      name: 'read-write error recovery',
+      flags: [
+        [2, 7, 'AWRE'],
+        [2, 6, 'ARRE'],
+        [2, 2, 'PER'],
+        [2, 1, 'DTE'],
+        [2, 0, 'DCR'],
+      ],
+    },
   ],
-  2048: [
-    [2, 2, 'WCE'],
-    [2, 0, 'RCD'],
-    [12, 5, 'DRA'],
+  [0x0200, { name: 'disconnect-reconnect', flags: [] }],
+  [
+    0x0800,
+    {
+      name: 'caching',
+      flags: [
+        [2, 2, 'WCE'],
+        [2, 0, 'RCD'],
+        [12, 5, 'DRA'],
+      ],
+    },
   ],
-  2560: [
-    [2, 2, 'D_SENSE'],
-    [2, 1, 'GLTSD'],
-    [4, 3, 'SWP'],
-    [5, 6, 'TAS'],
-    [5, 7, 'ATO'],
+  [
+    0x0a00,
+    {
+      name: 'control',
+      flags: [
+        [2, 2, 'D_SENSE'],
+        [2, 1, 'GLTSD'],
+        [4, 3, 'SWP'],
+        [5, 7, 'ATO'],
+        [5, 6, 'TAS'],
+      ],
+    },
   ],
-  7168: [
-    [2, 7, 'PERF'],
-    [2, 3, 'DEXCPT'],
-    [2, 2, 'TEST'],
-    [2, 0, 'LOGERR'],
+  [0x0a01, { name: 'control extension', flags: [] }],
+  [0x1800, { name: 'protocol specific logical unit', flags: [] }],
+  [0x1900, { name: 'protocol specific port', flags: [] }],
+  [0x1a00, { name: 'power condition', flags: [] }],
+  [
+    0x1c00,
+    {
+      name: 'informational exceptions control',
+      flags: [
+        [2, 7, 'PERF'],
+        [2, 3, 'DEXCPT'],
+        [2, 2, 'TEST'],
+        [2, 0, 'LOGERR'],
+      ],
+    },
   ],
-};
+  [0x1c02, { name: 'logical block provisioning', flags: [] }],
+]);
 
 /** A page in words. */
 export interface ModePageData {
@@ -74,12 +96,13 @@ export function decodeMode(data: Buffer, tenByte: boolean): ModeData | null {
 }
 
 function describe({ code, subpage, data }: ReceivedPage): ModePageData {
-  const id = code * 256 + subpage;
-  const flags = (FLAGS[id] ?? []).filter(([byte, bit]) => ((data[byte] ?? 0) & (1 << bit)) !== 0);
+  const known = KNOWN.get(code * 256 + subpage);
+  const flags = (known?.flags ?? []).filter(([byte, bit]) => ((data[byte] ?? 0) & (1 << bit)) !== 0);
+  const hex = (value: number) => `${value.toString(16).padStart(2, '0')}h`;
   return {
     page: code,
     subpage,
-    name: MODE_PAGES[id] ?? `page ${code.toString(16).padStart(2, '0')}h/${subpage.toString(16).padStart(2, '0')}h`,
+    name: known?.name ?? `page ${hex(code)}/${hex(subpage)}`,
     flags: flags.map(([, , name]) => name),
     data,
   };

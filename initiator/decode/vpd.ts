@@ -1,20 +1,20 @@
 /** VPD pages as an initiator reads them (SPC-5 7.7, SBC-4 6.6). Short pages read as if padded with zeros. */
 import { readUint64 } from '../../wire/scsi/cdb.js';
+import { VpdPage } from '../../wire/scsi/vpd.js';
 import { asciiOf } from './inquiry.js';
 
 /** Pages in words, by code. */
 export const VPD_PAGES: Readonly<Record<number, string>> = {
-  0: 'supported pages',
-  128: 'unit serial number',
-  131: 'device identification',
-  133: 'management network addresses',
-  134: 'extended INQUIRY data',
-  135: 'mode page policy',
-  136: 'SCSI ports',
-  143: 'third-party copy',
-  176: 'block limits',
-  177: 'block device characteristics',
-  178: 'logical block provisioning',
+  [VpdPage.supportedPages]: 'supported pages',
+  [VpdPage.unitSerialNumber]: 'unit serial number',
+  [VpdPage.deviceIdentification]: 'device identification',
+  [VpdPage.managementNetworkAddresses]: 'management network addresses',
+  [VpdPage.extendedInquiry]: 'extended INQUIRY data',
+  [VpdPage.modePagePolicy]: 'mode page policy',
+  [VpdPage.scsiPorts]: 'SCSI ports',
+  [VpdPage.blockLimits]: 'block limits',
+  [VpdPage.blockDeviceCharacteristics]: 'block device characteristics',
+  [VpdPage.logicalBlockProvisioning]: 'logical block provisioning',
 };
 
 /** The body of a page, from byte 4 on, as far as it was sent. */
@@ -58,8 +58,9 @@ const DESIGNATOR_TYPES: Readonly<Record<number, string>> = {
 };
 
 /** Designators of page 83h. */
-export function decodeIdentification(data: Buffer): DesignatorData[] {
-  const body = pageBody(data);
+export const decodeIdentification = (data: Buffer): DesignatorData[] => designatorsOf(pageBody(data));
+
+function designatorsOf(body: Buffer): DesignatorData[] {
   const found: DesignatorData[] = [];
   for (let at = 0; at + 4 <= body.length; at += 4 + body[at + 3]!) {
     const value = body.subarray(at + 4, at + 4 + body[at + 3]!);
@@ -158,4 +159,63 @@ export function decodeProvisioning(received: Buffer): ProvisioningData {
     anchor: (flags & 0x02) !== 0,
     type: PROVISIONING_TYPES[type] ?? `type ${type}`,
   };
+}
+
+/** Page 86h, the fields that initiators act on. */
+export interface ExtendedInquiryData {
+  /** Task attributes: head of queue, ordered, simple. */
+  readonly headOfQueue: boolean;
+  readonly ordered: boolean;
+  readonly simple: boolean;
+  /** V_SUP: there is a volatile cache. */
+  readonly volatileCache: boolean;
+  /** Longest sense data in bytes, 0: not told. */
+  readonly maxSense: number;
+}
+
+export function decodeExtendedInquiry(received: Buffer): ExtendedInquiryData {
+  const data = padded(received, 64);
+  return {
+    headOfQueue: (data[5]! & 0x04) !== 0,
+    ordered: (data[5]! & 0x02) !== 0,
+    simple: (data[5]! & 0x01) !== 0,
+    volatileCache: (data[6]! & 0x01) !== 0,
+    maxSense: data[13]!,
+  };
+}
+
+const POLICIES = ['shared', 'per target port', 'per initiator port', 'per I_T nexus'];
+
+/** Page 87h: how mode pages are shared, one entry per page. */
+export function decodeModePagePolicy(data: Buffer): { page: number; subpage: number; policy: string; mls: boolean }[] {
+  const body = pageBody(data);
+  const found: { page: number; subpage: number; policy: string; mls: boolean }[] = [];
+  for (let at = 0; at + 4 <= body.length; at += 4) {
+    found.push({
+      page: body[at]! & 0x3f,
+      subpage: body[at + 1]!,
+      policy: POLICIES[body[at + 2]! & 3]!,
+      mls: (body[at + 2]! & 0x80) !== 0,
+    });
+  }
+  return found;
+}
+
+/** Page 88h: relative port and the names of each target port. */
+export function decodePorts(data: Buffer): { relativePort: number; names: string[] }[] {
+  const body = pageBody(data);
+  const found: { relativePort: number; names: string[] }[] = [];
+  let at = 0;
+  while (at + 12 <= body.length) {
+    const initiatorBytes = body.readUInt16BE(at + 6);
+    const namesAt = at + 12 + initiatorBytes;
+    if (namesAt > body.length) break;
+    const end = namesAt + body.readUInt16BE(namesAt - 2);
+    found.push({
+      relativePort: body.readUInt16BE(at + 2),
+      names: designatorsOf(body.subarray(namesAt, end)).map(({ value }) => value),
+    });
+    at = end;
+  }
+  return found;
 }

@@ -4,8 +4,9 @@ import { decodeSerialNumber } from '../../decode/vpd.js';
 import { discover } from '../../discover.js';
 import { InitiatorError } from '../../errors.js';
 import { LogicalUnit } from '../../logical-unit.js';
+import type { SessionOptions } from '../../options.js';
 import { Session } from '../../session.js';
-import { formatUrl, parseUrl } from '../../url.js';
+import { formatUrl, type IscsiUrl, type Portal, parseUrl } from '../../url.js';
 import { optionsOf } from '../../url-options.js';
 import { type CommonOptions, command, print, sessionOptions } from '../context.js';
 import { bytesText, table } from '../format.js';
@@ -27,25 +28,26 @@ interface ListedUnit {
 export function lsCommand(): Command {
   return command('ls', 'list targets with their logical units', [
     'ls iscsi://127.0.0.1:3260',
-    'ls --json iscsi://127.0.0.1:3260/iqn.2025-01.io.lunarray:array',
+    'ls --json iscsi://127.0.0.1:3260/iqn.2026-11.example.lunarray:cl1-a',
   ])
     .argument('<url>', 'a portal, or one target of it')
     .action(async (url: string, options: CommonOptions) => {
       const units = await listUnits(url, options);
       print(options, units, () => {
         if (units.length === 0) return 'no target admits this initiator; -i gives another name';
-        return table(
-          ['URL', 'TYPE', 'SIZE', 'BLOCK', 'PRODUCT', 'SERIAL'],
-          units.map((unit) => [
-            unit.url,
-            unit.error ?? unit.type ?? '',
-            unit.bytes === null ? '' : bytesText(unit.bytes),
-            unit.blockSize ?? '',
-            unit.product ?? '',
-            unit.serial ?? '',
-          ]),
-          [2, 3],
-        );
+        const reached = units.filter(({ error }) => error === null);
+        const rows = reached.map((unit) => [
+          unit.url,
+          unit.type ?? '',
+          unit.bytes === null ? '' : bytesText(unit.bytes),
+          unit.blockSize ?? '',
+          unit.product ?? '',
+          unit.serial ?? '',
+        ]);
+        const shown =
+          rows.length > 0 ? [table(['URL', 'TYPE', 'SIZE', 'BLOCK', 'PRODUCT', 'SERIAL'], rows, [2, 3])] : [];
+        for (const { url: failed, error } of units) if (error !== null) shown.push(`${failed}: ${error}`);
+        return shown.join('\n');
       });
     });
 }
@@ -53,22 +55,35 @@ export function lsCommand(): Command {
 async function listUnits(url: string, options: CommonOptions): Promise<ListedUnit[]> {
   const parsed = parseUrl(url);
   const session = sessionOptions(options);
-  const names = parsed.target === null ? (await discover(url, session)).map(({ name }) => name) : [parsed.target];
+  const targets = await targetsAt(url, parsed, session);
   const units: ListedUnit[] = [];
-  for (const name of names) {
+  for (const { name, portal } of targets) {
     try {
-      const opened = await Session.open(parsed, name, { ...optionsOf(parsed), ...session });
+      const opened = await Session.open(portal, name, { ...optionsOf(parsed), ...session });
       try {
         units.push(...(await unitsOf(opened, name)));
       } finally {
         await opened.close();
       }
     } catch (error) {
-      if (!(error instanceof InitiatorError) || names.length === 1) throw error;
-      units.push(unknown(formatUrl(parsed, name), name, null, error.message));
+      if (!(error instanceof InitiatorError) || targets.length === 1) throw error;
+      units.push(unknown(formatUrl(portal, name), name, null, error.message));
     }
   }
   return units;
+}
+
+/** The target of the URL, or all that the portal names, each where it can be reached: there if possible. */
+async function targetsAt(
+  url: string,
+  parsed: IscsiUrl,
+  options: SessionOptions,
+): Promise<{ name: string; portal: Portal }[]> {
+  if (parsed.target !== null) return [{ name: parsed.target, portal: parsed }];
+  return (await discover(url, options)).map(({ name, portals }) => ({
+    name,
+    portal: portals.find(({ host, port }) => host === parsed.host && port === parsed.port) ?? portals[0]!,
+  }));
 }
 
 async function unitsOf(session: Session, target: string): Promise<ListedUnit[]> {
