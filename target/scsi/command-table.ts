@@ -43,7 +43,7 @@ export const Reservation = {
 
 /**
  * How much data-out a command needs when the initiator announces another amount than the CDB asks for.
- * - `blocks`: the smaller of both, in whole logical blocks (WRITE)
+ * - `blocks`: the whole logical blocks in the smaller of both (WRITE)
  * - `complete`: at least what the CDB asks for, else nothing is done (a comparison cut short means nothing)
  * - `exact`: equal amounts, else nothing is done (COMPARE AND WRITE, WRITE SAME)
  * - `list`: the handler judges the length of what came (parameter lists)

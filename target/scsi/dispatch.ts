@@ -115,13 +115,16 @@ export function forbiddenBit(command: Command, cdb: Buffer): Sense | null {
 function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: number): void {
   task.dataOutWanted = wanted;
   const expected = task.expectedDataOut;
-  if (!transferable(unit, command, wanted, expected)) {
+  if (!transferable(command, wanted, expected)) {
     task.check(invalidFieldInInformationUnit());
     return;
   }
-  if (command.transfer === 'blocks' && expected < wanted) task.blocks = expected / unit.blockSize;
-
-  const bytes = Math.min(expected, wanted);
+  let bytes = Math.min(expected, wanted);
+  if (command.transfer === 'blocks' && expected < wanted) {
+    // Part of a block cannot be written; the residual (overflow) tells the host what was left out.
+    task.blocks = Math.floor(expected / unit.blockSize);
+    bytes = task.blocks * unit.blockSize;
+  }
   if (task.dataOutLength >= bytes) {
     command.run(unit, task);
     return;
@@ -140,9 +143,8 @@ function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: nu
   task.owner.fetchDataOut(task, bytes);
 }
 
-/** Whether the announced amount will do: half a block cannot be written, half a comparison means nothing. */
-function transferable(unit: LogicalUnit, command: Command, wanted: number, expected: number): boolean {
-  if (expected === wanted || command.transfer === 'list') return true;
-  if (expected > wanted) return command.transfer !== 'exact';
-  return command.transfer === 'blocks' && expected % unit.blockSize === 0;
+/** Whether the announced amount will do: a comparison or a pattern cut short means nothing. */
+function transferable(command: Command, wanted: number, expected: number): boolean {
+  if (expected === wanted || command.transfer === 'list' || command.transfer === 'blocks') return true;
+  return expected > wanted && command.transfer === 'complete';
 }
