@@ -117,7 +117,7 @@ export class ChannelAdapter {
    */
   manage(nexus: Nexus, fn: TaskManagementFunction, lun: Buffer, tag: number | null, done: Outcome): void {
     this.taskManagement++;
-    this.log.info(`${this.port.name}: ${fn} by ${nexus.initiatorName}`);
+    if (affectsOthers.has(fn)) this.log.info(`${this.port.name}: ${fn} by ${nexus.initiatorName}`);
     const number = decodeLun(lun);
     const unit = number === null ? null : this.units.find(nexus, number);
     manageTasks({ units: this.units, clock: this.clock }, fn, { nexus, unit, tag }, done);
@@ -186,5 +186,13 @@ export class ChannelAdapter {
     for (const unit of this.units.unitsOf(nexus)) unit.attentions.clear(nexus.id, asc);
   }
 }
+
+/** Functions that end other hosts' tasks, which their administrators may wonder about. */
+const affectsOthers: ReadonlySet<TaskManagementFunction> = new Set([
+  'clear-task-set',
+  'logical-unit-reset',
+  'target-warm-reset',
+  'target-cold-reset',
+]);
 
 function ignore(): void {}
