@@ -23,6 +23,9 @@ import { type IscsiTask, NO_R2TS, type OutstandingR2t } from './iscsi-task.js';
 import { rejectDataDigest, sendReject } from './reject.js';
 import type { Session } from './session.js';
 
+/** Data that waits is copied if it is less than this part of the memory it lies in. */
+const WASTE_FACTOR = 4;
+
 /** Memory of one port for data asked for by R2T, granted first come, first served. */
 export class SolicitedBudget {
   used = 0;
@@ -170,8 +173,17 @@ function accept(session: Session, task: IscsiTask, pdu: Pdu, sn: number, offset:
   return false;
 }
 
+/**
+ * Takes data over without copying, unless it would keep much more memory from being freed than it is: a small slice
+ * of a chunk of input, while the task waits for more.
+ */
 function keep(task: IscsiTask, pdu: Pdu): void {
-  for (let i = 0; i < pdu.data.length; i++) task.dataOut.push(pdu.data[i]!);
+  const complete = task.received + pdu.dataLength >= task.expectedDataOut;
+  for (let i = 0; i < pdu.data.length; i++) {
+    const part = pdu.data[i]!;
+    const wasteful = !complete && part.length * WASTE_FACTOR < part.buffer.byteLength;
+    task.dataOut.push(wasteful ? Buffer.from(part) : part);
+  }
   task.dataOutLength += pdu.dataLength;
   task.received += pdu.dataLength;
 }

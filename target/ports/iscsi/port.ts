@@ -94,6 +94,8 @@ export class IscsiPort {
     for (const connection of this.#connections) connection.finish('port closes');
     await this.#emptied(Math.min(graceMs, TICK_MS));
     for (const connection of this.#connections) connection.abandon();
+    // Sockets close a moment later, and cache slots are given back then.
+    await this.#emptied(TICK_MS);
     this.#ticker?.cancel();
     this.#ticker = null;
   }
@@ -114,11 +116,6 @@ export class IscsiPort {
     return [...this.#sessions.values()].map((session) => describe(session, this.port.name));
   }
 
-  /** Whether this connection is one too many. */
-  full(connection: Connection): boolean {
-    return connection.excess;
-  }
-
   /**
    * A login succeeded: makes the session, or gives an existing one the connection.
    * @returns its TSIH
@@ -133,7 +130,7 @@ export class IscsiPort {
     connection.session = session;
     this.counters.loginsOk++;
     const target = login.group === null ? 'discovery' : login.group.target;
-    this.log.info(`${connection.name}: ${initiatorPort} logged in to ${target} (${login.authentication})`);
+    this.log.info('login', `${connection.name}: ${initiatorPort} to ${target}, authentication ${login.authentication}`);
     return session.identity.tsih;
   }
 
@@ -142,7 +139,7 @@ export class IscsiPort {
     this.#sessions.delete(session.identity.tsih);
     this.#unsolicitedBytes -= session.unsolicitedBytes;
     session.end();
-    this.log.info(`${session.connection.name}: session of ${session.identity.initiatorPort} ended: ${why}`);
+    this.log.info('session ended', `${session.connection.name}: ${session.identity.initiatorPort}: ${why}`);
   }
 
   /** Ends all sessions with a target, after telling their hosts (RFC 7143 11.9.1, event 2). */

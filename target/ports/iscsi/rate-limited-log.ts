@@ -17,16 +17,24 @@ export class RateLimitedLog {
     private readonly prefix: string,
   ) {}
 
-  info(message: string): void {
-    this.log.info(`${this.prefix}: ${message}`);
-  }
-
   error(message: string): void {
     this.log.error(`${this.prefix}: ${message}`);
   }
 
   /** @param kind one of a fixed set of words, never text from outside */
+  info(kind: string, message: string): void {
+    const more = this.#admit(kind);
+    if (more !== null) this.log.info(`${this.prefix}: ${kind}: ${message}${more}`);
+  }
+
+  /** @param kind one of a fixed set of words, never text from outside */
   warn(kind: string, message: string): void {
+    const more = this.#admit(kind);
+    if (more !== null) this.log.warn(`${this.prefix}: ${kind}: ${message}${more}`);
+  }
+
+  /** What to add to the line; null: it is to be left out. */
+  #admit(kind: string): string | null {
     const now = this.clock.now();
     let state = this.#kinds.get(kind);
     if (state === undefined) {
@@ -39,11 +47,11 @@ export class RateLimitedLog {
     }
     if (state.lines === LINES) {
       state.suppressed++;
-      return;
+      return null;
     }
     state.lines++;
     const more = state.suppressed > 0 ? ` (${state.suppressed} earlier lines of this kind left out)` : '';
     state.suppressed = 0;
-    this.log.warn(`${this.prefix}: ${kind}: ${message}${more}`);
+    return more;
   }
 }

@@ -155,6 +155,33 @@ t.test('one task larger than the whole budget is served alone', async (t) => {
   t.equal(written[0]!.length, 60_000);
 });
 
+t.test('small pieces of data that wait do not keep whole chunks of input in memory', async (t) => {
+  const { login, channel } = await openBench(t);
+  const host = await login({ ImmediateData: 'No' });
+  channel.run = (task) => task.owner.fetchDataOut(task, 2048);
+  host.scsi({ write: true, expectedDataTransferLength: 2048 });
+  const { initiatorTaskTag, targetTransferTag } = await host.r2t();
+  const fields = {
+    final: false,
+    lun: Buffer.alloc(8),
+    initiatorTaskTag,
+    targetTransferTag,
+    expStatSn: 0,
+    dataSn: 0,
+    bufferOffset: 0,
+  };
+  const nop = host.frame(
+    iscsi.encodeNopOut,
+    { immediate: true, lun: null, initiatorTaskTag: 9, targetTransferTag: iscsi.RESERVED_TAG, cmdSn: 2, expStatSn: 0 },
+    bytes(30_000),
+  );
+  host.socket.write(Buffer.concat([host.frame(iscsi.encodeDataOut, fields, bytes(512)), nop]));
+  await host.expect(Opcode.nopIn);
+  const [part] = channel.tasks[0]!.dataOut;
+  t.ok(part!.equals(bytes(512)));
+  t.ok(part!.buffer.byteLength <= 8192, `${part!.buffer.byteLength} bytes held`);
+});
+
 t.test('a response waits until announced data has come', async (t) => {
   const { login, channel } = await openBench(t);
   const host = await login({ InitialR2T: 'No' });

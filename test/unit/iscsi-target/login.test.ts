@@ -48,6 +48,16 @@ t.test('initiator and target names are folded', async (t) => {
   t.equal(port.sessions()[0]!.initiator, INITIATOR);
 });
 
+t.test('a name without date and domain is taken; one that would break others is not', async (t) => {
+  const { connect } = await openBench(t);
+  await (await connect()).login({ ...names, InitiatorName: 'iqn.test:a' });
+  for (const bad of ['host', 'iqn.a,i,0x1', 'iqn.a\nb', `iqn.${'a'.repeat(220)}`]) {
+    const host = await connect();
+    const { status } = await host.exchange({ ...names, InitiatorName: bad }, { csg: 1, nsg: 3 });
+    t.equal(status, LoginStatus.initiatorError, bad);
+  }
+});
+
 t.test('keys over several PDUs, cut inside a key', async (t) => {
   const { connect } = await openBench(t);
   const host = await connect();
