@@ -10,6 +10,8 @@ import { SECTOR_BYTES, type SlotAddress } from './types.js';
 import type { Volume } from './volume.js';
 
 export interface DestageWaiter {
+  /** Calls of `destaged` to come. */
+  pending: number;
   /** @param sector first sector of the volume that the job was to write */
   destaged(error: DriveError | null, sector: number): void;
 }
@@ -48,6 +50,7 @@ const REQUEST_SECTORS = 2048;
 export class DestageJobs {
   /** Bytes on their way to the drives. */
   inFlight = 0;
+  #stopped = false;
   readonly #core: CacheCore;
   readonly #jobs: (DestageJob | null)[];
   readonly #finished: (group: ParityGroup, error: DriveError | null) => void;
@@ -56,6 +59,11 @@ export class DestageJobs {
     this.#core = core;
     this.#jobs = new Array(core.slots.count).fill(null);
     this.#finished = finished;
+  }
+
+  /** What ends from now on changes nothing any more: it counts as dirty still. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   busy(index: number): boolean {
@@ -79,12 +87,14 @@ export class DestageJobs {
   /** Waits for the job of a slot, or, if it does not write all that is dirty, for the one after it. */
   join(index: number, waiter: DestageWaiter): void {
     const job = this.#jobs[index]!;
+    waiter.pending++;
     const covered = (this.#core.memory.dirty(index) & ~job.clean) === 0;
     (covered ? job.waiters : job.next).push(waiter);
   }
 
   /** Waits for the job of a slot, whatever it writes. */
   wait(index: number, waiter: DestageWaiter): void {
+    waiter.pending++;
     this.#jobs[index]!.waiters.push(waiter);
   }
 
@@ -92,6 +102,10 @@ export class DestageJobs {
   submit(entries: readonly DestageEntry[], waiter: DestageWaiter | null): void {
     const pieces: Piece[] = [];
     for (const entry of entries) this.#plan(entry, waiter, pieces);
+    this.#sendAll(pieces);
+  }
+
+  #sendAll(pieces: readonly Piece[]): void {
     for (let from = 0; from < pieces.length; ) {
       let to = from + 1;
       let sectors = pieces[from]!.count;
@@ -106,6 +120,7 @@ export class DestageJobs {
   #plan({ index, address }: DestageEntry, waiter: DestageWaiter | null, pieces: Piece[]): void {
     const { memory, slots } = this.#core;
     const dirty = memory.dirty(index);
+    if (waiter !== null) waiter.pending++;
     const job: DestageJob = {
       index,
       source: index,
@@ -140,6 +155,7 @@ export class DestageJobs {
   }
 
   #sent(pieces: readonly Piece[], error: DriveError | null): void {
+    if (this.#stopped) return;
     if (error !== null && pieces.length > 1) {
       // One bad sector must not keep its neighbours dirty.
       for (const piece of pieces) this.#send([piece]);
@@ -174,8 +190,8 @@ export class DestageJobs {
 
   /** The job that those in `next` wait for; before others hear of this one's end, so that they see it. */
   #again(job: DestageJob): void {
-    const [first, ...others] = job.next;
-    if (first === undefined) return;
+    if (job.next.length === 0) return;
+    const pieces: Piece[] = [];
     const address = job.volume.backing.locate(job.slot);
     if (
       this.#core.memory.dirty(job.index) === 0 ||
@@ -185,10 +201,10 @@ export class DestageJobs {
       for (const waiter of job.next) waiter.destaged(null, 0);
       return;
     }
-    this.submit([{ index: job.index, address }], first);
-    const next = this.#jobs[job.index]!;
-    if (next === null) for (const waiter of others) waiter.destaged(null, 0);
-    else next.waiters.push(...others);
+    // They are counted already.
+    this.#plan({ index: job.index, address }, null, pieces);
+    this.#jobs[job.index]!.waiters.push(...job.next);
+    this.#sendAll(pieces);
   }
 }
 

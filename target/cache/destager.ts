@@ -34,6 +34,8 @@ export class Destager {
   readonly #troubles = new Map<ParityGroup, GroupTrouble>();
   #pass: DestageEntry[] = [];
   #next = 0;
+  /** Tick in which everything dirty was found to rest after failures: not looked through again in that one. */
+  #nothingAt = -1;
   #timer: { cancel(): void } | null = null;
   #kicked = false;
   #running = false;
@@ -70,39 +72,39 @@ export class Destager {
   kick(): void {
     if (this.#kicked || this.#stopped) return;
     this.#kicked = true;
-    this.#core.clock.setImmediate(() => {
-      this.#kicked = false;
-      this.#run();
-    });
+    this.#core.clock.setImmediate(this.#kickedRun);
   }
 
-  /**
-   * Writes slots at once, whatever their age; those with a job are waited for.
-   * @returns how often the waiter will be called; it may have been called already
-   */
-  destageNow(indices: readonly number[], waiter: DestageWaiter): number {
+  /** Writes slots at once, whatever their age; those with a job are waited for. The waiter may be called at once. */
+  destageNow(indices: readonly number[], waiter: DestageWaiter): void {
     const entries: DestageEntry[] = [];
-    let calls = 0;
+    const failures: IoFailure[] = [];
     for (const index of indices) {
       if (this.#core.memory.dirty(index) === 0) continue;
-      calls++;
       if (this.jobs.busy(index)) {
         this.jobs.join(index, waiter);
         continue;
       }
       const address = this.#locate(index);
-      if ('kind' in address) waiter.destaged({ kind: 'no-space', message: causeOf(address) }, 0);
+      if ('kind' in address) failures.push(address);
       else entries.push({ index, address });
     }
+    waiter.pending += failures.length;
     this.jobs.submit(entries.sort(byAddress), waiter);
-    return calls;
+    for (const failure of failures) waiter.destaged({ kind: 'no-space', message: causeOf(failure) }, 0);
   }
 
   stop(): void {
     this.#stopped = true;
+    this.jobs.stop();
     this.#timer?.cancel();
     this.#timer = null;
   }
+
+  readonly #kickedRun = (): void => {
+    this.#kicked = false;
+    this.#run();
+  };
 
   #arm(): void {
     if (this.#stopped) return;
@@ -120,7 +122,7 @@ export class Destager {
     const { slots } = this.#core;
     const limit = () => (slots.dirtyCount > this.#highWater ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
     while (this.jobs.inFlight < limit()) {
-      if (this.#next >= this.#pass.length && !this.#choose()) break;
+      if (this.#next >= this.#pass.length && (this.#nothingAt === slots.tick || !this.#choose())) break;
       const stride = this.#pass.slice(this.#next, this.#next + STRIDE_SLOTS);
       this.#next += stride.length;
       this.jobs.submit(
@@ -160,6 +162,7 @@ export class Destager {
     }
     this.#pass = entries.sort(byAddress);
     this.#next = 0;
+    if (entries.length === 0 && trouble !== null) this.#nothingAt = slots.tick;
     return entries.length > 0;
   }
 
@@ -190,6 +193,7 @@ export class Destager {
     const trouble = this.#troubles.get(group);
     if (error === null) {
       this.stuck = null;
+      this.#nothingAt = -1;
       if (trouble !== undefined) {
         this.#troubles.delete(group);
         log.info(`destage to ${group.name}: works again`);

@@ -8,7 +8,7 @@ import type { Volume } from './volume.js';
 
 export class FlushCommand implements DestageWaiter {
   readonly #end: number;
-  #pending = 0;
+  pending = 0;
   #failure: IoFailure | null = null;
 
   constructor(
@@ -35,8 +35,8 @@ export class FlushCommand implements DestageWaiter {
       this.#sync();
       return;
     }
-    this.#pending = 1;
-    this.#pending += core.destager.destageNow(dirty, this);
+    this.pending = 1;
+    core.destager.destageNow(dirty, this);
     this.#ended();
   }
 
@@ -46,7 +46,7 @@ export class FlushCommand implements DestageWaiter {
   }
 
   #ended(): void {
-    if (--this.#pending === 0) this.#sync();
+    if (--this.pending === 0) this.#sync();
   }
 
   /**

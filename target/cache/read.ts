@@ -7,10 +7,15 @@ import { type CacheHints, SECTOR_BYTES, SLOT_BYTES, SLOT_SECTORS } from './types
 import type { Volume } from './volume.js';
 import type { Attempt, WaitingCommand } from './wait-queue.js';
 
-/** What unallocated space reads as. Handed out, never written. */
 const ZEROS = Buffer.alloc(SLOT_BYTES);
+const ZERO_VIEWS = Array.from({ length: SLOT_SECTORS + 1 }, (_, sectors) => ZEROS.subarray(0, sectors * SECTOR_BYTES));
 const NO_DATA: readonly Buffer[] = [];
-const nothingToRelease = () => {};
+export const nothingToRelease = () => {};
+
+/** What 0 to 32 sectors of unallocated space read as. Handed out, never written. */
+export function zeroSectors(sectors: number): Buffer {
+  return ZERO_VIEWS[sectors]!;
+}
 
 export function failRead(done: ReadDone, failure: IoFailure): void {
   done(failure, NO_DATA, nothingToRelease);
@@ -130,7 +135,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
       const count = runLength(mask, from);
       const index = this.volume.places.get(slot);
       if (index === undefined) {
-        data.push(count === SLOT_SECTORS ? ZEROS : ZEROS.subarray(0, count * SECTOR_BYTES));
+        data.push(zeroSectors(count));
       } else if (pin) {
         slots.pin(index);
         pinned.push(index);

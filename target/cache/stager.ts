@@ -145,8 +145,10 @@ export class Stager {
   #notify(index: number, slot: number, stage: SlotStage): void {
     if (stage.pieces !== 0 || this.#stages[index] !== stage) return;
     this.#stages[index] = null;
+    // A sector that failed may have been read by another job, or written, since.
+    const failed = stage.failed & ~this.#core.slots.valid[index]!;
     for (const waiter of stage.waiters) {
-      if (stage.failed !== 0) waiter.stageFailed(slot, stage.failed);
+      if (failed !== 0) waiter.stageFailed(slot, failed);
       if (--waiter.pending === 0) waiter.stageDone();
     }
   }

@@ -35,10 +35,7 @@ export class Quiescence implements StageWaiter, DestageWaiter {
     this.pending = 1;
     for (const index of this.indices()) {
       if (slots.staging[index] !== 0) stager.wait(index, this);
-      if (destager.jobs.busy(index)) {
-        this.pending++;
-        destager.jobs.wait(index, this);
-      }
+      if (destager.jobs.busy(index)) destager.jobs.wait(index, this);
     }
     if (--this.pending === 0) this.done();
   }
@@ -60,7 +57,7 @@ export class UnmapCommand implements DestageWaiter {
   readonly #end: number;
   readonly #waiting: (() => void)[] = [];
   #at: number;
-  #pending = 0;
+  pending = 0;
   #failure: IoFailure | null = null;
 
   constructor(
@@ -94,7 +91,7 @@ export class UnmapCommand implements DestageWaiter {
 
   destaged(error: DriveError | null, sector: number): void {
     if (error !== null) this.#failure ??= failureOf(error, sector);
-    if (--this.#pending === 0) this.#dropped();
+    if (--this.pending === 0) this.#dropped();
   }
 
   #stepLast(): number {
@@ -129,7 +126,6 @@ export class UnmapCommand implements DestageWaiter {
     };
     for (const { group, offset, bytes } of ranges) {
       core.counters.punchedBytes += bytes;
-      volume.written(group);
       core.adapter.punch(group, offset, bytes, (error) => {
         volume.written(group);
         punched(error);
@@ -157,9 +153,9 @@ export class UnmapCommand implements DestageWaiter {
     }
     // What a pinned slot shows must not change, nor be staged over: it goes adrift whole. Dirty sectors outside
     // the range have to be on the drive before.
-    this.#pending = 1;
-    this.#pending += destager.destageNow(pinned, this);
-    if (--this.#pending === 0) this.#dropped();
+    this.pending = 1;
+    destager.destageNow(pinned, this);
+    if (--this.pending === 0) this.#dropped();
   }
 
   #forget(index: number, mask: number): void {

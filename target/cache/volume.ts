@@ -4,7 +4,7 @@ import type { Done, IoFailure, ReadDone } from '../volumes/block-layer.js';
 import type { CacheCore } from './core.js';
 import { FlushCommand, UnsyncedGroups } from './flush.js';
 import { Prefetch } from './prefetch.js';
-import { failRead, ReadCommand, readInParts } from './read.js';
+import { failRead, nothingToRelease, ReadCommand, readInParts, zeroSectors } from './read.js';
 import { ReadAhead } from './read-ahead.js';
 import { lowestSector, runLength, sectorMask } from './sectors.js';
 import { SlotList } from './slot-list.js';
@@ -54,6 +54,11 @@ export class Volume implements CachedVolume, SlotOwner {
           if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
           return;
         }
+      } else if (this.backing.locate(slot) === null) {
+        counters.readHits++;
+        counters.hitSectors += sectors;
+        done(null, [zeroSectors(sectors)], nothingToRelease);
+        return;
       }
     }
     if (sectors === 0) {
@@ -74,8 +79,7 @@ export class Volume implements CachedVolume, SlotOwner {
     const first = sector - slot * SLOT_SECTORS;
     if (first + sectors <= SLOT_SECTORS && !hints.fua && this.usable && this.unmaps.length === 0) {
       const index = this.places.get(slot);
-      // A dirty slot has its region and is within the dirty limit already.
-      if (index !== undefined && core.memory.dirty(index) !== 0) {
+      if (index !== undefined && (core.memory.dirty(index) !== 0 || this.#mayDirty(slot))) {
         const mask = sectorMask(first, sectors);
         if (writableInPlace(core, index, mask)) {
           core.cursor.reset(data);
@@ -247,6 +251,12 @@ export class Volume implements CachedVolume, SlotOwner {
 
   synced(group: ParityGroup, stamp: number): void {
     this.#unsynced.synced(group, stamp);
+  }
+
+  /** Whether a clean slot may become dirty now. A dirty one has its region and is within the limit already. */
+  #mayDirty(slot: number): boolean {
+    const { slots, dirtyLimit, waiting } = this.core;
+    return slots.dirtyCount < dirtyLimit && !waiting.writesWait() && this.backing.assign(slot) === null;
   }
 
   #flush(sector: number, sectors: number, done: Done): void {

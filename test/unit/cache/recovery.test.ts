@@ -65,6 +65,30 @@ t.test('a kill in every commit of an overwrite of acknowledged data', (t) => {
   t.end();
 });
 
+t.test('a kill in every commit of the opening that follows a kill', (t) => {
+  for (let killAt = 1; ; killAt++) {
+    const rig = new Rig();
+    rig.write(0, fill(1, 32));
+    rig.write(100, fill(3));
+    // In the commit after the one that commits the intent: data, entry, count, data in place.
+    rig.memory.killAt = rig.memory.commits + 4;
+    t.throws(() => rig.write(4, fill(2)), /killed/);
+    rig.memory = rig.memory.next();
+    rig.memory.killAt = killAt;
+    let opened = true;
+    try {
+      rig.open();
+    } catch {
+      opened = false;
+    }
+    rig.restart();
+    t.same(rig.read(0, 32), Buffer.concat([fill(1, 4), fill(2), fill(1, 20)]), `the intent is redone, kill ${killAt}`);
+    t.same(rig.read(100, 8), fill(3));
+    if (opened) break;
+  }
+  t.end();
+});
+
 t.test('volumes that do not exist any more', (t) => {
   const rig = new Rig();
   const backing = { locate: () => null, assign: () => null };
