@@ -7,6 +7,7 @@ import type { SessionOptions } from '../options.js';
 import type { Session } from '../session.js';
 import { parseUrl } from '../url.js';
 import { parseDuration } from './sizes.js';
+import { streams } from './streams.js';
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -81,7 +82,7 @@ function interruptedBy(listener: () => void): boolean {
 }
 
 function report(session: Session): void {
-  const say = (text: string) => process.stderr.write(`lunctl: ${text}\n`);
+  const say = (text: string) => streams().err.write(`lunctl: ${text}\n`);
   session.on('attention', (text) => say(text));
   session.on('disconnected', (error) => say(`disconnected: ${error.message}`));
   session.on('retrying', (error, delay) => say(`${error.message}; next attempt in ${delay} ms`));
@@ -91,7 +92,7 @@ function report(session: Session): void {
 /** Prints a result: as JSON, or as the text made of it. */
 export function print(options: CommonOptions, result: unknown, text: () => string): void {
   const shown = options.json ? JSON.stringify(result, plain, 2) : text();
-  if (shown !== '') process.stdout.write(`${shown}\n`);
+  if (shown !== '') streams().out.write(`${shown}\n`);
 }
 
 /** Keys are 64-bit and shown in hexadecimal; bytes too. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { CopyOptions } from '../copy/from-unit.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import { bytesText, durationText } from './format.js';
-import { type Progress, startProgress } from './progress.js';
+import { type Progress, SILENT, startProgress } from './progress.js';
 import { parseNumber, parseSize, UsageError } from './sizes.js';
 
 export interface CopyFlags {
@@ -31,7 +31,7 @@ export async function copyOptions(
   if (chunk < blockSize || chunk > 1 << 26 || chunk % blockSize !== 0) {
     throw new UsageError(`--chunk ${flags.chunk} is not whole blocks of ${blockSize} bytes up to 64m`);
   }
-  const bar = flags.progress ? startProgress(total) : startProgress(total, NO_TERMINAL);
+  const bar = flags.progress ? startProgress(total) : SILENT;
   return {
     depth,
     chunkBytes: Math.min(chunk, (await unit.maxTransferBlocks()) * blockSize),
@@ -39,8 +39,6 @@ export async function copyOptions(
     bar,
   };
 }
-
-const NO_TERMINAL = { isTTY: false } as NodeJS.WriteStream;
 
 /** One line about a finished copy: `wrote 1.0 GiB (…) in 3s, 341 MiB/s`. */
 export function summaryText(verb: string, bytes: number, detail: string, seconds: number): string {

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { FileSink, type OutputSink, StreamSink } from '../copy/from-unit.js';
 import { filePieces, type Piece, streamPieces } from '../copy/to-unit.js';
+import { streams } from './streams.js';
 
 /** Where the data to write or compare come from. */
 export interface Source {
@@ -13,7 +14,7 @@ export interface Source {
 }
 
 /** Opens a file, block device or, for `-`, standard input. Rejects with the system's error. */
-export async function openSource(path: string, input: Readable = process.stdin): Promise<Source> {
+export async function openSource(path: string, input: Readable = streams().in): Promise<Source> {
   if (path === '-') return streamSource(input);
   const file = await open(path, 'r');
   const info = await file.stat();
@@ -62,7 +63,7 @@ export interface Destination {
 }
 
 /** Makes or empties a file or, for `-`, takes standard output. Rejects with the system's error. */
-export async function openDestination(path: string, output: Writable = process.stdout): Promise<Destination> {
+export async function openDestination(path: string, output: Writable = streams().out): Promise<Destination> {
   if (path === '-') return { sink: new StreamSink(output), async close() {} };
   const file = await open(path, 'w');
   const info = await file.stat();

@@ -18,6 +18,7 @@ import { verifyCommand } from './commands/verify.js';
 import { writeCommand } from './commands/write.js';
 import { InterruptedError } from './context.js';
 import { ExitCode, errorRecord, exitCodeOf, messageOf } from './exit.js';
+import { processStreams, type Streams, streams, useStreams } from './streams.js';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly (() => Command)[] = [
@@ -50,12 +51,18 @@ function program(): Command {
     .showHelpAfterError('(lunctl <command> --help shows what there is)')
     .addHelpText('after', AFTER_HELP);
   for (const make of COMMANDS) lunctl.addCommand(make());
-  for (const each of [lunctl, ...lunctl.commands]) each.exitOverride();
+  for (const each of [lunctl, ...lunctl.commands]) {
+    each.exitOverride().configureOutput({
+      writeOut: (text) => streams().out.write(text),
+      writeErr: (text) => streams().err.write(text),
+    });
+  }
   return lunctl;
 }
 
 /** Runs a command line; resolves to the exit code. Results go to standard output, errors to standard error. */
-export async function main(args: readonly string[]): Promise<ExitCode> {
+export async function main(args: readonly string[], on: Streams = processStreams): Promise<ExitCode> {
+  useStreams(on);
   try {
     await program().parseAsync(args, { from: 'user' });
     return ExitCode.ok;
@@ -63,7 +70,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     // Commander has said its piece already.
     if (error instanceof CommanderError) return exitCodeOf(error);
     const json = args.includes('--json');
-    process.stderr.write(`${json ? JSON.stringify({ error: errorRecord(error) }) : `lunctl: ${messageOf(error)}`}\n`);
+    streams().err.write(`${json ? JSON.stringify({ error: errorRecord(error) }) : `lunctl: ${messageOf(error)}`}\n`);
     return error instanceof InterruptedError ? ExitCode.interrupted : exitCodeOf(error);
   }
 }

@@ -1,6 +1,7 @@
 /** The progress bar of copies: bytes, rate, time left, on standard error; nothing when that is not a terminal. */
 import { type Options, SingleBar } from 'cli-progress';
 import { bytesText, durationText } from './format.js';
+import { type Streams, streams } from './streams.js';
 
 /** Told how far a copy has come. */
 export interface Progress {
@@ -9,7 +10,8 @@ export interface Progress {
   stop(): void;
 }
 
-const SILENT: Progress = { advance() {}, stop() {} };
+/** Draws nothing. */
+export const SILENT: Progress = { advance() {}, stop() {} };
 
 /** How much of the past the rate looks at, in milliseconds. */
 const RATE_WINDOW_MS = 3000;
@@ -38,13 +40,13 @@ export function progressText(done: number, total: number | null, rate: number): 
  * Starts a bar for a copy of `total` bytes (null: unknown, as from a pipe).
  * @param stream where to draw; silent unless it is a terminal
  */
-export function startProgress(total: number | null, stream: NodeJS.WriteStream = process.stderr): Progress {
+export function startProgress(total: number | null, stream: Streams['err'] = streams().err): Progress {
   if (!stream.isTTY) return SILENT;
   const meter = new RateMeter();
   let done = 0;
   meter.note(performance.now(), 0);
   const options: Options = {
-    stream,
+    stream: stream as NodeJS.WriteStream,
     format: total === null ? '{detail}' : '{bar} {percentage}%  {detail}',
     barCompleteChar: '█',
     barIncompleteChar: '░',

@@ -9,6 +9,7 @@ import { STATUS_NAMES, type TaskAttributeName } from '../../task.js';
 import { type CommonOptions, command, print, withUnit } from '../context.js';
 import { hexBytes, hexDump, pairs } from '../format.js';
 import { parseSize, UsageError } from '../sizes.js';
+import { streams } from '../streams.js';
 
 interface CdbOptions extends CommonOptions {
   readonly in?: string;
@@ -51,7 +52,7 @@ export function cdbCommand(): Command {
         (unit) => {
           const data = { dataIn, attribute: options.attribute, ...(dataOut && { dataOut }) };
           return unit.command(cdb, data).catch((error: Error) => {
-            if (error instanceof CheckCondition && !options.json) process.stdout.write(`${refusal(error)}\n`);
+            if (error instanceof CheckCondition && !options.json) streams().out.write(`${refusal(error)}\n`);
             throw error;
           });
         },

@@ -5,6 +5,7 @@ import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../cop
 import { openDestination } from '../files.js';
 import { bytesText } from '../format.js';
 import { addRangeOptions, type RangeOptions, rangeOf } from '../range.js';
+import { streams } from '../streams.js';
 
 type ReadOptions = CommonOptions & CopyFlags & RangeOptions & { holes: boolean };
 
@@ -48,5 +49,5 @@ function report(
   const text = options.json
     ? JSON.stringify(summary, null, 2)
     : summaryText('read', summary.bytes, holes, summary.seconds);
-  (path === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+  (path === '-' ? streams().err : streams().out).write(`${text}\n`);
 }
