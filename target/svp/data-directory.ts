@@ -5,7 +5,7 @@
  * DIR/config.db      what administrators set; locked while the array runs (the lock dies with the process)
  * DIR/settings.json  cache size, polling, http: what the first start chose
  * DIR/array.pid      who runs, for messages only
- * DIR/cache.mem, shared.mem   memory that survives
+ * DIR/cache.mem, regions-N.mem   memory that survives
  * DIR/drives/        sparse files
  * DIR/control.sock   control endpoint, mode 0600
  * ```
