@@ -7,8 +7,8 @@ export const Limits = {
   transferBytes: 8 * 1024 * 1024,
   /** OPTIMAL TRANSFER LENGTH. */
   optimalTransferBytes: 1024 * 1024,
-  /** OPTIMAL TRANSFER LENGTH GRANULARITY, and the physical block that READ CAPACITY(16) tells. */
-  physicalBlockBytes: 4096,
+  /** OPTIMAL TRANSFER LENGTH GRANULARITY: a page, the unit in which drives give and take back space. */
+  transferGranularityBytes: 4096,
   /**
    * The most that one PRE-FETCH brings in; longer ones are carried out so far and answered GOOD rather than
    * CONDITION MET. Not a limit on the command: MAXIMUM PREFETCH LENGTH is reported as 0.

@@ -21,16 +21,13 @@ t.test('READ CAPACITY(10)', async (t) => {
 });
 
 t.test('READ CAPACITY(16)', async (t) => {
-  for (const [blockSize, physicalExponent] of [
-    [512, 3],
-    [4096, 0],
-  ] as const) {
+  for (const blockSize of [512, 4096] as const) {
     for (const thin of [true, false]) {
       const lu = new TestUnit({ blockSize, thin });
       t.same(decodeCapacity16(lu.run(readCapacity16(32)).data), {
         blocks: 1024,
         blockSize,
-        physicalExponent,
+        physicalExponent: 0,
         lowestAligned: 0,
         thin,
         readsZeros: thin,

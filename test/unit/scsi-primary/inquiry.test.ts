@@ -152,7 +152,7 @@ t.test('VPD B0h: the limits that are enforced, in blocks', async (t) => {
     t.equal(data.length, 64);
     t.equal(data[4], 0, 'WSNZ 0');
     t.equal(data[5], 255);
-    t.equal(data.readUInt16BE(6), Limits.physicalBlockBytes / blockSize);
+    t.equal(data.readUInt16BE(6), Limits.transferGranularityBytes / blockSize);
     t.equal(data.readUInt32BE(8), Limits.transferBytes / blockSize);
     t.equal(data.readUInt32BE(12), Limits.optimalTransferBytes / blockSize);
     t.equal(data.readUInt32BE(20), Limits.unmapBytes / blockSize);

@@ -13,7 +13,6 @@ import { Opcode, ServiceActionIn16 } from '../../../../wire/scsi/opcodes.js';
 import type { BlockExtent } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { completeFailed } from '../../io-failure.js';
-import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 
@@ -34,7 +33,8 @@ function readCapacity10(unit: LogicalUnit, task: Task): void {
 
 function readCapacity16(unit: LogicalUnit, task: Task): void {
   const { ldev, blockSize, blocks } = unit;
-  const physicalExponent = Math.log2(Limits.physicalBlockBytes / blockSize);
+  // A single block is written as such: the cache counts in sectors, so there is no larger physical block.
+  const physicalExponent = 0;
   const capacity = { blocks, blockSize, physicalExponent, lowestAligned: 0, thin: ldev.thin, readsZeros: ldev.thin };
   answer(task, encodeCapacity16(capacity), length16(task.cdb));
 }

@@ -71,7 +71,7 @@ function blockLimits(unit: LogicalUnit): Buffer {
   return blockLimitsPage(DEVICE, {
     writeSameNonZero: false,
     compareAndWrite: Limits.compareAndWriteBlocks,
-    transferGranularity: blocks(Limits.physicalBlockBytes),
+    transferGranularity: blocks(Limits.transferGranularityBytes),
     transfer: blocks(Limits.transferBytes),
     optimalTransfer: blocks(Limits.optimalTransferBytes),
     prefetch: 0,
