@@ -12,8 +12,9 @@ const array = await startArray({
   faults: [{ ldev: 0x0000, op: 'read', lba: 2048, effect: 'medium-error' }],
 });
 
-for (const lun of array.luns)
-  console.log(lun.ldev, lun.capacity, lun.kind, lun.url.replace(/:\d+\/.*\//, ':PORT/IQN/'));
+for (const { ldev, capacity, kind, url } of array.luns) {
+  console.log(ldev, capacity, kind, url.replace(/:\d+\/.*\//, ':PORT/IQN/'));
+}
 
 // Point the initiator under test at array.luns[0].url, then change things while it is logged in:
 array.volumes.expandLdev(0x0000, { bytes: 2 * 2 ** 30 });
