@@ -44,7 +44,8 @@ Secrets may come from LIBISCSI_CHAP_USERNAME, _PASSWORD, _TARGET_USERNAME and _T
 Exit codes: 0 done, 1 the unit refused or failed, 2 usage, 3 no connection or login, 4 data differ, 5 local file,
 130 interrupted.`;
 
-function program(): Command {
+/** The whole command line, as commander knows it. */
+export function program(): Command {
   const lunctl = new Command('lunctl')
     .description('Reads, writes, examines and measures logical units over iSCSI.')
     .version(version(), '-V, --version')
