@@ -185,6 +185,10 @@ export class Session extends EventEmitter<SessionEvents> {
   private establish(): Promise<void> {
     const { portal, target, options, isid, environment } = this;
     return establish({ portal, target, options, isid, environment }, (established) => {
+      if (this.state === 'closing' || this.state === 'closed') {
+        established.connection.destroy();
+        return;
+      }
       this.phase = new FullFeature(established, this.callbacks);
       this.lastParameters = established.parameters;
       this.state = 'open';

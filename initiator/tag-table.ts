@@ -6,8 +6,8 @@ const SLOT_MASK = (1 << SLOT_BITS) - 1;
 /** Keeps tags below 7fffffffh: never the reserved tag FFFFFFFFh, and always a small integer. */
 const GENERATIONS = 1 << 14;
 
-/** Most entries at once. */
-export const MAX_TAGS = 1 << SLOT_BITS;
+/** Some slots are kept for pings and task management. */
+const KEPT_SLOTS = 64;
 
 export class TagTable<T> {
   private readonly entries: (T | null)[] = [];
@@ -15,11 +15,12 @@ export class TagTable<T> {
   private readonly free: number[] = [];
   size = 0;
 
+  /** Whether commands must wait. */
   get full(): boolean {
-    return this.size >= MAX_TAGS;
+    return this.size >= (1 << SLOT_BITS) - KEPT_SLOTS;
   }
 
-  /** Stores an entry; returns its tag. Must not be called when full. */
+  /** Stores an entry; returns its tag. */
   add(entry: T): number {
     let slot = this.free.pop();
     if (slot === undefined) {

@@ -258,3 +258,25 @@ t.test('a late command is aborted', async (t) => {
   t.equal((await unit.read(0, 1)).length, BLOCK);
   await unit.close();
 });
+
+t.test('closing while the connection is being got back', async (t) => {
+  let hold = false;
+  let held: (() => void) | null = null;
+  const target = await start(t, {
+    onLogin: (request, keys, host) => {
+      if (!hold) return false;
+      held = () => host.answerLogin(request, host.loginAnswer(request, keys));
+      return true;
+    },
+  });
+  const unit = await connect(target.url, quick);
+  hold = true;
+  target.dropAll();
+  const waiting = unit.testUnitReady();
+  while (held === null) await new Promise((resolve) => setImmediate(resolve));
+  await Promise.all([t.rejects(waiting, { name: 'ClosedError' }), unit.close()]);
+  hold = false;
+  (held as () => void)();
+  await new Promise((resolve) => target.hosts[1]!.socket.once('close', resolve));
+  t.equal(unit.session.state, 'closed');
+});

@@ -1,6 +1,13 @@
 import t, { type Test } from 'tap';
 import { connect, discover } from '../../../initiator/index.js';
-import { encodeNopIn, Opcode, opcodeOf, RESERVED_TAG } from '../../../wire/iscsi/bhs.js';
+import {
+  decodeTextRequest,
+  encodeNopIn,
+  encodeTextResponse,
+  Opcode,
+  opcodeOf,
+  RESERVED_TAG,
+} from '../../../wire/iscsi/bhs.js';
 import { busDeviceResetFunctionOccurred } from '../../../wire/scsi/sense.js';
 import { type Behaviour, BLOCK, FakeTarget } from './fake-target.js';
 
@@ -199,4 +206,31 @@ t.test('discovery', async (t) => {
   );
   t.equal(target.hosts[0]?.keys.get('SessionType'), 'Discovery');
   t.notOk(target.hosts[0]?.keys.has('InitialR2T'), 'keys of normal sessions stay out');
+});
+
+t.test('an answer to SendTargets that comes in parts', async (t) => {
+  const whole = Array.from({ length: 40 }, (_, index) => `TargetName=iqn.a:${index}\0`).join('');
+  let sent = 0;
+  const target = await start(t, {
+    onPdu: (pdu, host) => {
+      if (opcodeOf(pdu.bhs) !== Opcode.textRequest) return false;
+      const { initiatorTaskTag, targetTransferTag } = decodeTextRequest(pdu.bhs);
+      t.equal(targetTransferTag, sent === 0 ? RESERVED_TAG : 99);
+      const part = whole.slice(sent, sent + 100);
+      sent += part.length;
+      const last = sent === whole.length;
+      const fields = { final: last, continues: !last, lun: null, initiatorTaskTag };
+      host.send(
+        (to) =>
+          encodeTextResponse(to, 0, { ...fields, targetTransferTag: last ? RESERVED_TAG : 99, ...host.numbers() }),
+        Buffer.from(part),
+      );
+      return true;
+    },
+  });
+  const found = await discover(target.portal);
+  t.same(
+    found.map(({ name }) => name),
+    Array.from({ length: 40 }, (_, index) => `iqn.a:${index}`),
+  );
 });
