@@ -10,6 +10,7 @@ interface CreateOptions extends CommonOptions {
   readonly label?: string;
   readonly pool?: string;
   readonly blockSize?: number;
+  readonly physicalBlockSize?: number;
   readonly full?: boolean;
   readonly readOnly?: boolean;
   readonly commandDevice?: boolean;
@@ -23,12 +24,13 @@ export function ldevCommand(): Command {
       const ldevs = await call<LdevReply[]>(options.data, 'GET', '/ldevs');
       if (options.json) return printJson(ldevs);
       await printTable(
-        ['LDEV', 'CAPACITY', 'ASSIGNED', 'BLOCK', 'KIND', 'POOL', 'LABEL', 'PATHS'],
+        ['LDEV', 'CAPACITY', 'ASSIGNED', 'BLOCK', 'PHYSICAL', 'KIND', 'POOL', 'LABEL', 'PATHS'],
         ldevs.map((l) => [
           l.id,
           humanSize(l.bytes),
           humanSize(l.assigned),
           l.blockSize,
+          l.physicalBlockSize,
           ldevKind(l),
           l.pool,
           l.label,
@@ -47,6 +49,7 @@ export function ldevCommand(): Command {
       .option('--label <text>', 'free text')
       .option('--pool <pool>', 'pool it takes regions from; the only one when left out')
       .option('--block-size <bytes>', 'bytes per logical block, 512 or 4096', argument.count)
+      .option('--physical-block-size <bytes>', 'bytes per physical block; the block size when left out', argument.count)
       .option('--full', 'assign all its space now instead of on first write')
       .option('--read-only', 'hosts may not write')
       .option('--command-device', 'make it a command device'),
@@ -57,6 +60,7 @@ export function ldevCommand(): Command {
       ...(options.label !== undefined && { label: options.label }),
       ...(options.pool !== undefined && { pool: options.pool }),
       ...(options.blockSize !== undefined && { blockSize: options.blockSize as 512 | 4096 }),
+      ...(options.physicalBlockSize !== undefined && { physicalBlockSize: options.physicalBlockSize as 512 | 4096 }),
       ...(options.full && { thin: false }),
       ...(options.readOnly && { readOnly: true }),
       ...(options.commandDevice && { attribute: 'command-device' as const }),

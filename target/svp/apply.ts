@@ -80,6 +80,7 @@ function describe(volumes: Volumes): ConfigInput {
       label: ldev.label,
       pool: ldev.pool,
       blockSize: ldev.blockSize,
+      physicalBlockSize: ldev.physicalBlockSize,
       thin: ldev.thin,
       attribute: ldev.attribute as 'ordinary',
       readOnly: ldev.readOnly,

@@ -45,11 +45,17 @@ const PoolSchema = Type.Object(
 const LdevSchema = Type.Object(
   {
     id: Type.String({ format: 'ldev', description: 'LDEV number `CU:LDEV`, hexadecimal.' }),
-    capacity: size('Capacity, a multiple of the block size.'),
+    capacity: size('Capacity, a multiple of the (physical) block size.'),
     label: Type.Optional(Type.String({ maxLength: 32, description: 'Free text.', default: '' })),
     pool: Type.Optional(name('Pool it takes regions from; the only pool when left out.')),
     blockSize: Type.Optional(
       Type.Union([Type.Literal(512), Type.Literal(4096)], { description: 'Bytes per logical block.', default: 512 }),
+    ),
+    physicalBlockSize: Type.Optional(
+      Type.Union([Type.Literal(512), Type.Literal(4096)], {
+        description:
+          'Bytes per physical block, told to hosts; 4096 over blocks of 512 is "512e". `blockSize` when left out, and never less.',
+      }),
     ),
     thin: Type.Optional(
       Type.Boolean({ description: 'Regions are assigned on first write; otherwise at creation.', default: true }),

@@ -234,8 +234,11 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
     }
   }
   for (const [l, ldev] of config.ldevs.entries()) {
-    if (parseSize(ldev.capacity)! % (ldev.blockSize ?? 512) !== 0) {
-      yield { path: `ldevs[${l}].capacity`, message: `must be a multiple of the block size ${ldev.blockSize ?? 512}` };
+    const { blockSize = 512, physicalBlockSize = blockSize } = ldev;
+    if (physicalBlockSize < blockSize) {
+      yield { path: `ldevs[${l}].physicalBlockSize`, message: `must not be below the block size ${blockSize}` };
+    } else if (parseSize(ldev.capacity)! % physicalBlockSize !== 0) {
+      yield { path: `ldevs[${l}].capacity`, message: `must be a multiple of the block size ${physicalBlockSize}` };
     }
   }
 }

@@ -9,7 +9,7 @@ export const DEFAULT_POLLING = 200;
 
 const LDEVS: LdevConfig[] = [
   { id: '00:00', capacity: '1G' },
-  { id: '00:01', capacity: '10G' },
+  { id: '00:01', capacity: '10G', physicalBlockSize: 4096 },
   { id: '00:02', capacity: '100G' },
   { id: '00:03', capacity: '10T' },
   { id: '00:04', capacity: '1G', blockSize: 4096 },

@@ -15,6 +15,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   readonly uid: number;
   readonly id: number;
   readonly blockSize: 512 | 4096;
+  readonly physicalBlockSize: 512 | 4096;
   readonly thin: boolean;
   readonly naa: Buffer;
   readonly serial: string;
@@ -39,6 +40,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.uid = row.uid;
     this.id = row.id;
     this.blockSize = row.blockSize;
+    this.physicalBlockSize = row.physicalBlockSize;
     this.thin = row.thin;
     this.naa = ldevNaa(arraySerial, row.uid, row.id);
     this.serial = ldevSerial(arraySerial, row.uid, row.id);

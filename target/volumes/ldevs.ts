@@ -25,6 +25,8 @@ export interface LdevSpec {
   readonly pool?: string;
   /** 512 when left out. */
   readonly blockSize?: 512 | 4096;
+  /** `blockSize` when left out, and never below it. */
+  readonly physicalBlockSize?: 512 | 4096;
   readonly blocks?: number;
   readonly bytes?: number;
   /** True when left out: regions are assigned at the first write. */
@@ -98,10 +100,12 @@ export class Ldevs {
     const fields = { label: spec.label ?? '', attribute: spec.attribute ?? 'ordinary' } as const;
     checkChange(fields);
     const blockSize = spec.blockSize ?? 512;
-    const blocks = blocksOf(spec, blockSize);
+    const physicalBlockSize = spec.physicalBlockSize ?? blockSize;
+    const blocks = blocksOf(spec, blockSize, physicalBlockSize);
     const thin = spec.thin ?? true;
     if (!thin) checkRoom(pool, regionsOf(blocks * blockSize));
-    const row = { id, ...fields, pool: pool.name, blockSize, blocks, thin, readOnly: spec.readOnly ?? false };
+    const sizes = { blockSize, physicalBlockSize, blocks };
+    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly: spec.readOnly ?? false };
     const uid = store.transaction(() => store.storage.insertLdev(row));
     const ldev = this.open({ ...row, uid, deleting: false }, pool);
     if (!thin) ldev.assignAll();
@@ -111,7 +115,7 @@ export class Ldevs {
   /** Throws ConfigError. Grows an LDEV to `size.blocks` or `size.bytes`. */
   expand(id: number, size: { readonly blocks?: number; readonly bytes?: number }): LdevVolume {
     const ldev = this.get(id);
-    const blocks = blocksOf(size, ldev.blockSize);
+    const blocks = blocksOf(size, ldev.blockSize, ldev.physicalBlockSize);
     if (blocks <= ldev.blocks) {
       throw new ConfigError(
         'would-shrink',
@@ -324,16 +328,27 @@ function checkChange(change: LdevChange): void {
   }
 }
 
-/** Capacity in blocks. Throws ConfigError `bad-capacity`. */
-function blocksOf(size: { readonly blocks?: number; readonly bytes?: number }, blockSize: number): number {
-  if (blockSize !== 512 && blockSize !== 4096) {
-    throw new ConfigError('bad-capacity', `block size ${blockSize}: give 512 or 4096.`);
+/** Capacity in blocks of `blockSize`; whole physical blocks, of `unit` bytes. Throws ConfigError `bad-capacity`. */
+function blocksOf(
+  size: { readonly blocks?: number; readonly bytes?: number },
+  blockSize: number,
+  unit: number,
+): number {
+  for (const bytes of [blockSize, unit]) {
+    if (bytes !== 512 && bytes !== 4096)
+      throw new ConfigError('bad-capacity', `block size ${bytes}: give 512 or 4096.`);
   }
-  const bytes = size.bytes ?? (size.blocks ?? 0) * blockSize;
-  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % blockSize !== 0 || bytes > MAX_LDEV_BYTES) {
+  if (unit < blockSize) {
     throw new ConfigError(
       'bad-capacity',
-      `capacity of ${bytes} bytes: give a multiple of the block size ${blockSize}, up to ${MAX_LDEV_BYTES} bytes (256 TiB).`,
+      `physical block size ${unit}: give no less than the block size ${blockSize}.`,
+    );
+  }
+  const bytes = size.bytes ?? (size.blocks ?? 0) * blockSize;
+  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % unit !== 0 || bytes > MAX_LDEV_BYTES) {
+    throw new ConfigError(
+      'bad-capacity',
+      `capacity of ${bytes} bytes: give a multiple of the block size ${unit}, up to ${MAX_LDEV_BYTES} bytes (256 TiB).`,
     );
   }
   return bytes / blockSize;

@@ -13,6 +13,8 @@ export interface Ldev {
   readonly attribute: LdevAttribute;
   readonly pool: string;
   readonly blockSize: 512 | 4096;
+  /** Not below `blockSize`. 4096 over 512 ("512e"): hosts are told to keep their I/O aligned; any block can be written. */
+  readonly physicalBlockSize: 512 | 4096;
   /** Capacity in logical blocks; grows by expansion. */
   readonly blocks: number;
   readonly thin: boolean;

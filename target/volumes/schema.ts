@@ -115,4 +115,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (ldev, initiator_port, target_port, relative_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE ldevs ADD COLUMN physical_block_size INTEGER NOT NULL DEFAULT 512;
+  UPDATE ldevs SET physical_block_size = block_size;
+  `,
 ];

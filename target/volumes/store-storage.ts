@@ -28,6 +28,7 @@ export interface LdevRow {
   readonly attribute: LdevAttribute;
   readonly pool: string;
   readonly blockSize: 512 | 4096;
+  readonly physicalBlockSize: 512 | 4096;
   readonly blocks: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
@@ -80,7 +81,8 @@ export class StorageTables {
   ldevs(): LdevRow[] {
     return this.db
       .prepare<[], FlatLdev>(
-        `SELECT uid, id, label, attribute, pool, block_size AS blockSize, blocks, thin, read_only AS readOnly, deleting
+        `SELECT uid, id, label, attribute, pool, block_size AS blockSize, physical_block_size AS physicalBlockSize, blocks, thin,
+                read_only AS readOnly, deleting
          FROM ldevs ORDER BY id`,
       )
       .all()
@@ -91,8 +93,8 @@ export class StorageTables {
   insertLdev(ldev: Omit<LdevRow, 'uid' | 'deleting'>): number {
     const { lastInsertRowid } = this.db
       .prepare(
-        `INSERT INTO ldevs (id, label, attribute, pool, block_size, blocks, thin, read_only)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO ldevs (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ldev.id,
@@ -100,6 +102,7 @@ export class StorageTables {
         ldev.attribute,
         ldev.pool,
         ldev.blockSize,
+        ldev.physicalBlockSize,
         ldev.blocks,
         Number(ldev.thin),
         Number(ldev.readOnly),

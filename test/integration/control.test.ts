@@ -70,6 +70,11 @@ t.test('LDEVs', async (t) => {
   t.match(await plain('ldev', 'create', '--capacity', '1000'), { code: 9 });
   t.match(await plain('ldev', 'create', '--capacity', 'much'), { code: 2, stderr: /10G/ });
   t.match(await plain('ldev', 'create', '--capacity', '1G', '--block-size', '1000'), { code: 9 });
+  t.match(await json('ldev', 'create', '--id', '00:21', '--capacity', '1G', '--physical-block-size', '4096'), {
+    blockSize: 512,
+    physicalBlockSize: 4096,
+  });
+  t.match(await plain('ldev', 'delete', '00:21'), { code: 0 });
   t.match(await plain('ldev', 'delete', '00:00'), { code: 9, stderr: /LUN paths/ });
   t.match(await plain('ldev', 'delete', '7'), { code: 2 });
   t.match(await plain('ldev', 'delete', '00:05'), { code: 0, stdout: 'deleted 00:05\n' });
@@ -79,7 +84,8 @@ t.test('LDEVs', async (t) => {
     ['00:00', '00:01', '00:02', '00:03', '00:04', '00:10', '00:20'],
   );
   t.match(list[0], { paths: ['CL1-A/default/0', 'CL2-A/default/0'], naa: /^6[0-9a-f]{31}$/ });
-  t.match((await plain('ldev', 'list')).stdout, /^00:20 +3 GiB +0 B +512 +thin +POOL0 +new +-$/m);
+  t.match((await plain('ldev', 'list')).stdout, /^00:20 +3 GiB +0 B +512 +512 +thin +POOL0 +new +-$/m);
+  t.match((await plain('ldev', 'list')).stdout, /^00:01 +10 GiB +0 B +512 +4096 +thin /m);
 });
 
 t.test('10 TiB in under a second, and no space', async (t) => {

@@ -21,6 +21,7 @@ export const LdevCreate = Type.Object(
     label: Type.Optional(Type.String({ maxLength: 32 })),
     pool: Type.Optional(text(32)),
     blockSize: Type.Optional(Type.Union([Type.Literal(512), Type.Literal(4096)])),
+    physicalBlockSize: Type.Optional(Type.Union([Type.Literal(512), Type.Literal(4096)])),
     thin: Type.Optional(Type.Boolean()),
     readOnly: Type.Optional(Type.Boolean()),
     attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
@@ -90,6 +91,7 @@ export interface LdevReply {
   readonly attribute: string;
   readonly pool: string;
   readonly blockSize: number;
+  readonly physicalBlockSize: number;
   readonly blocks: number;
   readonly bytes: number;
   /** Bytes of regions assigned to it. */

@@ -40,6 +40,7 @@ function ldevReply({ volumes }: ArrayView, ldev: Ldev): LdevReply {
     attribute: ldev.attribute,
     pool: ldev.pool,
     blockSize: ldev.blockSize,
+    physicalBlockSize: ldev.physicalBlockSize,
     blocks: ldev.blocks,
     bytes: ldev.blocks * ldev.blockSize,
     assigned: volumes.assignedBytes(ldev.id),

@@ -36,6 +36,17 @@ t.test('READ CAPACITY(16)', async (t) => {
   }
 });
 
+t.test('READ CAPACITY(16) tells how many logical blocks make a physical one', async (t) => {
+  for (const [blockSize, physicalBlockSize, physicalExponent] of [
+    [512, 512, 0],
+    [512, 4096, 3],
+    [4096, 4096, 0],
+  ] as const) {
+    const lu = new TestUnit({ blockSize, physicalBlockSize });
+    t.match(decodeCapacity16(lu.run(readCapacity16(32)).data), { physicalExponent, lowestAligned: 0 });
+  }
+});
+
 t.test('READ CAPACITY(16) is cut to the allocation length', async (t) => {
   const lu = new TestUnit();
   const whole = lu.run(readCapacity16(32)).data;

@@ -132,6 +132,7 @@ export class MemoryLayer implements BlockLayer {
 export interface UnitOptions {
   readonly blocks?: number;
   readonly blockSize?: 512 | 4096;
+  readonly physicalBlockSize?: 512 | 4096;
   readonly thin?: boolean;
   readonly readOnly?: boolean;
   readonly commands?: readonly Command[];
@@ -148,6 +149,7 @@ export class TestUnit {
 
   constructor(options: UnitOptions = {}) {
     const { blocks = 1024, blockSize = 512, thin = true, readOnly = false, commands = blockCommands } = options;
+    const { physicalBlockSize = blockSize } = options;
     this.layer = new MemoryLayer(blocks, blockSize);
     const ldev: Ldev = {
       id: 0x1a,
@@ -155,6 +157,7 @@ export class TestUnit {
       attribute: 'ordinary',
       pool: 'P0',
       blockSize,
+      physicalBlockSize,
       blocks,
       thin,
       readOnly,

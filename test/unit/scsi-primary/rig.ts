@@ -174,7 +174,8 @@ export class Rig {
     this.store = options.store === undefined ? new MemoryStore() : options.store;
     this.layer = new MemoryLayer(blocks, blockSize);
     const { layer } = this;
-    const common = { label: '', pool: 'P', blockSize, blocks, thin, readOnly, attribute, naa: NAA, top: layer };
+    const sizes = { blockSize, physicalBlockSize: blockSize, blocks };
+    const common = { label: '', pool: 'P', ...sizes, thin, readOnly, attribute, naa: NAA, top: layer };
     for (const id of [0, 1]) this.ldevs.set(id, { ...common, id, serial: `1234567800${id}` });
     this.groups = this.ports.map((port, i) => ({
       id: i + 1,

@@ -17,8 +17,33 @@ t.test('an LDEV is thin, has its identity, and is there after a restart', async 
   await array.stop();
   array.open();
   const [again] = array.volumes.ldevs();
-  t.match(again, { id: 0, label: 'big', attribute: 'ordinary', pool: 'pool', blockSize: 512, thin: true });
+  t.match(again, {
+    id: 0,
+    label: 'big',
+    attribute: 'ordinary',
+    pool: 'pool',
+    blockSize: 512,
+    physicalBlockSize: 512,
+    thin: true,
+  });
   t.equal(again!.naa.toString('hex'), naa);
+  await array.stop();
+});
+
+t.test('512e: the physical block size is kept, and capacities stay whole physical blocks', async (t) => {
+  const array = rig(t);
+  array.addPool(GiB);
+  const ldev = array.volumes.createLdev({ bytes: GiB, physicalBlockSize: 4096 });
+  t.match(ldev, { blockSize: 512, physicalBlockSize: 4096, blocks: GiB / 512 });
+  t.match(array.volumes.createLdev({ bytes: GiB, blockSize: 4096 }), { physicalBlockSize: 4096 });
+  t.equal(
+    codeOf(() => array.volumes.expandLdev(0, { bytes: GiB + 512 })),
+    'bad-capacity',
+  );
+  t.equal(array.volumes.expandLdev(0, { bytes: GiB + 4096 }).blocks, (GiB + 4096) / 512);
+  await array.stop();
+  array.open();
+  t.match(array.volumes.ldev(0), { blockSize: 512, physicalBlockSize: 4096 });
   await array.stop();
 });
 
@@ -112,6 +137,9 @@ t.test('capacity, numbers and attributes out of range are refused', async (t) =>
   refused({ bytes: 2 ** 48 + 512 }, 'bad-capacity');
   refused({ bytes: 512, blockSize: 4096 }, 'bad-capacity');
   refused({ blockSize: 520 }, 'bad-capacity');
+  refused({ physicalBlockSize: 8192 }, 'bad-capacity');
+  refused({ blockSize: 4096, physicalBlockSize: 512 }, 'bad-capacity');
+  refused({ bytes: GiB + 512, physicalBlockSize: 4096 }, 'bad-capacity');
   refused({ id: 65536 }, 'bad-number');
   refused({ id: -1 }, 'bad-number');
   refused({ pool: 'other' }, 'pool-unknown');

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { SimulatedClock } from '../../../target/base/clock.js';
 import { seededRandom } from '../../../target/base/random.js';
+import { migrations } from '../../../target/volumes/schema.js';
 import { ConfigStore } from '../../../target/volumes/store.js';
 import { codeOf } from './fixture.js';
 
@@ -24,6 +25,7 @@ const ldev = {
   attribute: 'ordinary',
   pool: 'pool',
   blockSize: 512,
+  physicalBlockSize: 512,
   blocks: 8,
   thin: true,
   readOnly: false,
@@ -79,6 +81,24 @@ t.test('a newer version and a file that is no database are refused by name', asy
     codeOf(() => open(other)),
     'damaged',
   );
+});
+
+t.test('a database of the first version is brought up to date', async (t) => {
+  const dir = directory(t);
+  const db = new Database(join(dir, 'config.db'));
+  db.exec('CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT');
+  db.exec(migrations[0]!);
+  db.exec("INSERT INTO migrations VALUES (1, 'then'); INSERT INTO pools VALUES ('pool')");
+  const insert = db.prepare("INSERT INTO ldevs VALUES (?, ?, '', 'ordinary', 'pool', ?, 8, 1, 0, 0)");
+  insert.run(1, 26, 512);
+  insert.run(2, 27, 4096);
+  db.close();
+  const store = open(dir);
+  t.match(store.storage.ldevs(), [
+    { id: 26, blockSize: 512, physicalBlockSize: 512 },
+    { id: 27, blockSize: 4096, physicalBlockSize: 4096 },
+  ]);
+  store.close();
 });
 
 t.test('a transaction that throws leaves nothing', async (t) => {

@@ -33,8 +33,7 @@ function readCapacity10(unit: LogicalUnit, task: Task): void {
 
 function readCapacity16(unit: LogicalUnit, task: Task): void {
   const { ldev, blockSize, blocks } = unit;
-  // A single block is written as such: the cache counts in sectors, so there is no larger physical block.
-  const physicalExponent = 0;
+  const physicalExponent = Math.log2(ldev.physicalBlockSize / blockSize);
   const capacity = { blocks, blockSize, physicalExponent, lowestAligned: 0, thin: ldev.thin, readsZeros: ldev.thin };
   answer(task, encodeCapacity16(capacity), length16(task.cdb));
 }
