@@ -129,9 +129,12 @@ export class Transmit {
     this.endData(data.length);
   }
 
-  /** `task.release()` once everything collected so far is taken. */
+  /** `task.release()` once everything collected so far, and before, is taken. */
   hold(task: Task): void {
-    this.#held.push(task);
+    if (this.#parts.length > 0 || this.#runFrom !== this.#slabAt) this.#held.push(task);
+    // An early flush took all of the task's data: no other flush may come for long.
+    else if (this.#underWay.length > 0) this.#underWay[this.#underWay.length - 1]!.push(task);
+    else task.release();
   }
 
   /** Gives everything collected to the kernel, in one call. */
