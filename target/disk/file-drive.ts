@@ -93,17 +93,17 @@ export class FileDrive implements DriveIo {
   }
 
   /** A drive that cannot tell calls everything allocated: nobody then takes data for absent. */
-  extents(offset: number, bytes: number): readonly DriveExtent[] {
+  extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
     const unknown = [{ offset, bytes, allocated: true }];
     if (this.#fd < 0) return unknown;
     const end = offset + bytes;
     const found: DriveExtent[] = [];
     try {
-      for (let at = offset; at < end; ) {
+      for (let at = offset; at < end && found.length < limit; ) {
         const data = this.functions.seekData(this.#fd, at);
         const dataStart = data < 0 ? end : Math.min(data, end);
         if (dataStart > at) found.push({ offset: at, bytes: dataStart - at, allocated: false });
-        if (dataStart === end) break;
+        if (dataStart === end || found.length >= limit) break;
         const hole = this.functions.seekHole(this.#fd, dataStart);
         at = hole < 0 ? end : Math.min(hole, end);
         found.push({ offset: dataStart, bytes: at - dataStart, allocated: true });

@@ -18,6 +18,16 @@ export interface Level {
   capacity(geometry: Geometry): number;
   /** Visits the stretches of a range in ascending order. Those on one drive follow one another without a gap. */
   place(geometry: Geometry, offset: number, bytes: number, visit: Visit): void;
+  /** What one drive has of a range of the group: one range as well; null: nothing. Takes no longer for a long one. */
+  span(geometry: Geometry, drive: number, offset: number, bytes: number): Span | null;
+  /** Where in the group a byte of a drive stands; the inverse of `place`, ascending with `driveOffset`. */
+  position(geometry: Geometry, drive: number, driveOffset: number): number;
+}
+
+/** A range of a drive. */
+export interface Span {
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 /** Drives one after the other. */
@@ -38,7 +48,20 @@ const plain: Level = {
       }
     }
   },
+  span({ drives }, drive, offset, bytes) {
+    const base = startOf(drives, drive);
+    const start = Math.max(offset, base);
+    const end = Math.min(offset + bytes, base + drives[drive]!.bytes);
+    return start < end ? { offset: start - base, bytes: end - start } : null;
+  },
+  position: ({ drives }, drive, driveOffset) => startOf(drives, drive) + driveOffset,
 };
+
+function startOf(drives: readonly DriveIo[], drive: number): number {
+  let start = 0;
+  for (let before = 0; before < drive; before++) start += drives[before]!.bytes;
+  return start;
+}
 
 /** Stripe units dealt out in turn; every drive gives as many as the smallest has. */
 const raid0: Level = {
@@ -55,6 +78,23 @@ const raid0: Level = {
       visit(unit % drives.length, Math.floor(unit / drives.length) * stripeBytes + inUnit, step);
       at += step;
     }
+  },
+  span({ drives, stripeBytes }, drive, offset, bytes) {
+    const count = drives.length;
+    const end = offset + bytes;
+    const firstUnit = Math.floor(offset / stripeBytes);
+    const lastUnit = Math.ceil(end / stripeBytes) - 1;
+    // The first and the last unit that are the drive's own.
+    const first = firstUnit + ((drive - (firstUnit % count) + count) % count);
+    const last = lastUnit - (((lastUnit % count) - drive + count) % count);
+    if (first > last) return null;
+    const start = Math.floor(first / count) * stripeBytes + (first === firstUnit ? offset - first * stripeBytes : 0);
+    const stop = Math.floor(last / count) * stripeBytes + (last === lastUnit ? end - last * stripeBytes : stripeBytes);
+    return { offset: start, bytes: stop - start };
+  },
+  position({ drives, stripeBytes }, drive, driveOffset) {
+    const row = Math.floor(driveOffset / stripeBytes);
+    return (row * drives.length + drive) * stripeBytes + (driveOffset - row * stripeBytes);
   },
 };
 

@@ -1,4 +1,5 @@
-import { type Geometry, type Level, levels } from './levels.js';
+import { groupExtents } from './group-extents.js';
+import { type Geometry, type Level, levels, type Span } from './levels.js';
 import type { DriveDone, DriveError, DriveExtent, DriveIo, ParityGroup } from './types.js';
 
 /** Stripe units are multiples of this, so that a cache slot (16 KiB) lies on one drive. */
@@ -30,11 +31,10 @@ export function createParityGroup(
   return new Group(name, level, drives, levels[level], { drives, stripeBytes });
 }
 
-/** The part of an operation that one drive does. */
+/** The part of a transfer that one drive does. */
 interface DrivePart {
   readonly drive: DriveIo;
   readonly offset: number;
-  bytes: number;
   readonly buffers: Buffer[];
 }
 
@@ -58,7 +58,7 @@ class Group implements ParityGroup {
 
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
     if (this.#single) return this.drives[0]!.readNow(offset, buffers);
-    for (const part of this.#parts(offset, total(buffers), buffers)) {
+    for (const part of this.#parts(offset, buffers)) {
       if (!part.drive.readNow(part.offset, part.buffers)) return false;
     }
     return true;
@@ -67,7 +67,7 @@ class Group implements ParityGroup {
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     if (this.#single) this.drives[0]!.read(offset, buffers, done);
     else {
-      const parts = this.#parts(offset, total(buffers), buffers);
+      const parts = this.#parts(offset, buffers);
       inParallel(parts, (part, partDone) => part.drive.read(part.offset, part.buffers, partDone), done);
     }
   }
@@ -75,27 +75,22 @@ class Group implements ParityGroup {
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     if (this.#single) this.drives[0]!.write(offset, buffers, done);
     else {
-      const parts = this.#parts(offset, total(buffers), buffers);
+      const parts = this.#parts(offset, buffers);
       inParallel(parts, (part, partDone) => part.drive.write(part.offset, part.buffers, partDone), done);
     }
   }
 
   punch(offset: number, bytes: number, done: DriveDone): void {
-    const parts = this.#parts(offset, bytes, null);
-    inParallel(parts, (part, partDone) => part.drive.punch(part.offset, part.bytes, partDone), done);
+    const spans = this.#spans(offset, bytes);
+    inParallel(spans, ({ drive, span }, ended) => this.drives[drive]!.punch(span.offset, span.bytes, ended), done);
   }
 
-  extents(offset: number, bytes: number): readonly DriveExtent[] {
-    if (this.#single) return this.drives[0]!.extents(offset, bytes);
-    const onDrive = new Map<DriveIo, ExtentCursor>();
-    for (const part of this.#parts(offset, bytes, null)) {
-      onDrive.set(part.drive, new ExtentCursor(part.drive.extents(part.offset, part.bytes)));
-    }
-    const joined = new ExtentJoiner(offset);
-    this.layout.place(this.geometry, offset, bytes, (drive, _driveOffset, stretch) => {
-      onDrive.get(this.drives[drive]!)!.take(stretch, joined);
+  extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
+    if (this.#single) return this.drives[0]!.extents(offset, bytes, limit);
+    const parts = this.#spans(offset, bytes).map(({ drive, span }) => {
+      return { drive, span, extents: this.drives[drive]!.extents(span.offset, span.bytes, limit) };
     });
-    return joined.extents;
+    return groupExtents(this.layout, this.geometry, parts, offset, bytes, limit);
   }
 
   sync(done: DriveDone): void {
@@ -111,20 +106,29 @@ class Group implements ParityGroup {
     return this.drives.length === 1;
   }
 
-  /** What each drive does; a range of a group is one range on every drive that it touches. */
-  #parts(offset: number, bytes: number, buffers: readonly Buffer[] | null): DrivePart[] {
+  /** A range of a group is one range on every drive that it touches. */
+  #spans(offset: number, bytes: number): { readonly drive: number; readonly span: Span }[] {
+    const spans: { drive: number; span: Span }[] = [];
+    for (let drive = 0; drive < this.drives.length; drive++) {
+      const span = this.layout.span(this.geometry, drive, offset, bytes);
+      if (span !== null) spans.push({ drive, span });
+    }
+    return spans;
+  }
+
+  /** What each drive does, with its share of the buffers. */
+  #parts(offset: number, buffers: readonly Buffer[]): DrivePart[] {
     const parts: DrivePart[] = [];
     const byDrive: (DrivePart | undefined)[] = new Array(this.drives.length);
-    const source = buffers === null ? null : new BufferCursor(buffers);
-    this.layout.place(this.geometry, offset, bytes, (drive, driveOffset, stretch) => {
+    const source = new BufferCursor(buffers);
+    this.layout.place(this.geometry, offset, total(buffers), (drive, driveOffset, stretch) => {
       let part = byDrive[drive];
       if (part === undefined) {
-        part = { drive: this.drives[drive]!, offset: driveOffset, bytes: 0, buffers: [] };
+        part = { drive: this.drives[drive]!, offset: driveOffset, buffers: [] };
         byDrive[drive] = part;
         parts.push(part);
       }
-      part.bytes += stretch;
-      source?.take(stretch, part.buffers);
+      source.take(stretch, part.buffers);
     });
     return parts;
   }
@@ -149,45 +153,6 @@ class BufferCursor {
         this.#used = 0;
       }
     }
-  }
-}
-
-/** Hands out one drive's extents in order. */
-class ExtentCursor {
-  #index = 0;
-  #used = 0;
-
-  constructor(private readonly extents: readonly DriveExtent[]) {}
-
-  take(bytes: number, into: ExtentJoiner): void {
-    for (let left = bytes; left > 0; ) {
-      const extent = this.extents[this.#index]!;
-      const step = Math.min(left, extent.bytes - this.#used);
-      into.add(step, extent.allocated);
-      this.#used += step;
-      left -= step;
-      if (this.#used === extent.bytes) {
-        this.#index++;
-        this.#used = 0;
-      }
-    }
-  }
-}
-
-/** Puts stretches together again, joining neighbours of the same state. */
-class ExtentJoiner {
-  readonly extents: { offset: number; bytes: number; allocated: boolean }[] = [];
-  #end: number;
-
-  constructor(offset: number) {
-    this.#end = offset;
-  }
-
-  add(bytes: number, allocated: boolean): void {
-    const last = this.extents.at(-1);
-    if (last?.allocated === allocated) last.bytes += bytes;
-    else this.extents.push({ offset: this.#end, bytes, allocated });
-    this.#end += bytes;
   }
 }
 

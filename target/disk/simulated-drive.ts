@@ -139,15 +139,23 @@ export class SimulatedDrive implements DriveIo {
     this.#run('punch', offset, bytes, change, done, () => this.#change(change(), bytes));
   }
 
-  extents(offset: number, bytes: number): readonly DriveExtent[] {
+  extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
+    const end = offset + bytes;
     const found: { offset: number; bytes: number; allocated: boolean }[] = [];
-    for (let at = offset; at < offset + bytes; at += SECTOR) {
-      const allocated = this.#current.has(at / SECTOR);
+    let at = offset;
+    const add = (to: number, allocated: boolean) => {
       const last = found.at(-1);
-      if (last?.allocated === allocated) last.bytes += SECTOR;
-      else found.push({ offset: at, bytes: SECTOR, allocated });
+      if (to === at) return;
+      if (last?.allocated === allocated) last.bytes += to - at;
+      else found.push({ offset: at, bytes: to - at, allocated });
+      at = to;
+    };
+    for (const sector of sectorsIn(this.#current, offset, end).sort((a, b) => a - b)) {
+      add(Math.max(at, sector * SECTOR), false);
+      add(Math.min(end, (sector + 1) * SECTOR), true);
     }
-    return found;
+    add(end, false);
+    return found.slice(0, limit);
   }
 
   sync(done: DriveDone): void {
@@ -247,11 +255,24 @@ export class SimulatedDrive implements DriveIo {
   }
 }
 
+/** Numbers of the sectors that hold something of a range: looks at whichever are fewer. */
+function sectorsIn(sectors: Sectors, offset: number, end: number): number[] {
+  const first = Math.floor(offset / SECTOR);
+  const last = Math.ceil(end / SECTOR) - 1;
+  if (last - first > sectors.size) return [...sectors.keys()].filter((sector) => sector >= first && sector <= last);
+  const found: number[] = [];
+  for (let sector = first; sector <= last; sector++) if (sectors.has(sector)) found.push(sector);
+  return found;
+}
+
 function apply(sectors: Sectors, change: Change, bytes: number): void {
+  if (change.data === null) {
+    for (const sector of sectorsIn(sectors, change.offset, change.offset + bytes)) sectors.delete(sector);
+    return;
+  }
   for (let at = 0; at < bytes; at += SECTOR) {
     const sector = (change.offset + at) / SECTOR;
-    if (change.data === null) sectors.delete(sector);
-    else sectors.set(sector, change.data.subarray(at, at + SECTOR));
+    sectors.set(sector, change.data.subarray(at, at + SECTOR));
   }
 }
 

@@ -25,8 +25,11 @@ export interface DriveIo {
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
   /** Deallocates; the range reads as zeros afterwards. Partial file-system blocks are zeroed. */
   punch(offset: number, bytes: number, done: DriveDone): void;
-  /** Allocated and unallocated stretches of a range, ascending and adjacent. */
-  extents(offset: number, bytes: number): readonly DriveExtent[];
+  /**
+   * Allocated and unallocated stretches of a range, ascending and adjacent. At most `limit` of them: then they may
+   * end before the range does, and the last one may go on as the first of the next call.
+   */
+  extents(offset: number, bytes: number, limit?: number): readonly DriveExtent[];
   /** Everything written and punched before survives loss of power. */
   sync(done: DriveDone): void;
   close(): void;

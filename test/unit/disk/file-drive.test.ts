@@ -60,6 +60,11 @@ for (const [name, functions] of each) {
         { offset: 1 << 20, bytes: 1 << 18, allocated: true },
         { offset: (1 << 20) + (1 << 18), bytes: BYTES - (1 << 20) - (1 << 18), allocated: false },
       ]);
+      t.same(drive.extents(0, BYTES, 1), [{ offset: 0, bytes: 1 << 20, allocated: false }], 'no more than asked for');
+      t.same(
+        drive.extents(0, BYTES, 2).map(({ allocated }) => allocated),
+        [false, true],
+      );
       t.same(drive.extents((1 << 20) + 512, 512), [{ offset: (1 << 20) + 512, bytes: 512, allocated: true }]);
       t.equal(await outcome((done) => drive.punch((1 << 20) + 512, 1 << 17, done)), null);
       const back = Buffer.alloc(1 << 18);

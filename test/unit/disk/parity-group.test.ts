@@ -4,7 +4,7 @@ import { seededRandom } from '../../../target/base/random.js';
 import { levels } from '../../../target/disk/levels.js';
 import { createParityGroup } from '../../../target/disk/parity-group.js';
 import { SimulatedDrive } from '../../../target/disk/simulated-drive.js';
-import type { DriveError } from '../../../target/disk/types.js';
+import type { DriveError, DriveIo } from '../../../target/disk/types.js';
 
 const KIB = 1024;
 const SECTOR = 512;
@@ -15,6 +15,14 @@ function build(level: 'plain' | 'raid0', sizes: readonly number[], stripeBytes: 
   const drives = sizes.map((bytes, i) => new SimulatedDrive(`d${i}`, bytes, clock, random, { readNowShare: 0.5 }));
   return { clock, drives, group: createParityGroup('1-1', level, drives, stripeBytes) };
 }
+
+const shapes = [
+  ['plain', [64 * KIB], 16 * KIB],
+  ['plain', [32 * KIB, 64 * KIB, 40 * KIB], 16 * KIB],
+  ['raid0', [64 * KIB], 32 * KIB],
+  ['raid0', [64 * KIB, 64 * KIB, 80 * KIB], 16 * KIB],
+  ['raid0', [96 * KIB, 64 * KIB], 32 * KIB],
+] as const;
 
 t.test('capacity', (t) => {
   t.equal(build('plain', [160 * KIB, 48 * KIB], 64 * KIB).group.bytes, 208 * KIB);
@@ -45,13 +53,65 @@ t.test('raid0 places every byte once, and a slot of 16 KiB on one drive', (t) =>
   t.end();
 });
 
-const shapes = [
-  ['plain', [64 * KIB], 16 * KIB],
-  ['plain', [32 * KIB, 64 * KIB, 40 * KIB], 16 * KIB],
-  ['raid0', [64 * KIB], 32 * KIB],
-  ['raid0', [64 * KIB, 64 * KIB, 80 * KIB], 16 * KIB],
-  ['raid0', [96 * KIB, 64 * KIB], 32 * KIB],
-] as const;
+t.test('spans and positions by arithmetic are those found by walking', (t) => {
+  t.comment(`SEED=${seed}`);
+  const random = seededRandom(seed);
+  for (const [level, sizes, stripe] of shapes) {
+    const { drives, group } = build(level, sizes, stripe);
+    const geometry = { drives, stripeBytes: stripe };
+    for (let round = 0; round < 200; round++) {
+      const offset = random.below(group.bytes);
+      const bytes = 1 + random.below(group.bytes - offset);
+      const walked = drives.map((): { offset: number; bytes: number } | null => null);
+      let at = offset;
+      levels[level].place(geometry, offset, bytes, (drive, driveOffset, stretch) => {
+        const span = walked[drive];
+        if (span == null) walked[drive] = { offset: driveOffset, bytes: stretch };
+        else if (span.offset + span.bytes !== driveOffset) t.fail('a gap on a drive');
+        else span.bytes += stretch;
+        for (const into of [0, stretch - 1]) {
+          const position = levels[level].position(geometry, drive, driveOffset + into);
+          if (position !== at + into) t.fail(`byte ${driveOffset + into} of drive ${drive} is at ${position}`);
+        }
+        at += stretch;
+      });
+      const spans = drives.map((_, drive) => levels[level].span(geometry, drive, offset, bytes));
+      t.strictSame(spans, walked, `${level} ${offset}+${bytes}`);
+    }
+  }
+  t.end();
+});
+
+t.test('a range of terabytes is one look at each drive where they agree, and bounded where they do not', (t) => {
+  const TiB = 2 ** 40;
+  let calls = 0;
+  const drive = (name: string, from: number) =>
+    ({
+      name,
+      bytes: 8 * TiB,
+      extents: (offset: number, bytes: number) => {
+        calls++;
+        const end = offset + bytes;
+        const split = Math.min(Math.max(offset, from), end);
+        return [
+          { offset, bytes: split - offset, allocated: false },
+          { offset: split, bytes: end - split, allocated: true },
+        ].filter((extent) => extent.bytes > 0);
+      },
+    }) as unknown as DriveIo;
+  const group = createParityGroup('1-1', 'raid0', [drive('a', 8 * TiB), drive('b', 8 * TiB)], 64 * KIB);
+  t.strictSame(group.extents(0, 16 * TiB), [{ offset: 0, bytes: 16 * TiB, allocated: false }]);
+  t.equal(calls, 2);
+  const half = createParityGroup('1-1', 'raid0', [drive('a', 0), drive('b', 4 * TiB)], 64 * KIB);
+  const found = half.extents(0, 16 * TiB, 100);
+  t.equal(found.length, 100);
+  t.strictSame(found.at(-1), { offset: 99 * 64 * KIB, bytes: 64 * KIB, allocated: false });
+  t.strictSame(half.extents(8 * TiB - 64 * KIB, 8 * TiB), [
+    { offset: 8 * TiB - 64 * KIB, bytes: 64 * KIB, allocated: false },
+    { offset: 8 * TiB, bytes: 8 * TiB - 64 * KIB, allocated: true },
+  ]);
+  t.end();
+});
 
 for (const [level, sizes, stripe] of shapes) {
   t.test(`${level} of ${sizes.length}: like one flat drive`, (t) => {
@@ -97,8 +157,10 @@ for (const [level, sizes, stripe] of shapes) {
           mapped.fill(false, first, first + sectors);
           break;
         default: {
-          const found = group.extents(offset, bytes);
+          const limit = random.below(3) === 0 ? 1 + random.below(6) : Number.POSITIVE_INFINITY;
+          const found = group.extents(offset, bytes, limit);
           let at = offset;
+          if (found.length === 0 || found.length > limit) t.fail(`${found.length} extents of ${limit}`);
           for (const [i, extent] of found.entries()) {
             if (extent.offset !== at) t.fail('a gap between extents');
             if (i > 0 && found[i - 1]!.allocated === extent.allocated) t.fail('two extents where one would do');
@@ -107,7 +169,7 @@ for (const [level, sizes, stripe] of shapes) {
             }
             at += extent.bytes;
           }
-          if (at !== offset + bytes) t.fail('extents end early');
+          if (limit === Number.POSITIVE_INFINITY && at !== offset + bytes) t.fail('extents end early');
         }
       }
     }
