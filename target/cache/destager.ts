@@ -125,10 +125,7 @@ export class Destager {
       if (this.#next >= this.#pass.length && (this.#nothingAt === slots.tick || !this.#choose())) break;
       const stride = this.#pass.slice(this.#next, this.#next + STRIDE_SLOTS);
       this.#next += stride.length;
-      this.jobs.submit(
-        stride.filter(({ index }) => this.#ready(index)),
-        null,
-      );
+      this.jobs.submit(this.#current(stride), null);
     }
     this.#running = false;
   }
@@ -164,6 +161,17 @@ export class Destager {
     this.#next = 0;
     if (entries.length === 0 && trouble !== null) this.#nothingAt = slots.tick;
     return entries.length > 0;
+  }
+
+  /** What of a pass is still to be written, and where: slots may hold something else than when they were chosen. */
+  #current(entries: readonly DestageEntry[]): DestageEntry[] {
+    const current: DestageEntry[] = [];
+    for (const { index } of entries) {
+      if (!this.#ready(index)) continue;
+      const address = this.#locate(index);
+      if (!('kind' in address)) current.push({ index, address });
+    }
+    return current;
   }
 
   /** Still dirty, without a job, and not being unmapped. */
