@@ -2,6 +2,7 @@
 import { configReference } from '../svp/config-reference.js';
 import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
 import { metricsReference } from '../svp/metrics.js';
+import { chapTableReference, commandTableReference, keyTableReference } from '../svp/protocol-reference.js';
 import { createProgram } from './program.js';
 import { commandReference } from './reference.js';
 
@@ -9,6 +10,11 @@ export function generatedParts(): Readonly<Record<string, Readonly<Record<string
   return {
     'docs/cli.md': { commands: commandReference(createProgram()), 'exit codes': exitCodeTable() },
     'docs/operations.md': { metrics: metricsReference() },
+    'docs/protocols.md': {
+      commands: commandTableReference(),
+      keys: keyTableReference(),
+      chap: chapTableReference(),
+    },
     'docs/configuration.md': { configuration: configReference() },
   };
 }

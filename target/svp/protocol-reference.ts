@@ -1,0 +1,38 @@
+/** Tables of docs/protocols.md, made from the tables that the array itself works by. */
+import { chapAlgorithms } from '../../wire/iscsi/chap.js';
+import { keyRules } from '../../wire/iscsi/keys.js';
+import type { Command } from '../scsi/command-table.js';
+import { blockCommands } from '../scsi/handlers/block/index.js';
+import { primaryCommands } from '../scsi/handlers/primary/index.js';
+
+const hex = (value: number, digits = 2) => value.toString(16).toUpperCase().padStart(digits, '0');
+
+/** Every row of the command table: name, operation code, service action, CDB usage data. */
+export function commandTableReference(): string {
+  const order = (command: Command) => command.opcode * 256 + (command.serviceAction ?? 0);
+  const rows = [...primaryCommands, ...blockCommands]
+    .sort((a, b) => order(a) - order(b))
+    .map(({ name, opcode, serviceAction, usage, conflict, writes }) => {
+      const action = serviceAction === null ? '' : `${hex(serviceAction)}h`;
+      const mask = usage.map((byte) => hex(byte)).join(' ');
+      return `| ${name} | ${hex(opcode)}h | ${action} | \`${mask}\` | ${conflict} | ${writes ? 'yes' : ''} |`;
+    });
+  const head = '| command | code | service action | CDB usage data | conflict class | writes |';
+  return [head, '| --- | --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+/** Every login and text key with its rule. */
+export function keyTableReference(): string {
+  const rows = [...keyRules.values()].map((rule) => {
+    const range = rule.values?.join(', ') ?? (rule.max === undefined ? '' : `${rule.min}…${rule.max}`);
+    return `| ${rule.name} | ${rule.fn} | ${rule.sender} | ${rule.use} | ${rule.scope} | ${range} | ${rule.default ?? ''} |`;
+  });
+  const head = '| key | function | sender | use | scope | values | default |';
+  return [head, '| --- | --- | --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+/** CHAP algorithms in the order preferred. */
+export function chapTableReference(): string {
+  const rows = chapAlgorithms.map(({ id, name }) => `| ${id} | ${name} |`);
+  return ['| CHAP_A | algorithm |', '| --- | --- |', ...rows, ''].join('\n');
+}
