@@ -5,18 +5,20 @@
  * ```
  * page 0      header        words below; boot ids at bytes 128 and 192
  * page 1      intent        word 0: entries committed (0: none); from byte 64 on, 8 bytes an entry:
- *                           slot index, sector map
- * page 2…     intent data   INTENT_SLOTS slots; entry n's sectors stand packed at the start of slot n
+ *                           slot index, sector map; with the index's bits inverted (a negative number) the
+ *                           entry has no data: its sectors are in place and become dirty
+ * page 2…     intent data   INTENT_SLOTS slots; the entries' sectors stand packed one after the other
  * …           directory     32 bytes a slot (words below), padded to a page
  * …           data          16 KiB a slot
  * ```
- * An intent has room for several entries because a command that must be atomic over many slots is committed
- * by the same one store.
+ * An intent has room for several entries because a write that must be atomic over many slots is committed by
+ * the same one store: INTENT_SLOTS slots of data, which lie in one slot more when they do not start at a slot.
  */
-import { SLOT_BYTES } from './types.js';
+import { ATOMIC_BYTES, SLOT_BYTES } from './types.js';
 
 export const PAGE_BYTES = 4096;
-export const INTENT_SLOTS = 16;
+export const INTENT_SLOTS = ATOMIC_BYTES / SLOT_BYTES;
+export const INTENT_ENTRIES = INTENT_SLOTS + 1;
 
 /** Indices of header words (32 bits). Words 1 to 7 are fixed when the file is formatted and under the checksum. */
 export const HeaderWord = {

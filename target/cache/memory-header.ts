@@ -9,6 +9,7 @@ import {
   FORMATTING,
   HeaderWord,
   INTENT_DATA_OFFSET,
+  INTENT_ENTRIES,
   INTENT_ENTRIES_OFFSET,
   INTENT_OFFSET,
   INTENT_SLOTS,
@@ -169,20 +170,21 @@ function refuseIfDirty(memory: PersistentMemory, slots: number): void {
   );
 }
 
-/** Does again the overwrites that were committed and perhaps not finished. */
+/** Does again the overwrites and atomic writes that were committed and perhaps not finished. */
 function redoIntents(memory: PersistentMemory, slots: number): void {
   const intent = words(memory, INTENT_OFFSET, 1);
   const count = intent[0]!;
-  if (count < 0 || count > INTENT_SLOTS)
+  if (count < 0 || count > INTENT_ENTRIES)
     throw new CacheMemoryError('cache-torn', `${count} write intents in the cache memory`);
-  const entries = words(memory, INTENT_ENTRIES_OFFSET, INTENT_SLOTS * 2);
+  const entries = words(memory, INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
   const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  let source = INTENT_DATA_OFFSET;
   for (let entry = 0; entry < count; entry++) {
-    const index = entries[entry * 2]!;
+    const placed = entries[entry * 2]! < 0;
+    const index = placed ? ~entries[entry * 2]! : entries[entry * 2]!;
     const mask = entries[entry * 2 + 1]!;
-    if (index < 0 || index >= slots) throw new CacheMemoryError('cache-torn', `a write intent for slot ${index}`);
-    let source = INTENT_DATA_OFFSET + entry * SLOT_BYTES;
-    for (let rest = mask; rest !== 0; ) {
+    if (index >= slots) throw new CacheMemoryError('cache-torn', `a write intent for slot ${index}`);
+    for (let rest = placed ? 0 : mask; rest !== 0; ) {
       const first = lowestSector(rest);
       const sectors = runLength(rest, first);
       const target = dataOffset(slots) + index * SLOT_BYTES + first * SECTOR_BYTES;

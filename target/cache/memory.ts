@@ -11,6 +11,7 @@ import {
   DIRECTORY_OFFSET,
   dataOffset,
   INTENT_DATA_OFFSET,
+  INTENT_ENTRIES,
   INTENT_ENTRIES_OFFSET,
   INTENT_OFFSET,
   RECORD_BYTES,
@@ -35,6 +36,9 @@ export class CacheMemory {
   readonly #entries: Int32Array;
   readonly #data: number;
   #sequence: number;
+  /** Entries and bytes of data of the intent being put together. */
+  #intents = 0;
+  #intended = 0;
 
   /** @throws CacheMemoryError */
   constructor(memory: PersistentMemory, bootId: string, warn: (message: string) => void) {
@@ -50,7 +54,7 @@ export class CacheMemory {
     this.#records = new Int32Array(buffer.buffer, directory, this.slots * RECORD_WORDS);
     this.#sequences = new Float64Array(buffer.buffer, directory, (this.slots * RECORD_WORDS) / 2);
     this.#intent = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_OFFSET, 1);
-    this.#entries = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_ENTRIES_OFFSET, 2);
+    this.#entries = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
   }
 
   /** Dirty map of a slot. */
@@ -102,20 +106,51 @@ export class CacheMemory {
    * open is done again. Costs a second copy of the data; a fresh slot instead would cost copying the other
    * sectors of the slot, more bytes for the common small write, and a slot.
    */
-  overwrite(index: number, first: number, mask: number, bytes: number, data: DataCursor): void {
-    const at = this.#offset(index, first);
-    data.copy(this.#buffer, INTENT_DATA_OFFSET, bytes);
-    this.#memory.commit(INTENT_DATA_OFFSET, bytes);
-    this.#entries[0] = index;
-    this.#entries[1] = mask;
-    this.#memory.commit(INTENT_ENTRIES_OFFSET, 8);
-    Atomics.store(this.#intent, 0, 1);
-    this.#memory.commit(INTENT_OFFSET, 4);
-    this.#buffer.copyWithin(at, INTENT_DATA_OFFSET, INTENT_DATA_OFFSET + bytes);
+  overwrite(index: number, mask: number, bytes: number, data: DataCursor): void {
+    this.intend(index, mask, bytes, data);
+    this.commitIntent();
+  }
+
+  /** Adds an entry to the intent: data for adjacent sectors (`mask`) that becomes theirs with the commit. */
+  intend(index: number, mask: number, bytes: number, data: DataCursor): void {
+    const at = INTENT_DATA_OFFSET + this.#intended;
+    data.copy(this.#buffer, at, bytes);
     this.#memory.commit(at, bytes);
-    this.addDirty(index, mask);
+    this.#intended += bytes;
+    this.#addEntry(index, mask);
+  }
+
+  /** Adds an entry to the intent: sectors that are filled, and dirty with the commit. */
+  intendDirty(index: number, mask: number): void {
+    this.#addEntry(~index, mask);
+  }
+
+  /** The store that acknowledges all entries at once; then carries them out. The caller has stayed within the layout. */
+  commitIntent(): void {
+    const count = this.#intents;
+    this.#memory.commit(INTENT_ENTRIES_OFFSET, count * 8);
+    Atomics.store(this.#intent, 0, count);
+    this.#memory.commit(INTENT_OFFSET, 4);
+    let source = INTENT_DATA_OFFSET;
+    for (let entry = 0; entry < count; entry++) {
+      const index = this.#entries[entry * 2]!;
+      const mask = this.#entries[entry * 2 + 1]!;
+      if (index < 0) {
+        this.addDirty(~index, mask);
+        continue;
+      }
+      const first = lowestSector(mask);
+      const bytes = runLength(mask, first) * SECTOR_BYTES;
+      const at = this.#offset(index, first);
+      this.#buffer.copyWithin(at, source, source + bytes);
+      this.#memory.commit(at, bytes);
+      source += bytes;
+      this.addDirty(index, mask);
+    }
     Atomics.store(this.#intent, 0, 0);
     this.#memory.commit(INTENT_OFFSET, 4);
+    this.#intents = 0;
+    this.#intended = 0;
   }
 
   /** Copies sectors from slot to slot; those of `to` are not dirty. */
@@ -145,6 +180,13 @@ export class CacheMemory {
   /** Brings everything to the medium and notes that it is whole, so that loss of power after this loses nothing. */
   settle(done: (error: Error | null) => void): void {
     settleHeader(this.#memory, done);
+  }
+
+  #addEntry(index: number, mask: number): void {
+    const word = this.#intents * 2;
+    this.#entries[word] = index;
+    this.#entries[word + 1] = mask;
+    this.#intents++;
   }
 
   #offset(index: number, sector: number): number {

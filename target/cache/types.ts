@@ -11,6 +11,9 @@ export const SECTOR_BYTES = 512;
 export const SLOT_SECTORS = 32;
 export const SLOT_BYTES = SECTOR_BYTES * SLOT_SECTORS;
 
+/** The longest atomic write: what one commit can carry. */
+export const ATOMIC_BYTES = 16 * SLOT_BYTES;
+
 /** Where a slot's data stands on the drives. A slot never crosses a region or a stripe unit. */
 export interface SlotAddress {
   readonly group: ParityGroup;
@@ -35,6 +38,11 @@ export interface CacheHints {
   readonly priority: 'host' | 'background';
   readonly fua: boolean;
   readonly dpo: boolean;
+  /**
+   * Of a write of up to ATOMIC_BYTES: after a kill all of it is there or nothing. Fails as a hardware error, and
+   * writes nothing, if that is more than a tenth of the cache.
+   */
+  readonly atomic?: boolean;
 }
 
 /**

@@ -8,10 +8,18 @@ import { failRead, nothingToRelease, ReadCommand, readInParts, zeroSectors } fro
 import { ReadAhead } from './read-ahead.js';
 import { lowestSector, runLength, sectorMask } from './sectors.js';
 import { SlotList } from './slot-list.js';
+import { writableInPlace, writeInPlace } from './slot-write.js';
 import type { SlotOwner } from './slots.js';
-import { type CacheBacking, type CachedVolume, type CacheHints, SECTOR_BYTES, SLOT_SECTORS } from './types.js';
+import {
+  ATOMIC_BYTES,
+  type CacheBacking,
+  type CachedVolume,
+  type CacheHints,
+  SECTOR_BYTES,
+  SLOT_SECTORS,
+} from './types.js';
 import { Quiescence, UnmapCommand } from './unmap.js';
-import { WriteCommand, writableInPlace, writeInParts, writeInPlace } from './write.js';
+import { WriteCommand, writeInParts } from './write.js';
 
 const nothing = () => {};
 
@@ -98,8 +106,15 @@ export class Volume implements CachedVolume, SlotOwner {
     const ended: Done = hints.fua
       ? (failure) => (failure === null ? this.#flush(sector, sectors, done) : done(failure))
       : done;
-    if (first + sectors <= core.commandSlots * SLOT_SECTORS) {
-      new WriteCommand(core, this, sector, sectors, data, 0, ended).start();
+    const atomic = hints.atomic === true;
+    const fits = first + sectors <= core.commandSlots * SLOT_SECTORS;
+    if (atomic && !(fits && sectors * SECTOR_BYTES <= ATOMIC_BYTES)) {
+      done({
+        kind: 'hardware-error',
+        cause: `an atomic write of ${sectors} sectors is more than the cache can commit`,
+      });
+    } else if (fits) {
+      new WriteCommand(core, this, sector, sectors, data, 0, ended, atomic).start();
     } else {
       writeInParts(core, this, sector, sectors, data, ended);
     }

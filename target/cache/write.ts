@@ -1,72 +1,12 @@
 /** Writes. */
 import type { Done, IoFailure } from '../volumes/block-layer.js';
 import type { CacheCore } from './core.js';
-import { coverOf, type DataCursor, lowestSector, runLength } from './sectors.js';
+import { coverOf, lowestSector, runLength } from './sectors.js';
+import { placeOf, writableInPlace, writeAtomically, writeInPlace, writeToFresh } from './slot-write.js';
 import type { StageWaiter } from './stager.js';
 import { SECTOR_BYTES, SLOT_SECTORS } from './types.js';
 import type { Volume } from './volume.js';
 import type { Attempt, WaitingCommand } from './wait-queue.js';
-
-/** Whether a resident slot's sectors may be written where they are, now. */
-export function writableInPlace(core: CacheCore, index: number, mask: number): boolean {
-  const { slots } = core;
-  return slots.pins[index] === 0 && ((slots.frozen[index]! | slots.staging[index]!) & mask) === 0;
-}
-
-/** Writes `count` sectors from `first` on into a slot that is the place of slot `slot`, `writableInPlace`. */
-export function writeInPlace(
-  core: CacheCore,
-  volume: Volume,
-  slot: number,
-  index: number,
-  first: number,
-  mask: number,
-  bytes: number,
-  data: DataCursor,
-): void {
-  const { memory, slots } = core;
-  const dirty = memory.dirty(index);
-  if ((dirty & mask) !== 0) {
-    core.counters.overwrites++;
-    memory.overwrite(index, first, mask, bytes, data);
-  } else {
-    memory.fill(index, first, bytes, data);
-    if (dirty === 0) memory.describe(index, volume.id, slot);
-    memory.addDirty(index, mask);
-  }
-  slots.valid[index]! |= mask;
-  if (dirty === 0) core.destager.becameDirty(index);
-  else core.destager.rewritten(index, mask);
-}
-
-/**
- * Writes to a fresh slot and makes it the place: the old one is being sent to a host or written to the drive and
- * must not change. After the commit of the new record both are dirty for the same place and the higher sequence
- * counts; the old one's dirty word is cleared after that, so that a kill between loses nothing.
- */
-function writeToFresh(
-  core: CacheCore,
-  volume: Volume,
-  slot: number,
-  old: number,
-  first: number,
-  mask: number,
-  bytes: number,
-  data: DataCursor,
-): void {
-  const { memory, slots, destager } = core;
-  const dirty = memory.dirty(old);
-  const fresh = slots.take();
-  const carried = slots.valid[old]! & ~mask;
-  core.counters.freshSlots++;
-  memory.carry(old, fresh, carried);
-  memory.fill(fresh, first, bytes, data);
-  memory.describe(fresh, volume.id, slot);
-  memory.addDirty(fresh, dirty | mask);
-  if (dirty !== 0) memory.clearDirty(old, -1);
-  slots.replace(old, fresh, carried | mask);
-  destager.moved(old, fresh, mask);
-}
 
 const NONE: readonly number[] = [];
 
@@ -84,6 +24,8 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     /** Bytes of `data` that belong to sectors before `sector`. */
     private readonly skip: number,
     private readonly done: Done,
+    /** All slots with one commit; the range fits an intent. */
+    private readonly atomic = false,
   ) {
     this.#end = sector + sectors;
   }
@@ -152,20 +94,23 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     const kept = last > firstSlot ? volume.residents(firstSlot, last) : NONE;
     for (const index of kept) slots.hold(index);
     cursor.reset(this.data, this.skip);
+    if (this.atomic && last > firstSlot) writeAtomically(core, volume, this.sector, this.#end, cursor);
+    else this.#storeEach(firstSlot, last);
+    cursor.clear();
+    for (const index of kept) slots.unhold(index);
+  }
+
+  #storeEach(firstSlot: number, last: number): void {
+    const { core, volume } = this;
+    const { cursor } = core;
     for (let slot = firstSlot; slot <= last; slot++) {
       const mask = coverOf(slot, this.sector, this.#end);
       const first = lowestSector(mask);
       const bytes = runLength(mask, first) * SECTOR_BYTES;
-      let index = volume.places.get(slot);
-      if (index === undefined) {
-        index = slots.take();
-        slots.place(index, volume, slot);
-      }
+      const index = placeOf(core, volume, slot);
       if (writableInPlace(core, index, mask)) writeInPlace(core, volume, slot, index, first, mask, bytes, cursor);
       else writeToFresh(core, volume, slot, index, first, mask, bytes, cursor);
     }
-    cursor.clear();
-    for (const index of kept) slots.unhold(index);
   }
 
   #finish(failure: IoFailure | null): 'ran' {

@@ -44,6 +44,8 @@ export interface Io {
   readonly fua: boolean;
   /** Disable page out: do not let this displace other data in the cache. */
   readonly dpo: boolean;
+  /** Of a write of up to 256 KiB: after the death of the process all of it is there or nothing. */
+  readonly atomic?: boolean;
 }
 
 export interface BlockExtent {
