@@ -1,3 +1,5 @@
+import { ATOMIC_BYTES } from '../cache/types.js';
+
 /**
  * Limits that block handlers enforce and the VPD pages B0h and B2h report: one place, so that they agree.
  * Lengths in bytes are turned into logical blocks by the logical unit.
@@ -25,6 +27,11 @@ export const Limits = {
   unmapDescriptors: 256,
   /** OPTIMAL UNMAP GRANULARITY; aligned at LBA 0. */
   unmapGranularityBytes: 4096,
+  /**
+   * MAXIMUM ATOMIC TRANSFER LENGTH, from any block on and of any number of blocks. There is no ATOMIC BOUNDARY:
+   * a command is one atomic operation.
+   */
+  atomicBytes: ATOMIC_BYTES,
   /**
    * MAXIMUM WRITE SAME LENGTH, in blocks: what WRITE SAME(10) can name. A NUMBER OF LOGICAL BLOCKS of zero
    * means "to the end" (WSNZ is 0) and is refused when that is farther.

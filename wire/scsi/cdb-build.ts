@@ -148,6 +148,42 @@ export function compareAndWrite(lba: number, blocks: number, flags: IoFlags = {}
   return cdb;
 }
 
+/** ORWRITE(16) (SBC-4 5.12). */
+export const orwrite16 = (lba: number, blocks: number, flags: IoFlags = {}): Buffer =>
+  sixteenByte(0x8b, ioFlags(flags), lba, blocks);
+
+/** WRITE ATOMIC(16) (SBC-4 5.41) without an atomic boundary; at most 65535 blocks. */
+export const writeAtomic16 = (lba: number, blocks: number, flags: IoFlags = {}): Buffer =>
+  sixteenByte(0x9c, ioFlags(flags), lba, blocks);
+
+/** Requests of READ DEFECT DATA: which lists, in which format (SBC-4 6.2). */
+export interface DefectRequest {
+  readonly plist?: boolean;
+  readonly glist?: boolean;
+  readonly format?: number;
+}
+
+function defectRequest({ plist, glist, format = 0 }: DefectRequest): number {
+  return (plist ? 0x10 : 0) | (glist ? 0x08 : 0) | format;
+}
+
+/** READ DEFECT DATA(10) (SBC-4 5.22). */
+export function readDefectData10(request: DefectRequest, allocationBytes: number): Buffer {
+  const cdb = tenByte(0x37, 0, 0, allocationBytes);
+  cdb[2] = defectRequest(request);
+  return cdb;
+}
+
+/** READ DEFECT DATA(12) (SBC-4 5.23), from address descriptor `index` on. */
+export function readDefectData12(request: DefectRequest, index: number, allocationBytes: number): Buffer {
+  const cdb = Buffer.alloc(12);
+  cdb[0] = 0xb7;
+  cdb[1] = defectRequest(request);
+  cdb.writeUInt32BE(index, 2);
+  cdb.writeUInt32BE(allocationBytes, 6);
+  return cdb;
+}
+
 /** UNMAP (SBC-4 5.35); parameter list by `unmapList`. */
 export function unmap(parameterBytes: number, anchor = false): Buffer {
   const cdb = Buffer.alloc(10);

@@ -181,9 +181,20 @@ export interface BlockLimits {
   readonly unmapGranularity: number;
   readonly unmapAlignment: number;
   readonly writeSame: number;
+  /** Left out: no WRITE ATOMIC. */
+  readonly atomic?: AtomicLimits;
 }
 
-/** B0h, 64 bytes. The atomic-write fields (44–63) are zero: WRITE ATOMIC is not supported. */
+export interface AtomicLimits {
+  readonly transfer: number;
+  readonly alignment: number;
+  readonly granularity: number;
+  /** Longest transfer with an ATOMIC BOUNDARY, and the largest of these; 0: none is taken. */
+  readonly transferWithBoundary: number;
+  readonly boundary: number;
+}
+
+/** B0h, 64 bytes; the atomic-write fields are 44–63. */
 export function blockLimitsPage(device: number, limits: BlockLimits): Buffer {
   const data = page(device, VpdPage.blockLimits, 64);
   data[4] = limits.writeSameNonZero ? 0x01 : 0;
@@ -198,6 +209,11 @@ export function blockLimitsPage(device: number, limits: BlockLimits): Buffer {
   // UGAVALID with the alignment.
   data.writeUInt32BE((0x80000000 | limits.unmapAlignment) >>> 0, 32);
   writeUint64(data, limits.writeSame, 36);
+  if (limits.atomic === undefined) return data;
+  const { transfer, alignment, granularity, transferWithBoundary, boundary } = limits.atomic;
+  for (const [index, value] of [transfer, alignment, granularity, transferWithBoundary, boundary].entries()) {
+    data.writeUInt32BE(value, 44 + 4 * index);
+  }
   return data;
 }
 

@@ -161,6 +161,8 @@ t.test('VPD B0h: the limits that are enforced, in blocks', async (t) => {
     t.equal(data.readUInt32BE(28), Limits.unmapGranularityBytes / blockSize);
     t.equal(data.readUInt32BE(32), 0x80000000, 'aligned at LBA 0');
     t.equal(Number(data.readBigUInt64BE(36)), Limits.writeSameBlocks);
+    const atomic = [44, 48, 52, 56, 60].map((at) => data.readUInt32BE(at));
+    t.same(atomic, [Limits.atomicBytes / blockSize, 1, 1, 0, 0], 'no atomic boundaries');
   }
 });
 

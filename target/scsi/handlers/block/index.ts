@@ -2,10 +2,13 @@ import type { Command } from '../../command-table.js';
 import { cacheCommands } from './cache-control.js';
 import { capacityCommands } from './capacity.js';
 import { compareAndWriteCommand } from './compare-and-write.js';
+import { orwriteCommand } from './orwrite.js';
+import { readDefectDataCommands } from './read-defect-data.js';
 import { readWriteCommands } from './read-write.js';
 import { startStopCommand } from './start-stop.js';
 import { unmapCommand } from './unmap.js';
 import { verifyCommands } from './verify.js';
+import { writeAtomicCommand } from './write-atomic.js';
 import { writeSameCommands } from './write-same.js';
 
 /** What SBC-4 adds for direct access block devices. */
@@ -15,8 +18,11 @@ export const blockCommands: readonly Command[] = [
   ...writeSameCommands,
   unmapCommand,
   compareAndWriteCommand,
+  orwriteCommand,
+  writeAtomicCommand,
   ...cacheCommands,
   ...capacityCommands,
+  ...readDefectDataCommands,
   startStopCommand,
 ];
 

@@ -6,8 +6,8 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 
 /** How a host's command goes down the layers. */
-export function hostIo(task: Task, fua: boolean, dpo: boolean): Io {
-  return { priority: 'host', initiator: task.nexus.initiatorName, fua, dpo };
+export function hostIo(task: Task, fua: boolean, dpo: boolean, atomic = false): Io {
+  return { priority: 'host', initiator: task.nexus.initiatorName, fua, dpo, atomic };
 }
 
 /** Bytes `from` to `from + bytes` of a list of buffers, as views. The list holds at least that much. */

@@ -37,13 +37,14 @@ function read(unit: LogicalUnit, task: Task, flags: number): void {
   });
 }
 
-function write(unit: LogicalUnit, task: Task, flags: number): void {
+/** WRITE and, with `atomic`, WRITE ATOMIC. */
+export function write(unit: LogicalUnit, task: Task, flags: number, atomic = false): void {
   const { lba, blocks } = task;
   if (blocks === 0) {
     task.good();
     return;
   }
-  const io = hostIo(task, (flags & FUA) !== 0 || unit.modes.writeThrough, (flags & DPO) !== 0);
+  const io = hostIo(task, (flags & FUA) !== 0 || unit.modes.writeThrough, (flags & DPO) !== 0, atomic);
   unit.ldev.top.write(io, lba, blocks, dataOut(task, blocks * unit.blockSize), (failure) => {
     if (failure !== null) {
       unit.counters.writeErrors++;

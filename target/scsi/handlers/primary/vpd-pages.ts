@@ -80,6 +80,13 @@ function blockLimits(unit: LogicalUnit): Buffer {
     unmapGranularity: thin ? blocks(Limits.unmapGranularityBytes) : 0,
     unmapAlignment: 0,
     writeSame: Limits.writeSameBlocks,
+    atomic: {
+      transfer: blocks(Limits.atomicBytes),
+      alignment: 1,
+      granularity: 1,
+      transferWithBoundary: 0,
+      boundary: 0,
+    },
   });
 }
 
