@@ -38,6 +38,19 @@ export interface NativeFunctions {
   writeNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
 
   /**
+   * Writes list `i` of `lists` at `offsets[i]`, one after the other, in the thread pool: one job for all of them,
+   * since handing a job to another thread costs more than a small write does. Stops at the first error.
+   * The buffers must not change until `done`.
+   * @param done never called before this returns
+   */
+  writeMany(
+    fd: number,
+    offsets: readonly number[],
+    lists: readonly (readonly Uint8Array[])[],
+    done: (error: SystemError | null) => void,
+  ): void;
+
+  /**
    * Gives every byte of the range space on the disk, keeps contents, makes the file longer if it ends before.
    * The twin, and the addon on file systems without fallocate(2), write zeros where zeros are read.
    * @throws SystemError, code ENOSPC when the disk has no room
@@ -76,6 +89,12 @@ export interface RawFunctions {
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;
   readNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
   writeNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
+  writeMany(
+    fd: number,
+    offsets: readonly number[],
+    lists: readonly (readonly Uint8Array[])[],
+    done: (result: number) => void,
+  ): void;
   preallocate(fd: number, offset: number, bytes: number): number;
   punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void;
   seekData(fd: number, offset: number): number;

@@ -88,6 +88,11 @@ function checked(raw: RawFunctions): NativeFunctions {
       checkTransfer(fd, offset, buffers);
       return moved(raw.writeNow(fd, offset, buffers), 'pwritev2');
     },
+    writeMany(fd, offsets, lists, done) {
+      if (offsets.length !== lists.length) throw new RangeError('writeMany: an offset for each list is needed');
+      for (let i = 0; i < lists.length; i++) checkTransfer(fd, offsets[i]!, lists[i]!);
+      raw.writeMany(fd, offsets, lists, (result) => done(result < 0 ? systemError(result, 'pwritev') : null));
+    },
     preallocate(fd, offset, bytes) {
       checkRange(fd, offset, bytes);
       const result = raw.preallocate(fd, offset, bytes);

@@ -16,6 +16,7 @@ export const twin: RawFunctions = {
   gather,
   readNow: (fd, offset, buffers) => attempt(() => transfer(fs.readvSync, fd, offset, buffers)),
   writeNow: (fd, offset, buffers) => attempt(() => transfer(fs.writevSync, fd, offset, buffers)),
+  writeMany,
   preallocate: (fd, offset, bytes) => attempt(() => fillZeros(fd, offset, bytes)),
   punchHole,
   seekData: (fd, offset) => attempt(() => seek(fd, offset, true)),
@@ -58,6 +59,34 @@ export function writeZeros(fd: number, offset: number, bytes: number, done: (res
 
 function punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void {
   writeZeros(fd, offset, bytes, done);
+}
+
+function writeMany(
+  fd: number,
+  offsets: readonly number[],
+  lists: readonly (readonly Uint8Array[])[],
+  done: (result: number) => void,
+): void {
+  const next = (index: number): void => {
+    if (index === lists.length) {
+      done(0);
+      return;
+    }
+    const data = lists[index]!.length === 1 ? lists[index]![0]! : Buffer.concat(lists[index]!);
+    const step = (written: number): void => {
+      if (written === data.length) {
+        next(index + 1);
+        return;
+      }
+      fs.write(fd, data, written, data.length - written, offsets[index]! + written, (failure, moved) => {
+        if (failure) done(failure.errno ?? -constants.errno.EIO);
+        else step(written + moved);
+      });
+    };
+    step(0);
+  };
+  // Never before the call returns, also with nothing to write.
+  setImmediate(next, 0);
 }
 
 function isZero(data: Uint8Array): boolean {

@@ -87,6 +87,81 @@ Napi::Value PunchHole(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Several writes as one job of the thread pool.
+class WriteWorker : public Napi::AsyncWorker {
+ public:
+  WriteWorker(const Napi::Function& done, int fd, const Napi::Array& offsets, const Napi::Array& lists)
+      : Napi::AsyncWorker(done, "lunarray.writeMany"), fd_(fd), buffers_(Napi::Persistent(lists.As<Napi::Object>())) {
+    const Napi::Env env = offsets.Env();
+    const uint32_t count = offsets.Length();
+    writes_.reserve(count);
+    for (uint32_t i = 0; i < count; i++) {
+      Spans spans(env, lists.Get(i));
+      writes_.push_back({offsets.Get(i).As<Napi::Number>().Int64Value(), spans.count()});
+      vectors_.insert(vectors_.end(), spans.data(), spans.data() + spans.count());
+    }
+  }
+
+  void Execute() override {
+    iovec* vector = vectors_.data();
+    for (const Write& write : writes_) {
+      if (!WriteOne(write.offset, vector, write.vectors)) return;
+      vector += write.vectors;
+    }
+  }
+
+  std::vector<napi_value> GetResult(Napi::Env env) override { return {Napi::Number::New(env, result_)}; }
+
+ private:
+  struct Write {
+    int64_t offset;
+    size_t vectors;
+  };
+
+  // False after an error. Works `vectors` up.
+  bool WriteOne(int64_t offset, iovec* vectors, size_t count) {
+    while (count > 0) {
+      if (vectors->iov_len == 0) {
+        ++vectors;
+        --count;
+        continue;
+      }
+      const ssize_t moved = pwritev(fd_, vectors, static_cast<int>(count < kMaxVectors ? count : kMaxVectors), offset);
+      if (moved < 0) {
+        if (errno == EINTR) continue;
+        result_ = -errno;
+        return false;
+      }
+      offset += moved;
+      for (size_t left = static_cast<size_t>(moved); left > 0;) {
+        const size_t step = left < vectors->iov_len ? left : vectors->iov_len;
+        vectors->iov_base = static_cast<uint8_t*>(vectors->iov_base) + step;
+        vectors->iov_len -= step;
+        left -= step;
+        if (vectors->iov_len == 0) {
+          ++vectors;
+          --count;
+        }
+      }
+    }
+    return true;
+  }
+
+  const int fd_;
+  // Keeps the memory that `vectors_` points to.
+  Napi::ObjectReference buffers_;
+  std::vector<Write> writes_;
+  std::vector<iovec> vectors_;
+  int result_ = 0;
+};
+
+Napi::Value WriteMany(const Napi::CallbackInfo& info) {
+  auto worker = std::make_unique<WriteWorker>(info[3].As<Napi::Function>(), ArgFd(info), info[1].As<Napi::Array>(),
+                                              info[2].As<Napi::Array>());
+  worker.release()->Queue();  // Napi::AsyncWorker deletes itself when done.
+  return info.Env().Undefined();
+}
+
 Napi::Value SeekData(const Napi::CallbackInfo& info) {
   return Result(info, lseek(ArgFd(info), Arg64(info, 1), SEEK_DATA));
 }
@@ -100,6 +175,7 @@ Napi::Value SeekHole(const Napi::CallbackInfo& info) {
 void ExportFile(Napi::Env env, Napi::Object exports) {
   exports.Set("readNow", Napi::Function::New<ReadNow>(env, "readNow"));
   exports.Set("writeNow", Napi::Function::New<WriteNow>(env, "writeNow"));
+  exports.Set("writeMany", Napi::Function::New<WriteMany>(env, "writeMany"));
   exports.Set("preallocate", Napi::Function::New<Preallocate>(env, "preallocate"));
   exports.Set("punchHole", Napi::Function::New<PunchHole>(env, "punchHole"));
   exports.Set("seekData", Napi::Function::New<SeekData>(env, "seekData"));

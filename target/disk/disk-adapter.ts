@@ -1,6 +1,6 @@
 import { DiskJob, QueueMeter } from './disk-job.js';
 import { GroupQueue } from './group-queue.js';
-import type { Clock, DiskAdapterStats, DriveDone, DriveError, ParityGroup } from './types.js';
+import type { Clock, DiskAdapterStats, DriveDone, DriveError, DriveWrite, ParityGroup } from './types.js';
 
 const DEFAULT_CONCURRENCY = 4;
 
@@ -11,7 +11,7 @@ const PATIENCE = 16;
  * Disk adapter (DKA): moves data between cache slots and parity groups.
  *
  * Foreground misses go before syncs, destages and punches, these before background work; a class passed over
- * too often gets its turn. Destages of a group are taken in ascending order of offset and joined when adjacent.
+ * too often gets its turn. Destages of a group are taken in ascending order of offset, many in one operation.
  * Of the operations that may run at a time, one is kept free for foreground misses and one more for destages,
  * as far as there are that many.
  * Jobs on overlapping ranges take effect in the order in which they came.
@@ -231,8 +231,7 @@ export class DiskAdapter {
     if (first.kind === 'punch') {
       queue.group.punch(first.offset, batch.at(-1)!.end - first.offset, ended);
     } else {
-      const buffers = batch.length === 1 ? first.buffers : batch.flatMap((job) => job.buffers);
-      queue.group.write(first.offset, buffers, ended);
+      queue.group.writeMany(joined(batch), ended);
     }
   }
 
@@ -280,6 +279,19 @@ interface WorkClass {
 interface Queued {
   readonly queue: GroupQueue;
   readonly job: DiskJob;
+}
+
+/** Jobs in ascending order as writes, those without a gap between them as one. */
+function joined(batch: readonly DiskJob[]): DriveWrite[] {
+  const writes: { readonly offset: number; buffers: readonly Buffer[] }[] = [];
+  let end = -1;
+  for (const { offset, buffers, end: next } of batch) {
+    const last = writes[writes.length - 1];
+    if (last !== undefined && offset === end) last.buffers = [...last.buffers, ...buffers];
+    else writes.push({ offset, buffers });
+    end = next;
+  }
+  return writes;
 }
 
 function checked(group: ParityGroup, offset: number, bytes: number): number {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type NativeFunctions, native } from '../../native/index.js';
 import { driveError } from './failures.js';
 import { syncFolder } from './persistent-memory.js';
-import type { DriveDone, DriveError, DriveExtent, DriveIo } from './types.js';
+import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from './types.js';
 
 type VectorCall = (
   fd: number,
@@ -83,6 +83,15 @@ export class FileDrive implements DriveIo {
 
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     this.#transfer(fs.writev, offset, buffers, done);
+  }
+
+  writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
+    if (!this.#begin(done)) return;
+    const offsets = writes.map((write) => write.offset);
+    const lists = writes.map((write) => write.buffers);
+    this.functions.writeMany(this.#fd, offsets, lists, (error) => {
+      this.#end(done, error && driveError(this.name, error));
+    });
   }
 
   punch(offset: number, bytes: number, done: DriveDone): void {

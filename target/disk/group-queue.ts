@@ -2,9 +2,9 @@ import type { DiskJob } from './disk-job.js';
 import { overlap, RangeList } from './range-list.js';
 import type { DriveDone, ParityGroup } from './types.js';
 
-/** Limits of one joined operation: IOV_MAX of Linux, and what keeps a drive from being blocked for long. */
+/** Limits of one operation on many writes: what keeps a drive from being blocked for long. */
 const MAX_BUFFERS = 1024;
-const MAX_JOINED_BYTES = 1 << 20;
+const MAX_BATCH_BYTES = 1 << 20;
 
 /**
  * The jobs of one parity group. Jobs on overlapping ranges take effect in the order in which they came,
@@ -77,7 +77,10 @@ export class GroupQueue {
     this.#waitingChanges++;
   }
 
-  /** The elevator's next change together with those that follow it without a gap; empty if none waits. */
+  /**
+   * The elevator's next change and those that go with it, ascending; empty if none waits. Writes are taken
+   * together whatever lies between them, punches only without a gap.
+   */
   nextChanges(): DiskJob[] {
     if (this.#waitingChanges === 0) return [];
     let index = this.#changes.indexFrom(this.#position);
@@ -87,14 +90,15 @@ export class GroupQueue {
     }
     const first = this.#changes.at(index)!;
     const batch = [first];
+    let { bytes } = first;
     let buffers = first.buffers.length;
     for (let last = first; !first.alone; ) {
       const next = this.#changes.at(++index);
-      if (next === undefined || next.started || next.alone || next.kind !== first.kind || next.offset !== last.end)
-        break;
+      if (next === undefined || next.started || next.alone || next.kind !== first.kind) break;
+      if (next.kind === 'punch' && next.offset !== last.end) break;
+      bytes += next.bytes;
       buffers += next.buffers.length;
-      const tooLong = next.kind === 'write' && next.end - first.offset > MAX_JOINED_BYTES;
-      if (tooLong || buffers > MAX_BUFFERS) break;
+      if (next.kind === 'write' && (bytes > MAX_BATCH_BYTES || buffers > MAX_BUFFERS)) break;
       batch.push(next);
       last = next;
     }

@@ -1,6 +1,7 @@
 import { groupExtents } from './group-extents.js';
+import { inParallel } from './in-parallel.js';
 import { type Geometry, type Level, levels, type Span } from './levels.js';
-import type { DriveDone, DriveError, DriveExtent, DriveIo, ParityGroup } from './types.js';
+import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite, ParityGroup } from './types.js';
 
 /** Stripe units are multiples of this, so that a cache slot (16 KiB) lies on one drive. */
 const STRIPE_GRAIN = 16 * 1024;
@@ -80,6 +81,22 @@ class Group implements ParityGroup {
     }
   }
 
+  writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
+    if (this.#single) {
+      this.drives[0]!.writeMany(writes, done);
+      return;
+    }
+    const byDrive = new Map<DriveIo, DriveWrite[]>();
+    for (const { offset, buffers } of writes) {
+      for (const part of this.#parts(offset, buffers)) {
+        const own = byDrive.get(part.drive);
+        if (own === undefined) byDrive.set(part.drive, [part]);
+        else own.push(part);
+      }
+    }
+    inParallel([...byDrive], ([drive, own], driveDone) => drive.writeMany(own, driveDone), done);
+  }
+
   punch(offset: number, bytes: number, done: DriveDone): void {
     const spans = this.#spans(offset, bytes);
     inParallel(spans, ({ drive, span }, ended) => this.drives[drive]!.punch(span.offset, span.bytes, ended), done);
@@ -87,8 +104,11 @@ class Group implements ParityGroup {
 
   extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
     if (this.#single) return this.drives[0]!.extents(offset, bytes, limit);
-    const parts = this.#spans(offset, bytes).map(({ drive, span }) => {
-      return { drive, span, extents: this.drives[drive]!.extents(span.offset, span.bytes, limit) };
+    const spans = this.#spans(offset, bytes);
+    // Each drive its share, so that the work is bounded by the limit, however many there are.
+    const share = Math.ceil(limit / spans.length) + 1;
+    const parts = spans.map(({ drive, span }) => {
+      return { drive, span, extents: this.drives[drive]!.extents(span.offset, span.bytes, share) };
     });
     return groupExtents(this.layout, this.geometry, parts, offset, bytes, limit);
   }
@@ -153,22 +173,6 @@ class BufferCursor {
         this.#used = 0;
       }
     }
-  }
-}
-
-/** Runs `start` for each; `done` hears the first error once all have ended. */
-function inParallel<T>(items: readonly T[], start: (item: T, done: DriveDone) => void, done: DriveDone): void {
-  if (items.length === 0) {
-    done(null);
-    return;
-  }
-  let left = items.length;
-  let first: DriveError | null = null;
-  for (const item of items) {
-    start(item, (error) => {
-      first ??= error;
-      if (--left === 0) done(first);
-    });
   }
 }
 

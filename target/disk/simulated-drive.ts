@@ -14,8 +14,9 @@
  *
  * What happens depends on the seed of `random` and on the order of the calls only.
  */
+import { inParallel } from './in-parallel.js';
 import { overlap } from './range-list.js';
-import type { Clock, DriveDone, DriveError, DriveExtent, DriveIo, Random } from './types.js';
+import type { Clock, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite, Random } from './types.js';
 
 const SECTOR = 512;
 
@@ -132,6 +133,10 @@ export class SimulatedDrive implements DriveIo {
     const bytes = total(buffers);
     const change = () => ({ offset, bytes, data: Buffer.concat(buffers) });
     this.#run('write', offset, bytes, change, done, () => this.#change(change(), bytes));
+  }
+
+  writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
+    inParallel(writes, ({ offset, buffers }, written) => this.write(offset, buffers, written), done);
   }
 
   punch(offset: number, bytes: number, done: DriveDone): void {

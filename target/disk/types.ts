@@ -23,6 +23,8 @@ export interface DriveIo {
   readNow(offset: number, buffers: readonly Buffer[]): boolean;
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void;
+  /** Several writes that do not overlap as one operation. After an error any of them may have been done. */
+  writeMany(writes: readonly DriveWrite[], done: DriveDone): void;
   /** Deallocates; the range reads as zeros afterwards. Partial file-system blocks are zeroed. */
   punch(offset: number, bytes: number, done: DriveDone): void;
   /**
@@ -33,6 +35,11 @@ export interface DriveIo {
   /** Everything written and punched before survives loss of power. */
   sync(done: DriveDone): void;
   close(): void;
+}
+
+export interface DriveWrite {
+  readonly offset: number;
+  readonly buffers: readonly Buffer[];
 }
 
 export interface DriveExtent {

@@ -33,6 +33,34 @@ for (const [name, native] of each) {
       t.end();
     });
 
+    t.test('writeMany writes each list at its place, in one go', (t) => {
+      const fd = open('many');
+      fs.writeSync(fd, Buffer.alloc(3 * PAGE, 0x2e));
+      const letters = Array.from({ length: 1500 }, (_, i) => Buffer.from([65 + (i % 26)]));
+      native.writeMany(fd, [PAGE, 7], [letters, [Buffer.from('ab'), Buffer.alloc(0), Buffer.from('c')]], (error) => {
+        t.equal(error, null);
+        const expected = Buffer.alloc(3 * PAGE, 0x2e);
+        Buffer.concat(letters).copy(expected, PAGE);
+        expected.write('abc', 7);
+        t.ok(fs.readFileSync(join(folder, 'many')).equals(expected));
+        native.writeMany(fd, [], [], (nothing) => {
+          t.equal(nothing, null);
+          t.end();
+        });
+      });
+    });
+
+    t.test('writeMany tells an error by its name', (t) => {
+      open('refused');
+      const fd = fs.openSync(join(folder, 'refused'), 'r');
+      native.writeMany(fd, [0], [[Buffer.from('a')]], (error) => {
+        fs.closeSync(fd);
+        t.match(error, { code: 'EBADF' });
+        t.end();
+      });
+      t.throws(() => native.writeMany(fd, [0, 1], [[]], () => {}), RangeError);
+    });
+
     t.test('writeNow writes or says that it would wait', (t) => {
       const fd = open('write');
       const wrote = native.writeNow(fd, 0, [Buffer.from('ab'), Buffer.from('c')]);
