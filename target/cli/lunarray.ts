@@ -28,7 +28,9 @@ function report(error: unknown): number {
 // A reader that went away (`lunarray lun list | head -1`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`lunarray: standard output cannot be written (${error.message})\n`);
+  process.exit(ExitCode['no-space']);
 });
+process.stderr.on('error', () => {});
 
 await main();

@@ -18,6 +18,7 @@ export async function serve(options: {
   if (options.polling !== undefined && options.polling > 100_000) {
     throw new ArrayError('usage', '--polling takes 0 to 100000 microseconds.');
   }
+  outliveReaders();
   const stopAsked = onSignal();
   const array = await startArray({
     dataDir: options.data,
@@ -36,9 +37,20 @@ export async function serve(options: {
     process.stderr.write('lunarray: stopped before everything was destaged; the next start takes the rest up\n');
     process.exit(0);
   }, STOP_LIMIT_MS - 300);
-  await array.stop();
-  clearTimeout(watchdog);
+  try {
+    await array.stop();
+  } finally {
+    clearTimeout(watchdog);
+  }
   process.exit(0);
+}
+
+/** Messages that cannot be written, to a full disk or a reader that went away, are lost; the array goes on. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => {});
+  }
 }
 
 /** In one write, so that programs that wait for the lines get them together. */

@@ -21,7 +21,7 @@ export const exitCodeMeaning: Readonly<Record<FailureCode, string>> = {
   'port-busy': 'An address to listen on is in use or not of this machine.',
   'data-unusable': 'The data directory cannot be made, read or written, or its content is damaged.',
   'data-in-use': 'Another array runs on the data directory.',
-  'no-space': 'The disk has no room for the cache memory or the configuration.',
+  'no-space': 'The disk has no room for the cache memory, the configuration or what is printed.',
   'not-running': 'No array runs on the data directory.',
   refused: 'The array refused the command; the message tells why.',
 };
