@@ -18,7 +18,12 @@ export interface CachedLayerOwner {
   syncRegions(done: Done): void;
   readonly allocation: AllocationMap;
   readonly regions: RegionTable;
+  /** Told when whole regions, `first` up to but not `end`, hold nothing and nothing is under way to or from them. */
+  unmapped(first: number, end: number): void;
 }
+
+/** Regions handed to the cache together: so many can be taken from their LDEV in one turn of the event loop. */
+const REGIONS_PER_UNMAP = 256;
 
 export class CachedLayer implements BlockLayer {
   private readonly sectorsPerBlock: number;
@@ -101,11 +106,25 @@ export class CachedLayer implements BlockLayer {
       return;
     }
     const first = Math.max(sector, run.first * REGION_SECTORS);
-    const next = Math.min(end, run.end * REGION_SECTORS);
+    const next = Math.min(end, run.end * REGION_SECTORS, (run.first + REGIONS_PER_UNMAP) * REGION_SECTORS);
     this.volume.unmap(first, next - first, (failure) => {
+      if (failure === null) this.giveBack(first, next);
       if (failure !== null || next === end) done(failure);
       else this.unmapAssigned(next, end, done);
     });
+  }
+
+  /**
+   * Gives back the regions that lie wholly in [sector, end). Only in the call that ends an unmap: in it, nothing
+   * of the range is in the cache, being staged or being destaged, and commands that wait for the unmap have not
+   * gone on yet.
+   */
+  private giveBack(sector: number, end: number): void {
+    const { owner } = this;
+    const first = Math.ceil(sector / REGION_SECTORS);
+    const toLast = end === owner.blocks * this.sectorsPerBlock;
+    const past = toLast ? Math.ceil(end / REGION_SECTORS) : Math.floor(end / REGION_SECTORS);
+    if (first < past) owner.unmapped(first, past);
   }
 
   /** Apart from `read`, which is then free of closures. */

@@ -11,10 +11,12 @@ import type { BlockExtent, ExtentsDone } from './block-layer.js';
 import type { Pool } from './pool.js';
 import { REGION_SECTORS, type RegionTable } from './regions.js';
 
-/** Adjacent regions asked of the drives in one call. */
-const REGIONS_PER_QUERY = 8;
-/** Regions looked up on the drives by one call of `extents`, so that it never holds up other work for long. */
-const REGIONS_PER_CALL = 2048;
+/** Runs collected before dirty data is looked up, which costs the same for few as for many. */
+const RUNS_AT_ONCE = 256;
+/** Adjacent regions asked of the drives in one look. */
+const REGIONS_PER_LOOK = 4096;
+/** What one call of `extents` may cost, counted in looks at drives, so that it never holds up other work for long. */
+const LOOKS_PER_CALL = 4096;
 
 /** Where an LDEV's regions are. */
 export interface AllocatedLdev {
@@ -44,25 +46,33 @@ export class AllocationMap {
     }
     const list = new ExtentList(lba, lba + blocks, limit);
     const end = (lba + blocks) * this.sectorsPerBlock;
-    let sector = lba * this.sectorsPerBlock;
-    let budget = REGIONS_PER_CALL;
+    const search: Search = { at: lba * this.sectorsPerBlock, looks: LOOKS_PER_CALL };
     try {
-      while (sector < end && budget > 0 && !list.full) {
-        const stretch = this.stretch(sector, end);
-        if (stretch.place !== 0) {
-          budget -= Math.ceil((stretch.end - sector) / REGION_SECTORS);
-          for (const [start, count] of this.allocated(volume, stretch.place, sector, stretch.end)) {
-            const first = Math.floor(start / this.sectorsPerBlock);
-            list.mapped(first, Math.ceil((start + count) / this.sectorsPerBlock));
-          }
+      while (search.at < end && search.looks > 0 && !list.full) {
+        const from = search.at;
+        const runs = this.onDrives(search, end, Math.max(limit, RUNS_AT_ONCE));
+        runs.push(...volume.dirtyRuns(from, search.at - from));
+        for (const [start, count] of runs.sort((a, b) => a[0] - b[0])) {
+          const first = Math.floor(start / this.sectorsPerBlock);
+          list.mapped(first, Math.ceil((start + count) / this.sectorsPerBlock));
         }
-        sector = stretch.end;
       }
     } catch (error) {
       done({ kind: 'hardware-error', cause: `cannot look up allocation: ${(error as Error).message}` }, []);
       return;
     }
-    done(null, list.finish(Math.floor(sector / this.sectorsPerBlock)));
+    done(null, list.finish(Math.floor(search.at / this.sectorsPerBlock)));
+  }
+
+  /** Allocated sector runs from `search.at` on, ascending: about `wanted`, or all up to `end`, or what `looks` allow. */
+  private onDrives(search: Search, end: number, wanted: number): Run[] {
+    const runs: Run[] = [];
+    while (search.at < end && search.looks > 0 && runs.length < wanted) {
+      const stretch = this.stretch(search.at, end);
+      if (stretch.place === 0) search.at = stretch.end;
+      else this.lookAt(stretch, search, runs);
+    }
+    return runs;
   }
 
   /** From `sector` on, sectors that are in no region (place 0), or in adjacent places from `place` on. */
@@ -72,25 +82,36 @@ export class AllocationMap {
     const last = Math.ceil(end / REGION_SECTORS);
     const place = regions.get(first);
     let next = first + 1;
-    if (place === 0) while (next < last && regions.get(next) === 0) next++;
+    if (place === 0) next = regions.nextAssigned(next, last)?.first ?? last;
     else {
-      while (next < last && next < first + REGIONS_PER_QUERY && regions.get(next) === place + next - first) next++;
+      const stop = Math.min(last, first + REGIONS_PER_LOOK);
+      while (next < stop && regions.get(next) === place + next - first) next++;
     }
     return { place, end: Math.min(next * REGION_SECTORS, end) };
   }
 
-  /** Allocated sector runs of a stretch, ascending; they may overlap. */
-  private allocated(volume: CachedVolume, place: number, sector: number, end: number): Run[] {
+  /** Adds what the drives have allocated of a stretch of places, as far as they tell in one go. */
+  private lookAt(stretch: { place: number; end: number }, search: Search, runs: Run[]): void {
+    const sector = search.at;
     const into = (sector % REGION_SECTORS) * SECTOR_BYTES;
-    const { group, offset } = this.ldev.volumePool.address(place, into);
-    const runs: Run[] = [...volume.dirtyRuns(sector, end - sector)];
-    for (const extent of group.extents(offset, (end - sector) * SECTOR_BYTES)) {
+    const { group, offset } = this.ldev.volumePool.address(stretch.place, into);
+    const bytes = (stretch.end - sector) * SECTOR_BYTES;
+    const extents = group.extents(offset, bytes, RUNS_AT_ONCE);
+    for (const extent of extents) {
       if (!extent.allocated) continue;
       const start = sector + Math.floor((extent.offset - offset) / SECTOR_BYTES);
       runs.push([start, Math.ceil(extent.bytes / SECTOR_BYTES)]);
     }
-    return runs.sort((a, b) => a[0] - b[0]);
+    const last = extents.at(-1)!;
+    search.at = sector + Math.ceil((last.offset + last.bytes - offset) / SECTOR_BYTES);
+    search.looks -= 1 + extents.length;
   }
+}
+
+/** Where a search stands, and what it may still cost. */
+interface Search {
+  at: number;
+  looks: number;
 }
 
 /** Builds the list of extents from mapped runs given in ascending order. */

@@ -1,16 +1,17 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
-import type { CacheBacking, CachedVolume, SlotAddress } from '../cache/types.js';
+import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type SlotAddress } from '../cache/types.js';
 import type { ParityGroup } from '../disk/types.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
+import type { GiveBack, Returner, Returning } from './give-back.js';
 import { type Ldev, type LdevAttribute, ldevName } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
 import type { LdevRow } from './store-storage.js';
 
-export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, AllocatedLdev {
+export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, AllocatedLdev, Returner {
   /** Never used again, unlike `id`. */
   readonly uid: number;
   readonly id: number;
@@ -30,12 +31,19 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   bottom!: CachedLayer;
   private cached!: CachedVolume;
   private deleted = false;
+  /** Regions of a fully provisioned LDEV that the pool keeps for it and that it does not have yet. */
+  promised = 0;
+  /** Every region below has a place, if it is fully provisioned. */
+  private filled = 0;
+  /** By region: on their way back to the pool. */
+  private readonly returning = new Map<number, Returning>();
 
   /** `open` is called before anything else is done with it. */
   constructor(
     row: LdevRow,
     readonly volumePool: Pool,
     arraySerial: string,
+    private readonly giveBack: Pick<GiveBack, 'add'>,
   ) {
     this.uid = row.uid;
     this.id = row.id;
@@ -63,9 +71,9 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     return this.blocks * this.blockSize;
   }
 
-  /** Bytes in regions assigned to it. */
+  /** Bytes in regions assigned to it, or kept for it. */
   get assignedBytes(): number {
-    return this.regions.assigned * REGION_BYTES;
+    return (this.regions.assigned + this.promised) * REGION_BYTES;
   }
 
   open(attach: (uid: number, backing: CacheBacking) => CachedVolume): void {
@@ -74,29 +82,73 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.top = this.bottom;
   }
 
+  /** Past the end nothing is read ahead, though the last region may be longer: unmapping it leaves nothing under way. */
   locate(slot: number): SlotAddress | null {
     const place = this.regions.get(Math.floor(slot / REGION_SLOTS));
-    return place === 0 ? null : this.volumePool.slotAddress(place, slot % REGION_SLOTS);
+    if (place === 0 || slot * SLOT_SECTORS * SECTOR_BYTES >= this.bytes) return null;
+    return this.volumePool.slotAddress(place, slot % REGION_SLOTS);
   }
 
   assign(slot: number): IoFailure | null {
     if (this.deleted) return { kind: 'not-ready', cause: `LDEV ${this.name} has been deleted` };
     const region = Math.floor(slot / REGION_SLOTS);
     if (this.regions.get(region) !== 0) return null;
-    if (this.volumePool.assign(this.uid, this.regions, region)) return null;
-    return { kind: 'no-space', cause: `pool ${this.pool} has no free region` };
+    const leaving = this.returning.get(region);
+    if (leaving !== undefined) this.takeBack(leaving);
+    else if (!this.assignRegion(region)) {
+      return { kind: 'no-space', cause: `pool ${this.pool} has no free region` };
+    }
+    return null;
   }
 
   groups(): ParityGroup[] {
     return [...this.regions.groups].map((id) => this.volumePool.parityGroup(id));
   }
 
-  /** Assigns every region that has none; the pool has enough. */
-  assignAll(): void {
-    const count = regionsOf(this.bytes);
-    for (let region = 0; region < count && this.regions.assigned < count; region++) {
-      if (this.regions.get(region) === 0 && !this.volumePool.assign(this.uid, this.regions, region)) return;
+  /** Fully provisioned: has room kept for every region that it lacks; `fill` then assigns them. */
+  promiseAll(): void {
+    const more = this.missingRegions;
+    this.promised += more;
+    this.volumePool.promise(more);
+  }
+
+  /** Regions that it would need to have all, beside those kept for it. */
+  get missingRegions(): number {
+    return regionsOf(this.bytes) - this.regions.assigned - this.promised;
+  }
+
+  /** Assigns some of the regions kept for it, `count` at most. False: there is no more to do, or to be had. */
+  fill(count: number): boolean {
+    for (let left = count; left > 0 && this.promised > 0; this.filled++) {
+      if (this.regions.get(this.filled) !== 0) continue;
+      if (!this.assignRegion(this.filled)) return false;
+      left--;
     }
+    return this.promised > 0;
+  }
+
+  unmapped(first: number, end: number): void {
+    if (!this.thin || this.deleted) return;
+    for (let region = first; region < end; region++) {
+      const place = this.regions.remove(region);
+      if (place === 0) continue;
+      const entry = { ldev: this, region, place, kept: false };
+      this.returning.set(region, entry);
+      this.giveBack.add(entry);
+    }
+  }
+
+  takeBack(entry: Returning): void {
+    // Of a deleted one nothing is to be had: at the next open it is free, or nobody's and given back then.
+    if (this.deleted) return;
+    entry.kept = true;
+    this.returning.delete(entry.region);
+    this.volumePool.keep(entry.place, this.uid, entry.region);
+    this.regions.add(entry.region, entry.place);
+  }
+
+  returned(entry: Returning): void {
+    this.returning.delete(entry.region);
   }
 
   syncRegions(done: Done): void {
@@ -109,8 +161,17 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   /** Ends all I/O and drops what is cached. */
   discard(done: Done): void {
     this.deleted = true;
+    this.volumePool.promise(-this.promised);
+    this.promised = 0;
     this.bottom.close(`LDEV ${this.name} has been deleted`);
     this.cached.discard(done);
+  }
+
+  private assignRegion(region: number): boolean {
+    const promised = this.promised > 0;
+    if (!this.volumePool.assign(this.uid, this.regions, region, promised)) return false;
+    if (promised) this.promised--;
+    return true;
   }
 }
 

@@ -2,7 +2,9 @@
 import type { Log } from '../base/log.js';
 import type { CacheBacking, CachedVolume } from '../cache/types.js';
 import type { Clock } from '../disk/types.js';
+import type { Background } from './background.js';
 import { ConfigError } from './errors.js';
+import { GiveBack } from './give-back.js';
 import { FaultLayer } from './layers/fault.js';
 import { FaultRules } from './layers/fault-rules.js';
 import { LdevVolume, regionsOf } from './ldev-volume.js';
@@ -52,8 +54,12 @@ export interface LdevsParts {
   readonly cache: VolumeCache;
   readonly adapter: ReclaimAdapter;
   readonly clock: Clock;
+  readonly background: Background;
   readonly log: Log;
 }
+
+/** Regions assigned in one turn of the event loop. */
+const FILL_PIECE = 2048;
 
 const ATTRIBUTES: readonly LdevAttribute[] = ['ordinary', 'secondary', 'journal', 'command-device'];
 const LABEL = /^[^\p{Cc}]{0,32}$/u;
@@ -64,7 +70,8 @@ export class Ldevs {
   private readonly byId = new Map<number, LdevVolume>();
   /** Numbers whose deletion is not complete. */
   private readonly deleting = new Set<number>();
-  private readonly unfinished = new Set<Promise<void>>();
+  private readonly filling = new Set<LdevVolume>();
+  private readonly waysBack = new Map<Pool, GiveBack>();
 
   constructor(private readonly parts: LdevsParts) {
     this.faults = new FaultRules(
@@ -90,7 +97,7 @@ export class Ldevs {
     throw new ConfigError('ldev-unknown', `there is no LDEV ${ldevName(id)}: list the LDEVs to see which there are.`);
   }
 
-  /** Throws ConfigError. A fully provisioned LDEV has all its regions when this returns. */
+  /** Throws ConfigError. A fully provisioned LDEV has room for all its regions when this returns; they are assigned soon. */
   create(spec: LdevSpec): LdevVolume {
     const { store, storage } = this.parts;
     const id = spec.id ?? this.freeId();
@@ -108,7 +115,7 @@ export class Ldevs {
     const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly: spec.readOnly ?? false };
     const uid = store.transaction(() => store.storage.insertLdev(row));
     const ldev = this.open({ ...row, uid, deleting: false }, pool);
-    if (!thin) ldev.assignAll();
+    if (!thin) this.provision(ldev);
     return ldev;
   }
 
@@ -122,11 +129,14 @@ export class Ldevs {
         `LDEV ${ldev.name} has ${ldev.blocks} blocks; ${blocks} are not more: give a larger capacity.`,
       );
     }
-    if (!ldev.thin) checkRoom(ldev.volumePool, regionsOf(blocks * ldev.blockSize) - ldev.regions.assigned);
+    if (!ldev.thin) {
+      const more = regionsOf(blocks * ldev.blockSize) - regionsOf(ldev.bytes);
+      checkRoom(ldev.volumePool, more + ldev.missingRegions);
+    }
     const { store } = this.parts;
     store.transaction(() => store.storage.setBlocks(ldev.uid, blocks));
     ldev.blocks = blocks;
-    if (!ldev.thin) ldev.assignAll();
+    if (!ldev.thin) this.provision(ldev);
     return ldev;
   }
 
@@ -162,13 +172,12 @@ export class Ldevs {
         else reject(new ConfigError('drive-unusable', `LDEV ${ldev.name}: the cache could not drop it.`));
       });
     });
-    const places = () => [...ldev.regions.entries()].map(([, place]) => place);
-    return { complete: this.finishDeletion(ldev, discarded, ldev.volumePool, places) };
+    return { complete: this.finishDeletion(ldev, discarded) };
   }
 
-  /** Resolves when no deletion runs. */
-  async settled(): Promise<void> {
-    while (this.unfinished.size > 0) await Promise.allSettled(this.unfinished);
+  /** Resolves when what hosts have unmapped is back in the pools. */
+  async givenBack(): Promise<void> {
+    await Promise.all([...this.waysBack.values()].map((way) => way.settled()));
   }
 
   /** Attaches what the store lists, finds each LDEV's regions, and completes what was interrupted. */
@@ -178,13 +187,13 @@ export class Ldevs {
     const leftovers = new Map<number, LdevRow>();
     for (const row of store.storage.ldevs()) {
       if (row.deleting) leftovers.set(row.uid, row);
-      else byUid.set(row.uid, new LdevVolume(row, storage.pool(row.pool), store.identity.serial));
+      else byUid.set(row.uid, this.build(row, storage.pool(row.pool)));
     }
     const strays = new Map<Pool, number[]>();
     for (const pool of storage.allPools()) strays.set(pool, this.findRegions(pool, byUid));
     for (const ldev of byUid.values()) {
       this.attach(ldev);
-      if (!ldev.thin) ldev.assignAll();
+      if (!ldev.thin) this.provision(ldev);
     }
     const dropped = cache.dropUnattached();
     if (dropped > 0) log.info(`${dropped} cache slots of deleted LDEVs dropped`);
@@ -223,25 +232,22 @@ export class Ldevs {
           for (const row of rows) this.forget(row);
         })
         .catch((error: Error) => this.parts.log.error(`pool ${pool.name}: ${error.message}`));
-      this.track(work);
+      this.parts.background.track(work);
     }
   }
 
-  private finishDeletion(
-    row: { readonly uid: number; readonly id: number },
-    discarded: Promise<void>,
-    pool: Pool,
-    places: () => number[],
-  ): Promise<void> {
-    this.deleting.add(row.id);
-    const work = discarded.then(() => this.reclaim(pool, places())).then(() => this.forget(row));
-    this.track(work.catch((error: Error) => this.parts.log.error(`LDEV ${ldevName(row.id)}: ${error.message}`)));
+  private finishDeletion(ldev: LdevVolume, discarded: Promise<void>): Promise<void> {
+    const { background, log } = this.parts;
+    this.deleting.add(ldev.id);
+    const work = discarded.then(() => this.reclaim(ldev.volumePool, ldev.regions)).then(() => this.forget(ldev));
+    background.track(work.catch((error: Error) => log.error(`LDEV ${ldev.name}: ${error.message}`)));
     return work;
   }
 
-  private reclaim(pool: Pool, places: readonly number[]): Promise<void> {
+  private reclaim(pool: Pool, places: Iterable<number>): Promise<void> {
+    const { adapter, background } = this.parts;
     return new Promise((resolve, reject) => {
-      reclaim(pool, places, this.parts.adapter, (failure) => {
+      reclaim(pool, places, adapter, background, (failure) => {
         if (failure === null) resolve();
         else {
           const way = 'the deletion is completed when the array starts with the drive in order';
@@ -257,15 +263,35 @@ export class Ldevs {
     this.deleting.delete(row.id);
   }
 
-  private track(work: Promise<void>): void {
-    this.unfinished.add(work);
-    void work.finally(() => this.unfinished.delete(work));
+  /** Keeps room for all regions that a fully provisioned LDEV lacks, and assigns them piece by piece. */
+  private provision(ldev: LdevVolume): void {
+    const { background, log } = this.parts;
+    ldev.promiseAll();
+    if (this.filling.has(ldev)) return;
+    this.filling.add(ldev);
+    const filled = new Promise<void>((resolve) => background.inPieces(() => ldev.fill(FILL_PIECE), resolve));
+    background.track(
+      filled.then(() => {
+        this.filling.delete(ldev);
+        if (ldev.promised > 0) log.warn(`LDEV ${ldev.name}: pool ${ldev.pool} lacks ${ldev.promised} of its regions`);
+      }),
+    );
   }
 
   private open(row: LdevRow, pool: Pool): LdevVolume {
-    const ldev = new LdevVolume(row, pool, this.parts.store.identity.serial);
+    const ldev = this.build(row, pool);
     this.attach(ldev);
     return ldev;
+  }
+
+  private build(row: LdevRow, pool: Pool): LdevVolume {
+    const { adapter, background, log, store } = this.parts;
+    let way = this.waysBack.get(pool);
+    if (way === undefined) {
+      way = new GiveBack(pool, adapter, background, log);
+      this.waysBack.set(pool, way);
+    }
+    return new LdevVolume(row, pool, store.identity.serial, way);
   }
 
   private attach(ldev: LdevVolume): void {

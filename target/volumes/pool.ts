@@ -13,6 +13,8 @@ export interface PlaceRun {
 export class Pool {
   /** By parity group id. */
   private readonly groups = new Map<number, GroupRegions>();
+  /** Regions that fully provisioned LDEVs do not have yet and nobody else may take. */
+  private promised = 0;
 
   constructor(readonly name: string) {}
 
@@ -30,21 +32,31 @@ export class Pool {
     return sum;
   }
 
-  /** Regions that can be assigned: free, and on drives that work. */
+  /** Regions that can be assigned: free, on drives that work, and promised to nobody. */
   get free(): number {
-    let sum = 0;
-    for (const group of this.usable()) sum += group.free;
-    return sum;
+    let sum = -this.promised;
+    for (const group of this.groups.values()) if (!group.group.failure) sum += group.free;
+    return Math.max(0, sum);
   }
 
-  /** Gives a region of an LDEV a place, in the parity group with most room. False: the pool is full. */
-  assign(uid: number, table: RegionTable, region: number): boolean {
+  /** Keeps room for `regions` more; negative: for fewer. */
+  promise(regions: number): void {
+    this.promised += regions;
+  }
+
+  /**
+   * Gives a region of an LDEV a place, in the parity group with most room. False: the pool is full.
+   * @param promised one of those that room was kept for
+   */
+  assign(uid: number, table: RegionTable, region: number, promised = false): boolean {
+    if (!promised && this.promised > 0 && this.free === 0) return false;
     let roomiest: GroupRegions | null = null;
-    for (const group of this.usable()) {
-      if (roomiest === null || group.free > roomiest.free) roomiest = group;
+    for (const group of this.groups.values()) {
+      if (!group.group.failure && (roomiest === null || group.free > roomiest.free)) roomiest = group;
     }
     const place = roomiest === null ? 0 : roomiest.take(uid, region);
     if (place === 0) return false;
+    if (promised) this.promised--;
     table.add(region, place);
     return true;
   }
@@ -52,6 +64,21 @@ export class Pool {
   /** Makes places free; they have been punched. */
   release(places: Iterable<number>): void {
     for (const place of places) this.of(place).release(indexOfPlace(place));
+  }
+
+  /** The first half of `release`: nobody owns the place at the next open. */
+  clear(place: number): void {
+    this.of(place).records.clear(indexOfPlace(place));
+  }
+
+  /** The second half of `release`. */
+  makeFree(place: number): void {
+    this.of(place).makeFree(indexOfPlace(place));
+  }
+
+  /** Undoes `clear`, if that was. */
+  keep(place: number, uid: number, region: number): void {
+    this.of(place).keep(indexOfPlace(place), uid, region);
   }
 
   parityGroup(id: number): ParityGroup {
@@ -71,7 +98,7 @@ export class Pool {
   runs(places: Iterable<number>): PlaceRun[] {
     const runs: { group: ParityGroup; offset: number; bytes: number }[] = [];
     let next = -1;
-    for (const place of [...places].sort((a, b) => a - b)) {
+    for (const place of Uint32Array.from(places).sort()) {
       const last = runs.at(-1);
       if (last !== undefined && place === next) last.bytes += REGION_BYTES;
       else runs.push({ ...this.address(place, 0), bytes: REGION_BYTES });
@@ -91,10 +118,6 @@ export class Pool {
         if (--open === 0) done(failure);
       });
     }
-  }
-
-  private *usable(): Generator<GroupRegions> {
-    for (const group of this.groups.values()) if (!group.group.failure) yield group;
   }
 
   private of(place: number): GroupRegions {

@@ -1,5 +1,7 @@
-/** Gives regions back to their pool. */
+/** Gives the regions of deleted LDEVs back to their pool. */
+import { firstAllocated } from '../disk/first-allocated.js';
 import type { DriveDone, DriveError, ParityGroup } from '../disk/types.js';
+import type { Background } from './background.js';
 import type { PlaceRun, Pool } from './pool.js';
 import { REGION_BYTES } from './regions.js';
 
@@ -11,49 +13,79 @@ export interface ReclaimAdapter {
 
 /** One punch job: small enough that the jobs of hosts get their turn between two. */
 const PUNCH_BYTES = 32 * REGION_BYTES;
+/** Places handled in one turn of the event loop. */
+const PIECE = 1024;
 
 /**
  * Punches the places, makes that durable, then makes them free, and that durable too. The order is what
  * keeps one LDEV's data from ever showing in another: whatever is free has been punched, after a kill or a loss
  * of power at any point as well. Until the end nothing hands the places out; a failure leaves them owned.
+ *
+ * @param places gone through twice; no place may come or go meanwhile
+ * @param done not called when the array is closed before the end
  */
 export function reclaim(
   pool: Pool,
-  places: readonly number[],
+  places: Iterable<number>,
   adapter: ReclaimAdapter,
+  background: Background,
   done: (failure: string | null) => void,
 ): void {
-  const runs = pool.runs(places);
-  const groups = [...new Set(runs.map((run) => run.group))];
+  const groups = new Set<ParityGroup>();
   const end = (error: DriveError | null) => {
+    if (background.closed) return;
     if (error !== null) {
       done(error.message);
       return;
     }
-    pool.release(places);
-    pool.sync((failure) => done(failure === null ? null : failure.message));
+    const left = inPieces(places);
+    const release = () => {
+      const next = left.next();
+      if (next.done !== true) pool.release(next.value);
+      return next.done !== true;
+    };
+    background.inPieces(release, () => pool.sync((failure) => done(failure === null ? null : failure.message)));
   };
-  inTurn(
-    pieces(runs),
-    (job, next) => adapter.punch(job.group, job.offset, job.bytes, next),
-    (error) => {
-      if (error !== null) end(error);
-      else inTurn(groups.values(), (group, next) => adapter.sync(group, next), end);
-    },
-  );
+  const punch = (job: PlaceRun | null, next: DriveDone) => {
+    if (job === null) background.soon(() => next(null));
+    else {
+      groups.add(job.group);
+      adapter.punch(job.group, job.offset, job.bytes, next);
+    }
+  };
+  inTurn(punches(pool, places), punch, (error) => {
+    if (error !== null) end(error);
+    else inTurn(groups.values(), (group, next) => adapter.sync(group, next), end);
+  });
 }
 
-/** What of the runs the drives have allocated. */
-function* pieces(runs: readonly PlaceRun[]): Generator<PlaceRun> {
-  for (const { group, offset, bytes } of runs) {
-    for (let at = offset; at < offset + bytes; at += PUNCH_BYTES) {
-      const extents = group.extents(at, Math.min(PUNCH_BYTES, offset + bytes - at)).filter((each) => each.allocated);
-      // One punch from the first to the last is less work than one for each.
-      const last = extents.at(-1);
-      const first = extents[0]?.offset ?? 0;
-      if (last !== undefined) yield { group, offset: first, bytes: last.offset + last.bytes - first };
+/** What of the places the drives have allocated; null: let others have a turn. */
+function* punches(pool: Pool, places: Iterable<number>): Generator<PlaceRun | null> {
+  for (const piece of inPieces(places)) {
+    for (const { group, offset, bytes } of pool.runs(piece)) {
+      const end = offset + bytes;
+      for (let at = offset; at < end; ) {
+        const data = firstAllocated(group, at, end - at);
+        if (data === null) break;
+        // One punch over all that follows is less work than looking where there is more.
+        at = Math.min(data.offset + PUNCH_BYTES, end);
+        yield { group, offset: data.offset, bytes: at - data.offset };
+      }
     }
+    yield null;
   }
+}
+
+function* inPieces(places: Iterable<number>): Generator<Uint32Array> {
+  const piece = new Uint32Array(PIECE);
+  let count = 0;
+  for (const place of places) {
+    piece[count++] = place;
+    if (count < PIECE) continue;
+    yield piece;
+    count = 0;
+  }
+  if (count > 0) yield piece.subarray(0, count);
 }
 
 /** Runs `start` for one after the other, up to the first error. Many that end at once do not deepen the stack. */

@@ -9,6 +9,7 @@
  * it is taken, so that no LDEV ever sees what another one wrote.
  */
 import { SECTOR_BYTES, SLOT_BYTES } from '../cache/types.js';
+import { firstAllocated } from '../disk/first-allocated.js';
 import type { ParityGroup, PersistentMemory } from '../disk/types.js';
 import { RegionRecords, regionRecordBytes } from './region-records.js';
 
@@ -21,8 +22,9 @@ export const MAX_PARITY_GROUPS = 255;
 export const MAX_GROUP_REGIONS = 2 ** 24;
 /** 256 TiB. */
 export const MAX_LDEV_BYTES = 2 ** 48;
-/** Looked at together before they are taken. */
-const REGIONS_PER_CHECK = 4;
+/** Looked at in one go at most before they are taken. */
+const REGIONS_PER_CHECK = 1024;
+const REGIONS_PER_PROBE = 4;
 const PLACES_PER_GROUP = 2 ** 24;
 
 export const groupOfPlace = (place: number): number => Math.floor(place / PLACES_PER_GROUP);
@@ -74,11 +76,11 @@ export class RegionTable {
     return { first, end: next };
   }
 
-  /** All [region, place], ascending. */
-  *entries(): Generator<[region: number, place: number]> {
+  /** All places, by region. */
+  *[Symbol.iterator](): Generator<number> {
     for (let region = 0; region < this.places.length; region++) {
       const place = this.places[region]!;
-      if (place !== 0) yield [region, place];
+      if (place !== 0) yield place;
     }
   }
 }
@@ -125,7 +127,7 @@ export class GroupRegions {
    * not; then free regions are taken to be empty, now and at later opens.
    */
   probeHoles(): boolean {
-    const told = this.group.extents(0, Math.min(this.count, REGIONS_PER_CHECK) * REGION_BYTES);
+    const told = this.group.extents(0, Math.min(this.count, REGIONS_PER_PROBE) * REGION_BYTES, 2);
     this.records.blind = told.every((extent) => extent.allocated);
     return !this.records.blind;
   }
@@ -154,6 +156,16 @@ export class GroupRegions {
   /** Makes an owned region free; it has been punched. */
   release(index: number): void {
     this.records.clear(index);
+    this.makeFree(index);
+  }
+
+  /** Undoes `records.clear`, if that was: the region stays owned. */
+  keep(index: number, uid: number, region: number): void {
+    if (this.records.owner(index) === 0) this.records.take(index, uid, region);
+  }
+
+  /** Lets a region be taken that was owned; it has been punched and its record cleared. */
+  makeFree(index: number): void {
     this.bits[index >>> 5]! |= 1 << (index & 31);
     this.firstWord = Math.min(this.firstWord, index >>> 5);
     this.free++;
@@ -175,14 +187,22 @@ export class GroupRegions {
   private check(index: number): void {
     const end = Math.min(index + REGIONS_PER_CHECK, this.count);
     const held: number[] = [];
-    for (const extent of this.group.extents(index * REGION_BYTES, (end - index) * REGION_BYTES)) {
-      if (!extent.allocated) continue;
-      const last = Math.floor((extent.offset + extent.bytes - 1) / REGION_BYTES);
-      for (let each = Math.floor(extent.offset / REGION_BYTES); each <= last; each++) {
-        if (this.isFree(each)) held.push(this.hold(each));
+    let at = index;
+    // As far as there is nothing, and on past what there is until a region is found that may be taken.
+    while (at < end) {
+      const found = firstAllocated(this.group, at * REGION_BYTES, (end - at) * REGION_BYTES);
+      if (found === null) {
+        at = end;
+        break;
       }
+      const last = Math.floor((found.offset + found.bytes - 1) / REGION_BYTES);
+      for (at = Math.floor(found.offset / REGION_BYTES); at <= last; at++) {
+        if (this.isFree(at)) held.push(this.hold(at));
+      }
+      const free = this.lowestFree();
+      if (free >= 0 && free < at) break;
     }
-    this.checked = end;
+    this.checked = at;
     if (held.length > 0) this.soiled(this, held);
   }
 

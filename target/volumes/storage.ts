@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.js';
 import { createParityGroup as joinDrives } from '../disk/parity-group.js';
 import type { DriveIo, ParityGroup, PersistentMemory } from '../disk/types.js';
+import type { Background } from './background.js';
 import { ConfigError } from './errors.js';
 import { checkInteger, checkName } from './naming.js';
 import { Pool } from './pool.js';
@@ -37,6 +38,7 @@ export interface StorageParts {
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   readonly adapter: ReclaimAdapter;
+  readonly background: Background;
   readonly log: Log;
 }
 
@@ -50,7 +52,6 @@ const MAX_DRIVE_BYTES = 2 ** 50;
 export class Storage {
   private readonly groups = new Map<string, { row: ParityGroupRow; regions: GroupRegions }>();
   private readonly pools = new Map<string, Pool>();
-  private readonly scrubs = new Set<Promise<void>>();
 
   /** Opens everything that the store lists. Throws ConfigError `damaged`. */
   constructor(private readonly parts: StorageParts) {
@@ -164,11 +165,6 @@ export class Storage {
     );
   }
 
-  /** Resolves when all free space is ready for use. */
-  async settled(): Promise<void> {
-    while (this.scrubs.size > 0) await Promise.all(this.scrubs);
-  }
-
   close(): void {
     for (const { regions } of this.groups.values()) {
       regions.records.close();
@@ -214,19 +210,18 @@ export class Storage {
 
   /** Punches regions that are free but hold data, then hands them out again. */
   private scrub(regions: GroupRegions, places: readonly number[]): void {
-    const { adapter, log } = this.parts;
+    const { adapter, background, log } = this.parts;
     const { name } = regions.group;
     log.warn(`parity group ${name}: ${places.length} free regions hold old data and are being punched`);
     const alone = new Pool(name);
     alone.add(regions);
     const work = new Promise<void>((resolve) => {
-      reclaim(alone, places, adapter, (failure) => {
+      reclaim(alone, places, adapter, background, (failure) => {
         if (failure !== null) log.error(`parity group ${name}: ${failure}`);
         resolve();
       });
     });
-    this.scrubs.add(work);
-    void work.then(() => this.scrubs.delete(work));
+    background.track(work);
   }
 
   private check(

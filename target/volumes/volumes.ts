@@ -8,6 +8,7 @@
 import { EventEmitter } from 'node:events';
 import type { Log } from '../base/log.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, Random } from '../disk/types.js';
+import { Background } from './background.js';
 import { ConfigError } from './errors.js';
 import { admits, type HostGroupSpec, HostGroups } from './host-groups.js';
 import type { FaultRules } from './layers/fault-rules.js';
@@ -45,12 +46,15 @@ export class Volumes extends EventEmitter<Events> {
   private readonly portList: Ports;
   private readonly groups: HostGroups;
   private readonly userList: Users;
+  private readonly background: Background;
 
   private constructor(private readonly parts: VolumesParts) {
     super();
     const { store, cache, adapter, shared, openDrive, clock, log } = parts;
-    this.storage = new Storage({ store, shared, openDrive, adapter, log });
-    this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, log });
+    const background = new Background(clock);
+    this.background = background;
+    this.storage = new Storage({ store, shared, openDrive, adapter, background, log });
+    this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, background, log });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());
     this.userList = new Users(store, (id) => this.groups.all().some((group) => group.id === id));
@@ -242,18 +246,24 @@ export class Volumes extends EventEmitter<Events> {
     this.userList.remove(name, role);
   }
 
-  /** Resolves when nothing runs in the background: deletions, punching of free regions that hold data. */
+  /**
+   * Resolves when nothing runs in the background: deletions, assignment of regions to fully provisioned LDEVs,
+   * return of unmapped ones, punching of free regions that hold data.
+   */
   async settled(): Promise<void> {
-    await Promise.all([this.devices.settled(), this.storage.settled()]);
+    await this.devices.givenBack();
+    await this.background.settled();
   }
 
-  /** Makes shared memory durable. */
-  sync(): Promise<void> {
-    return this.storage.sync();
+  /** Ends the return of unmapped regions and makes shared memory durable. */
+  async sync(): Promise<void> {
+    await this.devices.givenBack();
+    await this.storage.sync();
   }
 
   /** Closes drives and shared memory. The cache has destaged and is closed; the store is the caller's. */
   close(): void {
+    this.background.close();
     this.storage.close();
   }
 

@@ -28,6 +28,7 @@ function stage(blockSize: 512 | 4096, failure: IoFailure | null = null) {
     blockSize,
     allocation: {} as AllocationMap,
     regions: new RegionTable(),
+    unmapped: (first, end) => calls.push(['unmapped', first, end]),
     syncRegions(done) {
       calls.push(['sync regions']);
       done(null);
@@ -92,10 +93,41 @@ t.test('unmap leaves out what has no region', async (t) => {
   t.equal(await unmap(layer, 7, 10 * REGION_SECTORS), null);
   t.same(calls.splice(0), [
     ['unmap', 2 * REGION_SECTORS, 2 * REGION_SECTORS],
+    ['unmapped', 2, 4],
     ['unmap', 5 * REGION_SECTORS, REGION_SECTORS],
+    ['unmapped', 5, 6],
   ]);
   t.equal(await unmap(layer, 2 * REGION_SECTORS + 5, 3), null);
   t.same(calls, [['unmap', 2 * REGION_SECTORS + 5, 3]]);
+});
+
+t.test('regions unmapped whole are told, the last one too when it ends with the LDEV', async (t) => {
+  const { calls, owner, layer } = stage(512);
+  const told = () => calls.splice(0).filter(([name]) => name === 'unmapped');
+  owner.regions.add(0, 2 ** 24);
+  owner.regions.add(1, 2 ** 24 + 1);
+  await unmap(layer, 1, 100_000 - 1);
+  t.same(told(), [['unmapped', 1, 2]]);
+  await unmap(layer, 0, 99_999);
+  t.same(told(), [['unmapped', 0, 1]]);
+  await unmap(layer, REGION_SECTORS - 1, 2);
+  t.same(told(), []);
+  const failing = stage(512, BAD);
+  failing.owner.regions.add(0, 2 ** 24);
+  t.same(await unmap(failing.layer, 0, 100_000), BAD);
+  t.same(failing.calls, [['unmap', 0, REGION_SECTORS]], 'a failed unmap gives nothing back');
+});
+
+t.test('many regions are unmapped in parts that end with a region', async (t) => {
+  const { calls, owner, layer } = stage(512);
+  for (let region = 0; region < 300; region++) owner.regions.add(region, 2 ** 24 + region);
+  await unmap(layer, 5, 300 * REGION_SECTORS - 5);
+  t.same(calls, [
+    ['unmap', 5, 256 * REGION_SECTORS - 5],
+    ['unmapped', 1, 256],
+    ['unmap', 256 * REGION_SECTORS, 44 * REGION_SECTORS],
+    ['unmapped', 256, 300],
+  ]);
 });
 
 t.test('closed: nothing reaches the cache', async (t) => {
