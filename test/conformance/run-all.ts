@@ -1,0 +1,48 @@
+/** The whole family ALL on the LUs that its tests need, and the verdict on each test. */
+import type { LunArray } from '../../target/index.js';
+import { excuse, specialUnit, wrongInLibiscsi } from './expected.js';
+import { listTests, type Outcome, runTests } from './iscsi-test-cu.js';
+import { type UnitName, units, urlsOf } from './units.js';
+
+export interface UnitOutcome extends Outcome {
+  readonly unit: UnitName;
+}
+
+export interface Judgement {
+  readonly test: string;
+  /** One per LU that it was run on. */
+  readonly outcomes: readonly UnitOutcome[];
+  /** Passed on a LU, and did nothing unexpected on another. */
+  readonly passed: boolean;
+  /** What expected.ts does not foresee. */
+  readonly wrong: readonly UnitOutcome[];
+}
+
+/** Every test on a plain LU, two of which share the work; those that need a special LU there too. */
+export async function runAll(array: LunArray, each: (outcome: UnitOutcome) => void = () => {}): Promise<Judgement[]> {
+  const tests = await listTests();
+  const outcomes: UnitOutcome[] = [];
+  for (const unit of Object.keys(units) as UnitName[]) {
+    const wanted = unit === 'plain' ? tests : tests.filter((test) => specialUnit(test) === unit);
+    const urls = urlsOf(array, unit);
+    const lanes = urls.map((url, lane) => {
+      const share = wanted.filter((_test, at) => at % urls.length === lane);
+      return runTests(url, share, (ran) => {
+        const outcome = { ...ran, unit };
+        outcomes.push(outcome);
+        each(outcome);
+      });
+    });
+    await Promise.all(lanes);
+  }
+  return tests.map((test) => judgement(test, outcomes));
+}
+
+function judgement(test: string, all: readonly UnitOutcome[]): Judgement {
+  const outcomes = all.filter((outcome) => outcome.test === test);
+  const wrong = outcomes.filter(({ verdict, unit }) => {
+    if (verdict === 'pass' || wrongInLibiscsi.includes(test)) return false;
+    return verdict !== 'skip' || excuse(test, unit) === undefined;
+  });
+  return { test, outcomes, wrong, passed: wrong.length === 0 && outcomes.some(({ verdict }) => verdict === 'pass') };
+}

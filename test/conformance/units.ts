@@ -1,0 +1,23 @@
+/** The LUs that the tests are run on. */
+import type { ConfigInput, LunArray } from '../../target/index.js';
+
+export const units = {
+  plain: { ldevs: ['00:00', '00:01'], what: 'thin, 512-byte blocks, as the first LU of the default configuration' },
+  '512e': { ldevs: ['00:02'], what: 'thin, 512-byte logical blocks in physical ones of 4096 bytes' },
+  'read-only': { ldevs: ['00:03'], what: 'thin, `readOnly`' },
+} as const;
+export type UnitName = keyof typeof units;
+
+export const config: ConfigInput = {
+  ldevs: [
+    { id: '00:00', capacity: '1G' },
+    { id: '00:01', capacity: '1G' },
+    { id: '00:02', capacity: '1G', physicalBlockSize: 4096 },
+    { id: '00:03', capacity: '1G', readOnly: true },
+  ],
+};
+
+/** URLs of the LUs of that name, all on the first port. */
+export function urlsOf(array: LunArray, unit: UnitName): string[] {
+  return units[unit].ldevs.map((ldev) => array.luns.find((lun) => lun.ldev === ldev)!.url);
+}
