@@ -21,15 +21,15 @@ export async function listTests(family = 'ALL'): Promise<string[]> {
   return names.filter((name) => name.startsWith(`${family}.`) && name.split('.').length === 3);
 }
 
-/** Runs tests one after the other on one LU; destructive ones too. */
+/** Runs tests one after the other on one LU; destructive ones too. `urls`: its paths. */
 export async function runTests(
-  url: string,
+  urls: readonly string[],
   tests: readonly string[],
   each: (outcome: Outcome) => void = () => {},
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const test of tests) {
-    const ran = await run('iscsi-test-cu', ['-n', `--test=${test}`, '-d', '-S', url], limitMs);
+    const ran = await run('iscsi-test-cu', ['-n', `--test=${test}`, '-d', '-S', ...urls], limitMs);
     const outcome = judge(test, ran.code, ran.stdout + ran.stderr);
     outcomes.push(outcome);
     each(outcome);

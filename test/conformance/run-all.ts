@@ -2,7 +2,7 @@
 import type { LunArray } from '../../target/index.js';
 import { excuse, specialUnit, wrongInLibiscsi } from './expected.js';
 import { listTests, type Outcome, runTests } from './iscsi-test-cu.js';
-import { type UnitName, units, urlsOf } from './units.js';
+import { pathsOf, type UnitName, units } from './units.js';
 
 export interface UnitOutcome extends Outcome {
   readonly unit: UnitName;
@@ -24,10 +24,10 @@ export async function runAll(array: LunArray, each: (outcome: UnitOutcome) => vo
   const outcomes: UnitOutcome[] = [];
   for (const unit of Object.keys(units) as UnitName[]) {
     const wanted = unit === 'plain' ? tests : tests.filter((test) => specialUnit(test) === unit);
-    const urls = urlsOf(array, unit);
-    const lanes = urls.map((url, lane) => {
-      const share = wanted.filter((_test, at) => at % urls.length === lane);
-      return runTests(url, share, (ran) => {
+    const paths = pathsOf(array, unit);
+    const lanes = paths.map((urls, lane) => {
+      const share = wanted.filter((_test, at) => at % paths.length === lane);
+      return runTests(urls, share, (ran) => {
         const outcome = { ...ran, unit };
         outcomes.push(outcome);
         each(outcome);

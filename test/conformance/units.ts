@@ -5,6 +5,7 @@ export const units = {
   plain: { ldevs: ['00:00', '00:01'], what: 'thin, 512-byte blocks, as the first LU of the default configuration' },
   '512e': { ldevs: ['00:02'], what: 'thin, 512-byte logical blocks in physical ones of 4096 bytes' },
   'read-only': { ldevs: ['00:03'], what: 'thin, `readOnly`' },
+  'two paths': { ldevs: ['00:00'], what: 'the plain one, through both ports' },
 } as const;
 export type UnitName = keyof typeof units;
 
@@ -17,7 +18,10 @@ export const config: ConfigInput = {
   ],
 };
 
-/** URLs of the LUs of that name, all on the first port. */
-export function urlsOf(array: LunArray, unit: UnitName): string[] {
-  return units[unit].ldevs.map((ldev) => array.luns.find((lun) => lun.ldev === ldev)!.url);
+/** For each LU of that name the URLs of its paths that tests are to use: the first one or all. */
+export function pathsOf(array: LunArray, unit: UnitName): string[][] {
+  return units[unit].ldevs.map((ldev) => {
+    const urls = array.luns.filter((lun) => lun.ldev === ldev).map((lun) => lun.url);
+    return unit === 'two paths' ? urls : urls.slice(0, 1);
+  });
 }
