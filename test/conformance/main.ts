@@ -1,14 +1,13 @@
 /** `npm run conformance`: the whole family ALL; writes docs/conformance.md. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { startArray } from '../../target/index.js';
+import { checkout } from '../support/root.js';
 import { excuse, mustPass, wrongInLibiscsi } from './expected.js';
 import { type Judgement, runAll, type UnitOutcome } from './run-all.js';
 import { config, units } from './units.js';
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const array = await startArray({ config });
 const judgements = await runAll(array, ({ test, unit, verdict, why }) =>
   console.log(`${verdict.padEnd(8)}${unit.padEnd(10)}${test}  ${why}`),
@@ -44,7 +43,7 @@ function remark({ test, unit, verdict, why }: UnitOutcome): string {
 const libiscsi = execFileSync('dpkg-query', ['-W', '-f', '$' + '{Version}', 'libiscsi-bin'], { encoding: 'utf8' });
 
 writeFileSync(
-  join(root, 'docs/conformance.md'),
+  join(checkout, 'docs/conformance.md'),
   `# Conformance
 
 Written by \`npm run conformance\`; do not edit by hand. libiscsi ${libiscsi}, \`iscsi-test-cu\`, family ALL, each test
