@@ -12,7 +12,7 @@ import type { Nexus } from '../scsi/nexus.js';
 import { reservationsOf } from '../scsi/reservations.js';
 import { taskSetOf } from './task-set.js';
 
-/** Task management functions (SAM-6 7). The queries are not supported: they tell what is out of date on arrival. */
+/** Task management functions (SAM-6 7). */
 export type TaskManagementFunction =
   | 'abort-task'
   | 'abort-task-set'
@@ -26,9 +26,17 @@ export type TaskManagementFunction =
   | 'query-task-set'
   | 'query-asynchronous-event';
 
-export type TaskManagementOutcome = 'complete' | 'task-not-found' | 'lun-not-found' | 'not-supported' | 'rejected';
+/** `succeeded`: a query found what it asked for; `complete`: it did not (SAM-6 7.8 to 7.10). */
+export type TaskManagementOutcome =
+  | 'complete'
+  | 'succeeded'
+  | 'task-not-found'
+  | 'lun-not-found'
+  | 'not-supported'
+  | 'rejected';
 
-export type Outcome = (outcome: TaskManagementOutcome) => void;
+/** @param information Additional Response Information of QUERY ASYNCHRONOUS EVENT, 24 bits */
+export type Outcome = (outcome: TaskManagementOutcome, information?: number) => void;
 
 export interface TaskManagementRequest {
   readonly nexus: Nexus;
@@ -72,7 +80,28 @@ const onUnit: Readonly<Partial<Record<TaskManagementFunction, Carry>>> = {
   'logical-unit-reset': (parts, unit, { nexus }, done) => {
     resetUnit(parts, unit, nexus, busDeviceResetFunctionOccurred(), () => done('complete'));
   },
+  'query-task': ({ clock }, unit, { nexus, tag }, done) => {
+    const task = taskSetOf(unit, clock).find((each) => each.nexus === nexus && each.tag === tag);
+    done(task === null ? 'complete' : 'succeeded');
+  },
+  'query-task-set': ({ clock }, unit, { nexus }, done) => {
+    done(taskSetOf(unit, clock).holds(nexus) ? 'succeeded' : 'complete');
+  },
+  'query-asynchronous-event': (_parts, unit, { nexus }, done) => {
+    const pending = unit.attentions.list(nexus.id);
+    if (pending.length === 0) done('complete');
+    else done('succeeded', attentionInformation(pending));
+  },
 };
+
+/**
+ * Additional Response Information (SAM-6 7.10): UADE DEPTH (01b one condition, 10b more), sense key, ASC and ASCQ of
+ * the condition that would be reported next. It stays pending.
+ */
+function attentionInformation(pending: readonly Sense[]): number {
+  const { key, asc } = pending[0]!;
+  return ((pending.length === 1 ? 1 : 2) << 20) | (key << 16) | asc;
+}
 
 /** Carries a function out; `done` runs when the tasks concerned can change nothing any more. */
 export function manageTasks(

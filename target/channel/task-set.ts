@@ -104,30 +104,26 @@ export class TaskSet implements TaskControl {
    * @returns ids of other nexuses that lost tasks without being told by a status
    */
   abort(match: (task: Task) => boolean, cause: Nexus | null, done: () => void): Set<number> {
-    const tasks = new Set<Task>();
+    const tasks = this.all(match);
     const untold = new Set<number>();
-    for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.add(task);
-    const answered = cause !== null && tasks.size > 0 && modePagesOf(this.unit).taskAbortedStatus;
-    const running = new Set<Task>();
+    const answered = cause !== null && tasks.length > 0 && modePagesOf(this.unit).taskAbortedStatus;
     for (const task of tasks) {
-      if (!task.aborted) {
-        task.aborted = true;
-        task.abortAnswered = answered && task.nexus !== cause;
-        if (cause !== null && task.nexus !== cause && !answered) untold.add(task.nexus.id);
-      }
-      running.add(task);
+      if (task.aborted) continue;
+      task.aborted = true;
+      task.abortAnswered = answered && task.nexus !== cause;
+      if (cause !== null && task.nexus !== cause && !answered) untold.add(task.nexus.id);
     }
-    if (running.size === 0) {
-      done();
-      return untold;
-    }
-    this.awaited.push({ tasks: running, done });
-    for (const task of tasks) {
-      if (task.finished) continue;
-      if (!task.running) task.fail(Status.taskAborted);
-      else if (task.onDataOut !== null) task.dataOutArrived();
-    }
+    this.endAborted(tasks, done);
     return untold;
+  }
+
+  withdraw(concerns: (task: Task) => boolean): void {
+    const tasks = this.all((task) => !task.aborted && concerns(task));
+    for (const task of tasks) {
+      task.aborted = true;
+      task.abortAnswered = true;
+    }
+    this.endAborted(tasks, () => {});
   }
 
   /** As `abort`, for all tasks of the logical unit; the other nexuses' unit attention included (SAM-6 7.5). */
@@ -137,6 +133,26 @@ export class TaskSet implements TaskControl {
 
   preempt(cause: Task, named: (nexus: Nexus) => boolean, done: () => void): void {
     this.tell(this.abort((task) => task !== cause && named(task.nexus), cause.nexus, done));
+  }
+
+  private all(match: (task: Task) => boolean): Task[] {
+    const tasks: Task[] = [];
+    for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.push(task);
+    return tasks;
+  }
+
+  /** Ends tasks marked as aborted: at once, unless they are being carried out below; `done` after the last. */
+  private endAborted(tasks: readonly Task[], done: () => void): void {
+    if (tasks.length === 0) {
+      done();
+      return;
+    }
+    this.awaited.push({ tasks: new Set(tasks), done });
+    for (const task of tasks) {
+      if (task.finished) continue;
+      if (!task.running) task.fail(Status.taskAborted);
+      else if (task.onDataOut !== null) task.dataOutArrived();
+    }
   }
 
   private tell(nexuses: ReadonlySet<number>): void {
@@ -183,7 +199,8 @@ export class TaskSet implements TaskControl {
     let task = this.head;
     while (task !== null && this.waiting > 0) {
       const next: Task | null = task.next;
-      if (!task.running && task.blockedBy === null && !task.finished) {
+      // The end of one aborted task makes way for another, which must not begin.
+      if (!task.running && task.blockedBy === null && !task.finished && !task.aborted) {
         const blocker = this.blockerOf(task);
         if (blocker === null) {
           this.waiting--;

@@ -13,6 +13,8 @@ import { UnitAttentions } from './unit-attention.js';
 export interface Reservations {
   /** Whether a reservation of another nexus forbids this command (then: RESERVATION CONFLICT). */
   conflict(nexus: Nexus, command: Command, cdb: Buffer): boolean;
+  /** The nexus is gone, or its way to the logical unit: what it held by RESERVE is free. */
+  nexusLost?(nexus: Nexus): void;
 }
 
 /** What the mode pages set that other parts must know. */

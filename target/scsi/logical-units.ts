@@ -42,7 +42,7 @@ export class LogicalUnits {
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));
     volumes.on('luns-changed', (group) => this.lunsChanged(group));
     volumes.on('ldev-changed', (ldev) => this.changed(ldev));
-    volumes.on('ldev-removed', (ldev) => this.byLdev.delete(ldev.id));
+    volumes.on('ldev-removed', (ldev) => this.removed(ldev));
   }
 
   /** The command table, for LUNs without a logical unit. */
@@ -130,5 +130,29 @@ export class LogicalUnits {
       if (nexus.hostGroup.id !== group.id) continue;
       for (const unit of this.unitsOf(nexus)) unit.attentions.establish(nexus.id, reportedLunsDataHasChanged());
     }
+    this.withdrawFrom(group);
+  }
+
+  /**
+   * What a host group's hosts still have in a logical unit that it no longer maps ends: data-out that arrives later
+   * must not reach an LDEV that may be somebody else's by then, and a RESERVE must not keep others out.
+   */
+  private withdrawFrom(group: HostGroup): void {
+    const mapped = new Set(group.luns.values());
+    for (const unit of this.byLdev.values()) {
+      if (mapped.has(unit.ldev.id)) continue;
+      unit.tasks?.withdraw((task) => task.nexus.hostGroup.id === group.id);
+      for (const nexus of this.nexuses.values()) {
+        if (nexus.hostGroup.id !== group.id) continue;
+        unit.reservations.nexusLost?.(nexus);
+        unit.attentions.detach(nexus.id);
+      }
+    }
+  }
+
+  private removed(ldev: Ldev): void {
+    const unit = this.byLdev.get(ldev.id);
+    this.byLdev.delete(ldev.id);
+    unit?.tasks?.withdraw(() => true);
   }
 }

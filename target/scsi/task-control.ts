@@ -9,4 +9,7 @@ export interface TaskControl {
    * change anything any more.
    */
   preempt(cause: Task, concerns: (nexus: Nexus) => boolean, done: () => void): void;
+
+  /** The way from these tasks' hosts to the logical unit is gone: they end with TASK ABORTED status. */
+  withdraw(concerns: (task: Task) => boolean): void;
 }

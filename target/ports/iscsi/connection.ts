@@ -163,9 +163,11 @@ export class Connection {
   }
 
   #watch(silent: (ms: number, since: number) => boolean, now: number): void {
-    const { pingAfterMs, pingTimeoutMs } = this.port.limits;
+    const { pingAfterMs, pingTimeoutMs, dataTimeoutMs } = this.port.limits;
     const session = this.session!;
-    if (session.awaitsData && silent(pingAfterMs + pingTimeoutMs, session.dataOutAt)) {
+    const dueSince = session.dataDueSince;
+    const overdue = silent(dataTimeoutMs, dueSince) || silent(pingAfterMs + pingTimeoutMs, session.dataOutAt);
+    if (dueSince < Infinity && overdue) {
       this.drop('data that was asked for did not come');
     } else if (this.transmit.waiting && silent(pingAfterMs + pingTimeoutMs, this.transmit.progressAt)) {
       this.drop('does not take its data');

@@ -75,6 +75,7 @@ export class SolicitedBudget {
 export function beginDataOut(session: Session, task: IscsiTask, pdu: Pdu, final: boolean): void {
   const { initialR2T, immediateData, firstBurstLength } = session.connection.parameters;
   task.unsolicitedOpen = !final;
+  task.dataOutAt = session.connection.heardAt;
   if (!final && initialR2T) task.condition = unexpectedUnsolicitedData();
   if (pdu.dataLength === 0) return;
   if (!immediateData) task.condition = unexpectedUnsolicitedData();
@@ -100,7 +101,7 @@ export function receiveDataOut(session: Session, pdu: Pdu): void {
     sendReject(session.connection, RejectReason.protocolError, bhs, 'data-out for no task');
     return;
   }
-  session.dataOutAt = session.connection.heardAt;
+  session.dataOutAt = task.dataOutAt = session.connection.heardAt;
   const tag = dataTargetTransferTag(bhs);
   if (tag === RESERVED_TAG) receiveUnsolicited(session, task, pdu);
   else receiveSolicited(session, task, pdu, tag);
@@ -178,14 +179,16 @@ function accept(session: Session, task: IscsiTask, pdu: Pdu, sn: number, offset:
  * of a chunk of input, while the task waits for more.
  */
 function keep(task: IscsiTask, pdu: Pdu): void {
-  const complete = task.received + pdu.dataLength >= task.expectedDataOut;
+  task.received += pdu.dataLength;
+  // The handler has all that it wants: what it works with must not change any more.
+  if (task.finished || (task.running && task.wanted < 0)) return;
+  const complete = task.received >= task.expectedDataOut;
   for (let i = 0; i < pdu.data.length; i++) {
     const part = pdu.data[i]!;
     const wasteful = !complete && part.length * WASTE_FACTOR < part.buffer.byteLength;
     task.dataOut.push(wasteful ? Buffer.from(part) : part);
   }
   task.dataOutLength += pdu.dataLength;
-  task.received += pdu.dataLength;
 }
 
 /** Marks the task; it ends now if no data is to come. */
@@ -222,9 +225,11 @@ function unspent(task: IscsiTask): number {
 }
 
 function solicit(session: Session, task: IscsiTask): void {
+  // The memory became free because tasks are being ended, of which this is one.
+  if (session.ended || session.moving || task.aborted) return;
   const { maxOutstandingR2T, maxBurstLength } = session.connection.parameters;
   if (task.r2ts === NO_R2TS) task.r2ts = [];
-  session.dataOutAt = session.parts.clock.now();
+  session.dataOutAt = task.dataOutAt = session.parts.clock.now();
   while (task.solicited < task.wanted && task.r2ts.length < maxOutstandingR2T) {
     const length = Math.min(maxBurstLength, task.wanted - task.solicited);
     const r2t: OutstandingR2t = {

@@ -35,10 +35,14 @@ export class IscsiTask extends Task {
   waitsForBudget = false;
   /** An iSCSI condition (RFC 7143 11.4.7.2) that ends the task once its data has stopped coming. */
   condition: Sense | null = null;
+  /** `clock.now()` when data-out that is pending was announced or asked for, or last came. */
+  dataOutAt = 0;
   /** The abort that ends it was asked for. */
   ending = false;
   /** Its response waits until announced data-out has arrived. */
   responseDue = false;
+  /** Its turn has come, by CmdSN. */
+  delivered = false;
   /** Given to the channel adapter. */
   submitted = false;
 

@@ -13,10 +13,14 @@ export interface IscsiLimits {
   /** Silence after which a host is pinged, and silence after the ping that means it is dead. */
   readonly pingAfterMs: number;
   readonly pingTimeoutMs: number;
+  /** Silence of a single command whose data-out was announced or asked for: others may have to wait for its blocks. */
+  readonly dataTimeoutMs: number;
   /** Commands of one session in the target: the CmdSN window. */
   readonly queueDepth: number;
-  /** Immediate commands of one session beside the window (RFC 7143 4.2.2.1). */
+  /** Immediate commands of one session beside the window (RFC 7143 4.2.2.1), and task management requests. */
   readonly immediateCommands: number;
+  /** Data of requests of one session that came before their turn. */
+  readonly heldBytes: number;
   /** MaxRecvDataSegmentLength declared to initiators. */
   readonly maxRecvDataSegmentLength: number;
   readonly maxBurstLength: number;
@@ -40,8 +44,10 @@ export const defaultLimits: IscsiLimits = {
   closingTimeoutMs: 5_000,
   pingAfterMs: 15_000,
   pingTimeoutMs: 15_000,
+  dataTimeoutMs: 120_000,
   queueDepth: 128,
   immediateCommands: 32,
+  heldBytes: 1024 * 1024,
   maxRecvDataSegmentLength: 262_144,
   maxBurstLength: 1_048_576,
   firstBurstLength: 65_536,

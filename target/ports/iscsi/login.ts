@@ -150,7 +150,8 @@ export class Login {
     const answers: TextPair[] = [];
     if (this.#identity === null) {
       this.#identity = this.#identify(new Map(pairs));
-      this.#security = new Security(this.#identity.group, this.port.parts.volumes.users(), this.port.parts.random);
+      const { volumes, random, discoveryAuth } = this.port.parts;
+      this.#security = new Security(this.#identity.group, discoveryAuth?.() ?? 'none', volumes.users(), random);
       // RFC 7143 13.9: with the first response to a login that names a target.
       if (this.#identity.group !== null) answers.push(['TargetPortalGroupTag', String(portalGroupTag(this.port.port))]);
     }
@@ -160,10 +161,7 @@ export class Login {
     else if (own.length < pairs.length)
       throw new LoginRefused(LoginStatus.initiatorError, 'security keys in the operational stage');
     else if (!security.satisfied) {
-      throw new LoginRefused(
-        LoginStatus.authenticationFailure,
-        'the host group requires CHAP, the initiator left it out',
-      );
+      throw new LoginRefused(LoginStatus.authenticationFailure, 'CHAP is required, the initiator left it out');
     }
     answers.push(...this.#negotiate(own));
     if (this.#stage === LoginStage.operationalNegotiation && !this.#declared && !request.continues) {
@@ -199,16 +197,27 @@ export class Login {
     if (type !== 'Normal') throw new LoginRefused(LoginStatus.sessionTypeNotSupported, `SessionType ${type}`);
     const target = keys.get('TargetName');
     if (target === undefined) throw new LoginRefused(LoginStatus.missingParameter, 'no TargetName');
-    const group = this.port.parts.volumes.hostGroupByTarget(this.port.port.name, foldedName(target));
+    return { initiatorName, type: 'normal', group: this.#admitted(foldedName(target), initiatorName) };
+  }
+
+  /** The host group of a target, if it is on this port and admits the initiator. */
+  #admitted(target: string, initiatorName: string): HostGroup {
+    const group = this.port.parts.volumes.hostGroupByTarget(this.port.port.name, target);
     if (group === undefined)
       throw new LoginRefused(LoginStatus.notFound, `no target ${JSON.stringify(target)} on this port`);
-    if (!admits(group, initiatorName)) {
-      throw new LoginRefused(
-        LoginStatus.authorizationFailure,
-        `host group ${group.name} does not admit ${initiatorName}`,
-      );
-    }
-    return { initiatorName, type: 'normal', group };
+    if (admits(group, initiatorName)) return group;
+    throw new LoginRefused(
+      LoginStatus.authorizationFailure,
+      `host group ${group.name} does not admit ${initiatorName}`,
+    );
+  }
+
+  /** What was found at the beginning of the login may have been changed by an administrator since. */
+  #checkStill({ group, initiatorName }: Identity): void {
+    if (group !== null && this.#admitted(group.target, initiatorName) !== group)
+      throw new LoginRefused(LoginStatus.notFound, `target ${group.target} is not the same any more`);
+    if (!this.#security!.sufficient)
+      throw new LoginRefused(LoginStatus.authenticationFailure, 'more authentication is required by now');
   }
 
   #mayLeaveTo(nsg: number): boolean {
@@ -220,6 +229,7 @@ export class Login {
 
   #establish(request: LoginRequest): void {
     const identity = this.#identity!;
+    this.#checkStill(identity);
     const tsih = this.port.establish(this.connection, {
       request: this.#first!,
       type: identity.type,

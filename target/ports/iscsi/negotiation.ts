@@ -21,7 +21,8 @@ export function ownValues(limits: IscsiLimits): ReadonlyMap<string, string> {
     DataSequenceInOrder: 'Yes',
     ErrorRecoveryLevel: '0',
     TaskReporting: 'RFC3720',
-    iSCSIProtocolLevel: '1',
+    // RFC 7144: its task management functions.
+    iSCSIProtocolLevel: '2',
   };
   return new Map(Object.entries(values));
 }

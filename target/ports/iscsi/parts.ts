@@ -4,7 +4,7 @@ import type { TaskManagementFunction, TaskManagementOutcome } from '../../channe
 import type { Clock, Random } from '../../disk/types.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import type { Task } from '../../scsi/task.js';
-import type { ChapUser, HostGroup, TargetPort } from '../../volumes/model.js';
+import type { AuthMethod, ChapUser, HostGroup, TargetPort } from '../../volumes/model.js';
 import type { IscsiLimits } from './limits.js';
 
 /** The channel adapter of the port. */
@@ -17,7 +17,7 @@ export interface Channel {
     fn: TaskManagementFunction,
     lun: Buffer,
     tag: number | null,
-    done: (outcome: TaskManagementOutcome) => void,
+    done: (outcome: TaskManagementOutcome, information?: number) => void,
   ): void;
 }
 
@@ -48,6 +48,11 @@ export interface PortParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /**
+   * What an initiator has to prove before a discovery session tells it of targets, as any CHAP user of role
+   * `initiator`; asked at each login. Nothing when left out.
+   */
+  readonly discoveryAuth?: () => AuthMethod;
   readonly limits?: Partial<IscsiLimits>;
 }
 

@@ -208,8 +208,8 @@ export class IscsiPort {
       this.parts,
       new CommandWindow(request.cmdSn, depth),
       this.#budget,
-      this.limits.immediateCommands,
-      depth * perCommand,
+      this.limits,
+      (depth + this.limits.immediateCommands) * perCommand,
       nexus,
       group,
       connection,
@@ -237,9 +237,9 @@ export class IscsiPort {
 
   /** The window of a new session: smaller when memory for unsolicited data is spoken for. */
   #queueDepth(bytesPerCommand: number): number {
-    const { queueDepth, unsolicitedBytes } = this.limits;
+    const { queueDepth, immediateCommands, unsolicitedBytes } = this.limits;
     if (bytesPerCommand === 0) return queueDepth;
-    const fits = Math.floor((unsolicitedBytes - this.#unsolicitedBytes) / bytesPerCommand);
+    const fits = Math.floor((unsolicitedBytes - this.#unsolicitedBytes) / bytesPerCommand) - immediateCommands;
     return Math.min(queueDepth, Math.max(QUEUE_DEPTH_MIN, fits));
   }
 

@@ -13,7 +13,7 @@ import {
 } from '../../../wire/iscsi/chap.js';
 import type { TextPair } from '../../../wire/iscsi/text.js';
 import type { Random } from '../../disk/types.js';
-import type { ChapUser, HostGroup } from '../../volumes/model.js';
+import type { AuthMethod, ChapUser, HostGroup } from '../../volumes/model.js';
 
 /** A login that is refused: wire status, and the precise cause for the log. */
 export class LoginRefused extends Error {
@@ -43,9 +43,13 @@ export class Security {
   #state: State = { step: 'method' };
   authentication: 'none' | 'chap' | 'mutual-chap' = 'none';
 
-  /** @param group the target logged in to; null for a discovery session, which any initiator user may prove */
+  /**
+   * @param group the target logged in to; null for a discovery session, which any initiator user may prove
+   * @param discoveryAuth what discovery sessions have to prove
+   */
   constructor(
     private readonly group: HostGroup | null,
+    private readonly discoveryAuth: AuthMethod,
     private readonly users: readonly ChapUser[],
     private readonly random: Random,
   ) {}
@@ -60,9 +64,19 @@ export class Security {
     return this.#state.step === 'algorithm' || this.#state.step === 'response';
   }
 
-  /** The host group asks for CHAP. */
+  /** CHAP is asked for. */
   get required(): boolean {
-    return this.group !== null && this.group.auth !== 'none';
+    return this.#demanded !== 'none';
+  }
+
+  /** What was proved is what is asked for now: the host group may have been changed during the login. */
+  get sufficient(): boolean {
+    const demanded = this.#demanded;
+    return demanded === 'none' || demanded === this.authentication || this.authentication === 'mutual-chap';
+  }
+
+  get #demanded(): AuthMethod {
+    return this.group === null ? this.discoveryAuth : this.group.auth;
   }
 
   /**
@@ -153,7 +167,7 @@ export class Security {
     const id = pairs.get('CHAP_I');
     const binary = pairs.get('CHAP_C');
     if (id === undefined && binary === undefined) {
-      if (this.group?.auth !== 'mutual-chap') return [];
+      if (this.#demanded !== 'mutual-chap') return [];
       throw new LoginRefused(
         LoginStatus.authenticationFailure,
         'mutual CHAP is required, the initiator sent no challenge',

@@ -1,6 +1,7 @@
 /** The answer to SendTargets (RFC 7143 13.3, appendix C): targets the initiator may see, with all their portals. */
 import type { TextPair } from '../../../wire/iscsi/text.js';
 import { admits } from '../../volumes/host-groups.js';
+import { foldIscsiName } from '../../volumes/naming.js';
 import type { Address, PortParts } from './parts.js';
 import { portalGroupTag } from './parts.js';
 
@@ -19,7 +20,7 @@ export function sendTargets(parts: PortParts, query: SendTargetsQuery): TextPair
   // RFC 7143 13.3: All in discovery sessions only, the empty value in normal ones only.
   if (query.value === 'All' && query.ownTarget !== null) return null;
   if (query.value === '' && query.ownTarget === null) return null;
-  const only = query.value === 'All' ? null : query.value === '' ? query.ownTarget! : query.value;
+  const only = query.value === 'All' ? null : query.value === '' ? query.ownTarget! : foldIscsiName(query.value);
   const addresses = new Map<string, string[]>();
   for (const { port, address } of parts.allPorts()) {
     for (const group of parts.volumes.hostGroups(port.name)) {

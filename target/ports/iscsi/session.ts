@@ -29,6 +29,7 @@ import type { Connection } from './connection.js';
 import { sendCompletion } from './data-in.js';
 import { beginDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
 import { IscsiTask } from './iscsi-task.js';
+import type { IscsiLimits } from './limits.js';
 import { receiveLogout } from './logout.js';
 import { receiveNopOut } from './nop.js';
 import type { PortParts } from './parts.js';
@@ -58,12 +59,17 @@ const ABORTED_KEPT = 64;
 export class Session implements TaskOwner {
   readonly tasks = new Map<number, IscsiTask>();
   readonly text = new TextExchange();
-  /** `clock.now()` when data-out last came or was asked for. */
+  /** `clock.now()` when data-out last came or was asked for, of any task. */
   dataOutAt = 0;
+  /** Task management requests that are not answered yet. */
+  managing = 0;
   ended = false;
+  /** Its tasks are being terminated, because it goes on with another connection. */
+  moving = false;
 
   /** Arrived, not deliverable yet: out of order, or the output is backed up. By CmdSN. */
   readonly #held = new Map<number, Held>();
+  #heldBytes = 0;
   #aborted: number[] = [];
   #immediate = 0;
   #transferTag = 0;
@@ -74,7 +80,7 @@ export class Session implements TaskOwner {
     readonly parts: PortParts,
     readonly window: CommandWindow,
     readonly budget: SolicitedBudget,
-    private readonly immediateLimit: number,
+    readonly limits: Pick<IscsiLimits, 'immediateCommands' | 'heldBytes'>,
     /** Of the port's memory for unsolicited data. */
     readonly unsolicitedBytes: number,
     /** Null for a discovery session, as is the host group. */
@@ -129,14 +135,12 @@ export class Session implements TaskOwner {
       this.#finish(own);
       return;
     }
-    this.#forget(own);
-    this.#giveBack(own);
-    if (own.dataPending) this.#rememberAborted(own.tag);
-    own.release();
+    this.#discard(own);
   }
 
   /** All data of a task came that ends without it: by an iSCSI condition, or because its response was waiting. */
   endEarly(task: IscsiTask): void {
+    if (!task.delivered) return;
     if (task.responseDue || !task.submitted) {
       if (task.submitted || task.condition !== null) this.#finish(task);
       return;
@@ -158,8 +162,11 @@ export class Session implements TaskOwner {
       this.#held.delete(this.window.expCmdSn);
       this.window.advance();
       if (entry === NOTHING) this.window.complete();
-      else if (!(entry instanceof IscsiTask)) this.#execute(entry, false);
-      else this.#submit(entry);
+      else if (entry instanceof IscsiTask) this.#submit(entry);
+      else {
+        this.#heldBytes -= entry.dataLength;
+        this.#execute(entry, false);
+      }
     }
   }
 
@@ -170,20 +177,29 @@ export class Session implements TaskOwner {
     return true;
   }
 
-  /** Aborts commands that came but whose turn had not come. */
-  abortHeld(concerns: (task: IscsiTask) => boolean): void {
+  /**
+   * Aborts tasks that no logical unit has: those whose turn had not come, and those that are over but for the data
+   * that was announced, which the host need not send any more.
+   */
+  abortWaiting(concerns: (task: IscsiTask) => boolean): void {
     for (const [cmdSn, entry] of this.#held) {
       if (!(entry instanceof IscsiTask) || !concerns(entry)) continue;
       this.#held.set(cmdSn, NOTHING);
       this.tasks.delete(entry.tag);
       if (entry.dataPending) this.#rememberAborted(entry.tag);
     }
+    for (const task of this.tasks.values()) {
+      if ((task.responseDue || !task.submitted) && concerns(task)) this.#discard(task);
+    }
   }
 
-  /** Data asked for by R2T is still to come. */
-  get awaitsData(): boolean {
-    for (const task of this.tasks.values()) if (task.r2ts.length > 0) return true;
-    return false;
+  /** Since when data-out that was announced or asked for has been awaited, of the task that is longest so; or Infinity. */
+  get dataDueSince(): number {
+    let since = Infinity;
+    for (const task of this.tasks.values()) {
+      if (task.dataPending && task.dataOutAt < since) since = task.dataOutAt;
+    }
+    return since;
   }
 
   /** Connection reinstatement (RFC 7143 6.3.4): the tasks of the connection before are terminated. */
@@ -192,15 +208,14 @@ export class Session implements TaskOwner {
     this.text.begin(RESERVED_TAG);
     for (const entry of this.#held.values()) if (entry instanceof IscsiTask) this.tasks.delete(entry.tag);
     this.#held.clear();
+    this.#heldBytes = 0;
+    this.moving = true;
     for (const task of [...this.tasks.values()]) {
       if (task.submitted && !task.finished) {
         this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
-      } else {
-        this.#forget(task);
-        this.#giveBack(task);
-        task.release();
-      }
+      } else this.#discard(task);
     }
+    this.moving = false;
   }
 
   /** The connection is gone or given up: every task ends without a response. */
@@ -223,7 +238,7 @@ export class Session implements TaskOwner {
       return;
     }
     if (isImmediate(bhs)) {
-      if (this.#immediate >= this.immediateLimit) {
+      if (this.#immediate >= this.limits.immediateCommands) {
         sendReject(this.connection, RejectReason.tooManyImmediateCommands, bhs, `${this.#immediate} outstanding`);
         return;
       }
@@ -264,12 +279,22 @@ export class Session implements TaskOwner {
     const cmdSn = cmdSnOf(bhs);
     if (!this.#due(cmdSn, bhs)) return;
     if (cmdSn !== this.window.expCmdSn || this.connection.congested) {
-      this.#held.set(cmdSn, pdu);
+      this.#hold(cmdSn, pdu);
       return;
     }
     this.window.advance();
     this.#execute(pdu, false);
     if (this.#held.size > 0) this.deliverHeld();
+  }
+
+  /**
+   * Keeps a request until its turn comes. On one connection commands come in order, so that no host has much to be
+   * kept; the data of SCSI commands is accounted for with the window.
+   */
+  #hold(cmdSn: number, pdu: Pdu): void {
+    this.#heldBytes += pdu.dataLength;
+    if (this.#heldBytes > this.limits.heldBytes) this.connection.drop('too much data sent before its turn');
+    else this.#held.set(cmdSn, pdu);
   }
 
   /** RFC 7143 4.2.2.1: outside the window, and duplicates within, are silently ignored. */
@@ -355,6 +380,7 @@ export class Session implements TaskOwner {
   }
 
   #submit(task: IscsiTask): void {
+    task.delivered = true;
     if (task.condition !== null) {
       // Refused before it reaches the logical unit; the response waits for the data that was announced.
       if (!task.dataPending) this.endEarly(task);
@@ -378,6 +404,14 @@ export class Session implements TaskOwner {
     }
     sendCompletion(this, task);
     this.#giveBack(task);
+  }
+
+  /** Ends a task without a response. */
+  #discard(task: IscsiTask): void {
+    this.#forget(task);
+    this.#giveBack(task);
+    if (task.dataPending) this.#rememberAborted(task.tag);
+    task.release();
   }
 
   /** Gives back what a task holds: its tag, its place in the window or among the immediate ones. */

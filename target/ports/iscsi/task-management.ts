@@ -3,6 +3,7 @@ import {
   compareSerial,
   decodeTaskManagementRequest,
   encodeTaskManagementResponse,
+  RejectReason,
   TaskFunction,
   TaskFunctionResponse,
   type TaskManagementRequest,
@@ -10,26 +11,34 @@ import {
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../channel/task-management.js';
 import type { IscsiTask } from './iscsi-task.js';
+import { sendReject } from './reject.js';
 import type { Session } from './session.js';
 
 interface FunctionRow {
   readonly fn: TaskManagementFunction;
-  /** Undelivered commands of this session that it takes with it. */
+  /** Tasks of this session, waiting in it, that it takes with it. */
   readonly scope: 'logical-unit' | 'target' | 'none';
+  /** iSCSIProtocolLevel that must have been negotiated. */
+  readonly level: number;
 }
 
-/** The functions of RFC 7144 are not here: iSCSIProtocolLevel is negotiated to 1. */
 const functions: Readonly<Record<number, FunctionRow>> = {
-  [TaskFunction.abortTaskSet]: { fn: 'abort-task-set', scope: 'logical-unit' },
-  [TaskFunction.clearAca]: { fn: 'clear-aca', scope: 'none' },
-  [TaskFunction.clearTaskSet]: { fn: 'clear-task-set', scope: 'logical-unit' },
-  [TaskFunction.logicalUnitReset]: { fn: 'logical-unit-reset', scope: 'logical-unit' },
-  [TaskFunction.targetWarmReset]: { fn: 'target-warm-reset', scope: 'target' },
-  [TaskFunction.targetColdReset]: { fn: 'target-cold-reset', scope: 'target' },
+  [TaskFunction.abortTask]: { fn: 'abort-task', scope: 'none', level: 0 },
+  [TaskFunction.abortTaskSet]: { fn: 'abort-task-set', scope: 'logical-unit', level: 0 },
+  [TaskFunction.clearAca]: { fn: 'clear-aca', scope: 'none', level: 0 },
+  [TaskFunction.clearTaskSet]: { fn: 'clear-task-set', scope: 'logical-unit', level: 0 },
+  [TaskFunction.logicalUnitReset]: { fn: 'logical-unit-reset', scope: 'logical-unit', level: 0 },
+  [TaskFunction.targetWarmReset]: { fn: 'target-warm-reset', scope: 'target', level: 0 },
+  [TaskFunction.targetColdReset]: { fn: 'target-cold-reset', scope: 'target', level: 0 },
+  [TaskFunction.queryTask]: { fn: 'query-task', scope: 'none', level: 2 },
+  [TaskFunction.queryTaskSet]: { fn: 'query-task-set', scope: 'none', level: 2 },
+  [TaskFunction.itNexusReset]: { fn: 'i-t-nexus-reset', scope: 'target', level: 2 },
+  [TaskFunction.queryAsynchronousEvent]: { fn: 'query-asynchronous-event', scope: 'none', level: 2 },
 };
 
 const responses: Readonly<Record<TaskManagementOutcome, number>> = {
   complete: TaskFunctionResponse.complete,
+  succeeded: TaskFunctionResponse.succeeded,
   'task-not-found': TaskFunctionResponse.taskDoesNotExist,
   'lun-not-found': TaskFunctionResponse.lunDoesNotExist,
   'not-supported': TaskFunctionResponse.functionNotSupported,
@@ -38,8 +47,11 @@ const responses: Readonly<Record<TaskManagementOutcome, number>> = {
 
 export function receiveTaskManagement(session: Session, pdu: Pdu): void {
   const request = decodeTaskManagementRequest(pdu.bhs);
-  if (request.fn === TaskFunction.abortTask) {
-    abortTask(session, request);
+  const { connection } = session;
+  if (session.managing >= session.limits.immediateCommands) {
+    const why = `${session.managing} task management requests outstanding`;
+    if (request.immediate) sendReject(connection, RejectReason.tooManyImmediateCommands, pdu.bhs, why);
+    else respond(session, request, TaskFunctionResponse.rejected);
     return;
   }
   if (request.fn === TaskFunction.taskReassign) {
@@ -48,17 +60,47 @@ export function receiveTaskManagement(session: Session, pdu: Pdu): void {
     return;
   }
   const row = functions[request.fn];
-  if (row === undefined) {
+  if (row === undefined || row.level > connection.parameters.protocolLevel) {
     respond(session, request, TaskFunctionResponse.functionNotSupported);
     return;
   }
-  if (row.scope !== 'none') {
-    session.abortHeld((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
+  if (row.fn === 'abort-task') {
+    abortTask(session, request);
+    return;
   }
-  session.parts.adapter.manage(session.nexus!, row.fn, Buffer.from(request.lun), null, (outcome) => {
-    respond(session, request, responses[outcome]);
-    if (row.fn === 'target-cold-reset' && outcome === 'complete') session.connection.coldReset();
+  if (isKnownHere(session, request)) {
+    respond(session, request, TaskFunctionResponse.succeeded);
+    return;
+  }
+  if (row.scope !== 'none') {
+    session.abortWaiting((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
+  }
+  carryOut(session, request, row.fn);
+}
+
+/** Has the channel adapter carry a function out. The answer goes to the connection that asked, if it is still there. */
+function carryOut(session: Session, request: TaskManagementRequest, fn: TaskManagementFunction): void {
+  const { connection } = session;
+  const tag = fn === 'abort-task' || fn === 'query-task' ? request.referencedTaskTag : null;
+  // The request's own LUN lies in a chunk of input that should not be kept.
+  const lun = Buffer.from(request.lun);
+  session.managing++;
+  session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information = 0) => {
+    session.managing--;
+    if (session.connection !== connection) return;
+    respond(session, request, responses[outcome], information);
+    if (fn === 'target-cold-reset' && outcome === 'complete') connection.coldReset();
   });
+}
+
+/** Queries (SAM-6 7.8, 7.9) find tasks that wait in the session as well as those that the logical unit has. */
+function isKnownHere(session: Session, request: TaskManagementRequest): boolean {
+  if (request.fn === TaskFunction.queryTask) {
+    return session.tasks.get(request.referencedTaskTag)?.lun.equals(request.lun) === true;
+  }
+  if (request.fn !== TaskFunction.queryTaskSet) return false;
+  for (const task of session.tasks.values()) if (task.lun.equals(request.lun)) return true;
+  return false;
 }
 
 /** RFC 7143 11.5.1, 11.6.1: the task may be delivered, waiting for its turn, or not have come at all. */
@@ -74,28 +116,23 @@ function abortTask(session: Session, request: TaskManagementRequest): void {
     respond(session, request, TaskFunctionResponse.taskDoesNotExist);
     return;
   }
-  if (!task.submitted) {
-    session.abortHeld((held) => held === task);
-    session.dropped(task);
-    respond(session, request, TaskFunctionResponse.complete);
-    return;
-  }
-  session.parts.adapter.manage(session.nexus!, 'abort-task', task.lun, task.tag, (outcome) =>
-    respond(session, request, responses[outcome]),
-  );
+  session.abortWaiting((each) => each === task);
+  if (session.tasks.get(request.referencedTaskTag) === task) carryOut(session, request, 'abort-task');
+  else respond(session, request, TaskFunctionResponse.complete);
 }
 
 function isOlder(task: IscsiTask, request: TaskManagementRequest): boolean {
   return compareSerial(task.cmdSn, request.cmdSn) < 0;
 }
 
-function respond(session: Session, request: TaskManagementRequest, response: number): void {
+function respond(session: Session, request: TaskManagementRequest, response: number, information = 0): void {
   const connection = session.connection;
   if (session.ended) return;
   const { transmit } = connection;
   const at = transmit.begin();
   encodeTaskManagementResponse(transmit.slab, at, {
     response,
+    information,
     initiatorTaskTag: request.initiatorTaskTag,
     statSn: connection.takeStatSn(),
     expCmdSn: connection.expCmdSn,

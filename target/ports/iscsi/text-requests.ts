@@ -96,7 +96,11 @@ function sendSegment(session: Session, request: TextRequest): void {
 
 function answerPairs(session: Session, pairs: readonly TextPair[]): TextPair[] {
   const answers: TextPair[] = [];
+  const seen = new Set<string>();
   for (const [key, value] of pairs) {
+    // RFC 7143 6.2; and a short request must not ask for a long answer many times.
+    if (seen.has(key)) throw new Disorder(RejectReason.protocolError, `${key} given twice`);
+    seen.add(key);
     const rule = keyRules.get(key);
     if (rule === undefined) answers.push([key, NOT_UNDERSTOOD]);
     else if (key === 'SendTargets') answers.push(...answerSendTargets(session, value));

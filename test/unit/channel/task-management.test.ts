@@ -1,5 +1,6 @@
 /** Task management functions (SAM-6 7): what ends, how it is told, and to whom. */
 import t from 'tap';
+import { capacityDataHasChanged, nexusLossOccurred } from '../../../wire/scsi/sense.js';
 import { Rig } from '../scsi-primary/rig.js';
 
 const READ = Buffer.from([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
@@ -161,12 +162,56 @@ t.test('I_T NEXUS RESET: only what is of this nexus', async (t) => {
   t.same(b.attentions(), []);
 });
 
-t.test('CLEAR ACA has nothing to do; queries are not supported', async (t) => {
-  const { a } = busy();
-  t.equal(a.manage('clear-aca').outcome, 'complete');
-  for (const fn of ['query-task', 'query-task-set', 'query-asynchronous-event'] as const) {
-    t.equal(a.manage(fn).outcome, 'not-supported');
-  }
+t.test('CLEAR ACA has nothing to do', async (t) => {
+  t.equal(busy().a.manage('clear-aca').outcome, 'complete');
+});
+
+t.test('QUERY TASK and QUERY TASK SET: succeeded while there is a task of this nexus, and nothing ends', async (t) => {
+  const { rig, a, b, mine, other } = busy();
+  t.equal(a.manage('query-task', { tag: mine.tag }).outcome, 'succeeded');
+  t.equal(a.manage('query-task', { tag: mine.tag + 1 }).outcome, 'complete');
+  t.equal(a.manage('query-task', { lun: 9, tag: mine.tag }).outcome, 'lun-not-found');
+  t.equal(a.manage('query-task-set').outcome, 'succeeded');
+  t.equal(a.manage('query-task-set', { lun: 9 }).outcome, 'lun-not-found');
+  other.aborted = false;
+  rig.layer.complete();
+  t.notOk(mine.aborted || other.aborted);
+  t.equal(a.manage('query-task', { tag: mine.tag }).outcome, 'complete');
+  t.equal(a.manage('query-task-set').outcome, 'complete');
+  t.equal(b.manage('query-task-set').outcome, 'complete');
+});
+
+t.test('QUERY ASYNCHRONOUS EVENT: what would be reported next, which stays pending', async (t) => {
+  const rig = new Rig();
+  const a = rig.host('a');
+  t.match(a.manage('query-asynchronous-event'), { outcome: 'complete', information: undefined });
+  rig.unit.attentions.establish(a.nexus.id, capacityDataHasChanged());
+  const one = a.manage('query-asynchronous-event');
+  t.equal(one.outcome, 'succeeded');
+  t.equal(one.information, 0x162a09, 'one, unit attention, 2Ah/09h');
+  rig.unit.attentions.establish(a.nexus.id, nexusLossOccurred());
+  t.equal(a.manage('query-asynchronous-event').information, 0x262907, 'several, the first is 29h/07h');
+  t.same(a.attentions(), ['nexus-loss', 'capacity-changed']);
+  t.equal(a.manage('query-asynchronous-event', { lun: 9 }).outcome, 'lun-not-found');
+});
+
+t.test('tasks that an abort makes way for do not begin', async (t) => {
+  const rig = new Rig();
+  const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+  a.owner.withheld = [];
+  b.owner.withheld = [];
+  const first = a.start(WRITE, block);
+  // These have all their data, and wait only because they overlap.
+  const others = [a, b].map((host) => {
+    const task = host.start(WRITE, block);
+    task.dataOut.push(block);
+    task.dataOutLength = 512;
+    return task;
+  });
+  t.equal(b.manage('logical-unit-reset').outcome, 'complete');
+  t.same(rig.layer.calls, []);
+  t.ok([first, ...others].every((task) => task.finished && task.aborted));
+  t.equal(rig.adapters[0]!.stats().depth + rig.adapters[1]!.stats().depth, 0);
 });
 
 t.test('two functions about the same task are both done when it ends', async (t) => {

@@ -8,7 +8,7 @@ import {
   decodeBinary,
   encodeBinary,
 } from '../../../wire/iscsi/chap.js';
-import { type Bench, group, INITIATOR, openBench, TARGET } from './fixture.js';
+import { type Bench, type BenchOptions, group, INITIATOR, openBench, TARGET } from './fixture.js';
 import type { Host } from './host.js';
 
 const { LoginStatus } = iscsi;
@@ -21,8 +21,9 @@ async function bench(
   t: Parameters<typeof openBench>[0],
   auth: HostGroup['auth'],
   users = [user, array],
+  options: BenchOptions = {},
 ): Promise<Bench> {
-  const bench = await openBench(t);
+  const bench = await openBench(t, options);
   bench.directory.groups = [group({ auth })];
   bench.directory.chapUsers = users;
   return bench;
@@ -196,4 +197,62 @@ t.test('discovery: None when offered, CHAP when insisted on', async (t) => {
   const { keys } = await host.exchange({ CHAP_A: '7' }, { csg: 0 });
   const response = chapResponse(sha256, Number(keys.get('CHAP_I')), user.secret, decodeBinary(keys.get('CHAP_C')!)!);
   t.match(await host.exchange({ CHAP_N: 'alice', CHAP_R: encodeBinary(response) }, { csg: 0, nsg: 3 }), { status: 0 });
+});
+
+t.test('discovery that has to be authenticated', async (t) => {
+  const discovery = { InitiatorName: INITIATOR, SessionType: 'Discovery' };
+  const [algorithm] = chapAlgorithms;
+  const open = (discoveryAuth: () => 'none' | 'chap' | 'mutual-chap') =>
+    bench(t, 'none', [{ ...user, hostGroups: [99] }, array], { discoveryAuth });
+
+  t.test('without CHAP: refused in each way, while normal sessions are not concerned', async (t) => {
+    const { connect, port } = await open(() => 'chap');
+    for (const [keys, csg, nsg] of [
+      [discovery, 1, 3],
+      [discovery, 0, 3],
+      [{ ...discovery, AuthMethod: 'None' }, 0, 3],
+    ] as const) {
+      const host = await connect();
+      t.match(await host.exchange({ ...keys }, { csg, nsg }), { status: LoginStatus.authenticationFailure });
+    }
+    t.equal(port.stats().sessions, 0);
+    t.match(await (await connect()).exchange(names, { csg: 1, nsg: 3 }), { status: 0 });
+  });
+
+  t.test('with CHAP: any user of role initiator', async (t) => {
+    const { connect, port } = await open(() => 'chap');
+    const host = await connect();
+    t.match((await authenticate(host, algorithm!, { identity: discovery })).answer, { status: 0, transit: true });
+    await host.login({});
+    t.match(port.sessions(), [{ type: 'discovery', authentication: 'chap' }]);
+    t.same((await host.text({ SendTargets: 'All' }))[0], ['TargetName', TARGET]);
+    const wrong = await connect();
+    const { answer } = await authenticate(wrong, algorithm!, { identity: discovery, secret: 'guessed, and wrong' });
+    t.match(answer, { status: LoginStatus.authenticationFailure });
+  });
+
+  t.test('mutual CHAP', async (t) => {
+    const { connect } = await open(() => 'mutual-chap');
+    const refused = await authenticate(await connect(), algorithm!, { identity: discovery });
+    t.match(refused.answer, { status: LoginStatus.authenticationFailure });
+    const extra = { CHAP_I: '9', CHAP_C: encodeBinary(own) };
+    const { answer } = await authenticate(await connect(), algorithm!, { identity: discovery, extra });
+    t.match(answer, { status: 0, transit: true });
+    t.equal(answer.keys.get('CHAP_N'), 'array');
+  });
+
+  t.test('demanded while the login is under way', async (t) => {
+    let demanded: 'none' | 'chap' = 'none';
+    const { connect, directory } = await bench(t, 'none');
+    const host = await connect();
+    // A host group's demand takes the same way.
+    await host.exchange({ ...names, AuthMethod: 'None' }, { csg: 0, nsg: 1 });
+    directory.groups[0] = Object.assign(directory.groups[0]!, { auth: 'chap' });
+    t.match(await host.exchange({}, { csg: 1, nsg: 3 }), { status: LoginStatus.authenticationFailure });
+    const later = await open(() => demanded);
+    t.match(await (await later.connect()).exchange(discovery, { csg: 1, nsg: 3 }), { status: 0 });
+    demanded = 'chap';
+    const refused = await (await later.connect()).exchange(discovery, { csg: 1, nsg: 3 });
+    t.match(refused, { status: LoginStatus.authenticationFailure });
+  });
 });

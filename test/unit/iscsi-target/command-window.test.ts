@@ -111,7 +111,9 @@ t.test('too many immediate commands', async (t) => {
 });
 
 t.test('a smaller window when memory for unsolicited data is spoken for', async (t) => {
-  const { login, port, connect } = await openBench(t, { limits: { unsolicitedBytes: 10 * 65536, queueDepth: 8 } });
+  const { login, port, connect } = await openBench(t, {
+    limits: { unsolicitedBytes: 12 * 65536, queueDepth: 8, immediateCommands: 2 },
+  });
   await login();
   for (let i = 0; i < 2; i++) {
     const host = await connect();

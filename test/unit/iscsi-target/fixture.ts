@@ -11,7 +11,7 @@ import type { Address, Channel, Directory } from '../../../target/ports/iscsi/pa
 import { IscsiPort } from '../../../target/ports/iscsi/port.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { Status, type Task } from '../../../target/scsi/task.js';
-import type { ChapUser, HostGroup, TargetPort } from '../../../target/volumes/model.js';
+import type { AuthMethod, ChapUser, HostGroup, TargetPort } from '../../../target/volumes/model.js';
 import { Host } from './host.js';
 
 export const TARGET = 'iqn.2026-01.org.example:array.cl1-a';
@@ -78,7 +78,7 @@ export class FakeChannel implements Channel {
     fn: TaskManagementFunction,
     lun: Buffer,
     tag: number | null,
-    done: (outcome: TaskManagementOutcome) => void,
+    done: (outcome: TaskManagementOutcome, information?: number) => void,
   ): void {
     this.managed.push({ fn, lun: lun.toString('hex'), tag });
     for (const task of this.tasks) {
@@ -105,6 +105,7 @@ export interface BenchOptions {
   readonly limits?: Partial<IscsiLimits>;
   readonly clock?: Clock;
   readonly listen?: string;
+  readonly discoveryAuth?: () => AuthMethod;
 }
 
 /** Everything is closed when the test ends. */
@@ -132,6 +133,7 @@ export async function openBench(t: Test, options: BenchOptions = {}): Promise<Be
     random: seededRandom(1),
     log,
     limits: { pollingUs: 0, ...options.limits },
+    ...(options.discoveryAuth && { discoveryAuth: options.discoveryAuth }),
   });
   const address = await port.listen();
   portals.push({ port: targetPort, address });

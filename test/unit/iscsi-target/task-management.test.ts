@@ -54,6 +54,49 @@ for (const fn of [0, TaskFunction.queryTask, TaskFunction.queryTaskSet, TaskFunc
   });
 }
 
+t.test('the functions of RFC 7144, at iSCSIProtocolLevel 2', async (t) => {
+  const { login, channel } = await openBench(t);
+  const host = await login({ iSCSIProtocolLevel: '2' });
+  for (const [fn, name] of [
+    [TaskFunction.queryTask, 'query-task'],
+    [TaskFunction.queryTaskSet, 'query-task-set'],
+    [TaskFunction.itNexusReset, 'i-t-nexus-reset'],
+    [TaskFunction.queryAsynchronousEvent, 'query-asynchronous-event'],
+  ] as const) {
+    t.equal(await manage(host, fn, { referencedTaskTag: 77 }), TaskFunctionResponse.complete);
+    t.match(channel.managed.pop(), { fn: name, tag: fn === TaskFunction.queryTask ? 77 : null });
+    channel.outcome = 'succeeded';
+    t.equal(await manage(host, fn), TaskFunctionResponse.succeeded);
+    channel.outcome = 'complete';
+  }
+  channel.manage = (_nexus, _fn, _lun, _tag, done) => done('succeeded', 0x162a09);
+  host.send(iscsi.encodeTaskManagementRequest, {
+    immediate: true,
+    fn: TaskFunction.queryAsynchronousEvent,
+    lun: Buffer.alloc(8),
+    initiatorTaskTag: host.tag++,
+    referencedTaskTag: iscsi.RESERVED_TAG,
+    cmdSn: host.cmdSn,
+    expStatSn: host.expStatSn,
+    refCmdSn: 0,
+    expDataSn: 0,
+  });
+  const { bhs } = await host.expect(iscsi.Opcode.taskManagementResponse);
+  t.equal(bhs.toString('hex', 8, 11), '162a09');
+});
+
+t.test('queries find what waits in the session', async (t) => {
+  const { login } = await openBench(t);
+  const host = await login({ iSCSIProtocolLevel: '2' });
+  // Out of order: its turn does not come.
+  const { initiatorTaskTag } = host.scsi({ cmdSn: 9 });
+  const query = (fn: number, over = {}) => manage(host, fn, { referencedTaskTag: initiatorTaskTag, ...over });
+  t.equal(await query(TaskFunction.queryTask), TaskFunctionResponse.succeeded);
+  t.equal(await query(TaskFunction.queryTaskSet), TaskFunctionResponse.succeeded);
+  t.equal(await query(TaskFunction.queryTask, { lun: lun1 }), TaskFunctionResponse.complete);
+  t.equal(await query(TaskFunction.queryTaskSet, { lun: lun1 }), TaskFunctionResponse.complete);
+});
+
 t.test('task reassign: not at ErrorRecoveryLevel 0', async (t) => {
   const { login } = await openBench(t);
   t.equal(await manage(await login(), TaskFunction.taskReassign), TaskFunctionResponse.reassignmentNotSupported);

@@ -6,7 +6,7 @@ import { blockCommands, fullyProvisionedCommands } from '../../../target/scsi/ha
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
-import type { HostGroup, Ldev } from '../../../target/volumes/model.js';
+import type { Ldev } from '../../../target/volumes/model.js';
 
 const ldev = (id: number, blocks = 100, thin = true): Ldev =>
   ({ id, blocks, blockSize: 512, thin, readOnly: false }) as Ldev;
@@ -78,7 +78,7 @@ t.test('changed LUN paths reach the nexuses of the host group, on each of their 
   const { units, events, a, b } = setup();
   units.attach(a);
   units.attach(b);
-  events.emit('luns-changed', { id: 10 } as HostGroup);
+  events.emit('luns-changed', a.hostGroup);
   for (const lun of [0, 7]) t.match(units.find(a, lun)?.attentions.take(a.id), { name: 'luns-changed' });
   t.notOk(units.find(b, 0)?.attentions.pending(b.id));
 });
@@ -86,10 +86,10 @@ t.test('changed LUN paths reach the nexuses of the host group, on each of their 
 t.test('a lost nexus leaves nothing behind', async (t) => {
   const { units, events, a } = setup();
   units.attach(a);
-  events.emit('luns-changed', { id: 10 } as HostGroup);
+  events.emit('luns-changed', a.hostGroup);
   units.detach(a);
   t.notOk(units.find(a, 0)?.attentions.pending(a.id));
-  events.emit('luns-changed', { id: 10 } as HostGroup);
+  events.emit('luns-changed', a.hostGroup);
   t.notOk(units.find(a, 0)?.attentions.pending(a.id));
 });
 

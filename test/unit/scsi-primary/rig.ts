@@ -110,10 +110,11 @@ export class Host {
     return resultOf(task);
   }
 
-  manage(fn: TaskManagementFunction, options: { lun?: number; tag?: number } = {}): { outcome: string | null } {
-    const result: { outcome: string | null } = { outcome: null };
-    this.adapter.manage(this.nexus, fn, encodeLun(options.lun ?? 0), options.tag ?? null, (outcome) => {
+  manage(fn: TaskManagementFunction, options: { lun?: number; tag?: number } = {}): Managed {
+    const result: Managed = { outcome: null };
+    this.adapter.manage(this.nexus, fn, encodeLun(options.lun ?? 0), options.tag ?? null, (outcome, information) => {
       result.outcome = outcome;
+      result.information = information;
     });
     return result;
   }
@@ -131,6 +132,12 @@ export class Host {
   logout(): void {
     this.adapter.detach(this.nexus);
   }
+}
+
+/** What a task management function came to; null: not yet. */
+export interface Managed {
+  outcome: string | null;
+  information?: number | undefined;
 }
 
 export interface StartOptions {

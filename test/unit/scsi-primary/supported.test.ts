@@ -52,7 +52,7 @@ t.test('one command', async (t) => {
 t.test('task management functions', async (t) => {
   const host = new Rig().host('a');
   const cdb = (repd: boolean, allocation = 255) => [0xa3, 0x0d, repd ? 0x80 : 0, 0, 0, 0, 0, 0, 0, allocation, 0, 0];
-  t.same([...host.run(cdb(false)).data], [0xf8, 0x01, 0, 0]);
+  t.same([...host.run(cdb(false)).data], [0xfc, 0x07, 0, 0]);
   const extended = host.run(cdb(true)).data;
   t.equal(extended.length, 16);
   t.equal(extended[3], 12);

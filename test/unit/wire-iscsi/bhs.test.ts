@@ -174,11 +174,7 @@ const layouts: [string, number, (to: Buffer, at: number, f: any) => void, (from:
     0x22,
     bhs.encodeTaskManagementResponse,
     bhs.decodeTaskManagementResponse,
-    {
-      response: 255,
-      initiatorTaskTag: 9,
-      ...sn,
-    },
+    { information: 0x162a09, response: 255, initiatorTaskTag: 9, ...sn },
   ],
   [
     'Text Request',

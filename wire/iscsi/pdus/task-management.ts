@@ -4,7 +4,8 @@
  *
  * Request                                    Response
  *   0 |.|I| 0x02 | 1 |1| Function (7)          0 |..| 0x22 | 1 |1| reserved
- *   8 LUN (8)                                  2 Response (1) | 3 Additional Response (1, RFC 7144)
+ *   8 LUN (8)                                  2 Response (1)
+ *                                              8 Additional Response Information (3, RFC 7144)
  *  16 Initiator Task Tag (4)                  16 Initiator Task Tag (4)
  *  20 Referenced Task Tag (4)                 24 StatSN (4)
  *  24 CmdSN (4) | 28 ExpStatSN (4)            28 ExpCmdSN (4) | 32 MaxCmdSN (4)
@@ -63,6 +64,8 @@ export interface TaskManagementResponse {
   readonly statSn: number;
   readonly expCmdSn: number;
   readonly maxCmdSn: number;
+  /** Additional Response Information, 24 bits (RFC 7144; SAM-6 7.11 for QUERY ASYNCHRONOUS EVENT). */
+  readonly information?: number;
 }
 
 export function encodeTaskManagementRequest(to: Buffer, at: number, f: TaskManagementRequest): void {
@@ -97,6 +100,7 @@ export function encodeTaskManagementResponse(to: Buffer, at: number, f: TaskMana
   to[at] = TaskManagementOpcode.taskManagementResponse;
   to[at + 1] = FINAL;
   to[at + 2] = f.response;
+  to.writeUIntBE(f.information ?? 0, at + 8, 3);
   to.writeUInt32BE(f.initiatorTaskTag, at + 16);
   to.writeUInt32BE(f.statSn, at + 24);
   to.writeUInt32BE(f.expCmdSn, at + 28);
@@ -106,6 +110,7 @@ export function encodeTaskManagementResponse(to: Buffer, at: number, f: TaskMana
 export function decodeTaskManagementResponse(bhs: Buffer): TaskManagementResponse {
   return {
     response: bhs[2]!,
+    information: bhs.readUIntBE(8, 3),
     initiatorTaskTag: bhs.readUInt32BE(16),
     statSn: bhs.readUInt32BE(24),
     expCmdSn: bhs.readUInt32BE(28),

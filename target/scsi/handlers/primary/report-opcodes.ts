@@ -30,6 +30,9 @@ const FUNCTIONS: readonly (keyof typeof TaskManagementBit)[] = [
   'clearAca',
   'clearTaskSet',
   'logicalUnitReset',
+  'queryTask',
+  'queryAsynchronousEvent',
+  'queryTaskSet',
   'itNexusReset',
 ];
 
