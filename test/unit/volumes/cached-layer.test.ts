@@ -143,6 +143,19 @@ t.test('closed: nothing reaches the cache', async (t) => {
   t.same(calls, []);
 });
 
+t.test('the cache is told which writes are atomic', async (t) => {
+  const array = rig(t);
+  array.addPool(GiB);
+  const ldev = array.volumes.createLdev({ bytes: GiB, blockSize: 4096 });
+  const atomic = { ...hostIo, atomic: true };
+  t.equal(await write(ldev.top, 3, Buffer.alloc(256 * 1024, 1), 4096, atomic), null);
+  const longer = Buffer.alloc(260 * 1024, 2);
+  t.match(await write(ldev.top, 3, longer, 4096, atomic), { kind: 'hardware-error' }, 'more than one commit holds');
+  t.same(await read(ldev.top, 3, 64), Buffer.alloc(256 * 1024, 1));
+  t.equal(await write(ldev.top, 3, longer, 4096), null);
+  await array.stop();
+});
+
 t.test('4096-byte blocks on a real cache', async (t) => {
   const array = rig(t);
   array.addPool(GiB);
