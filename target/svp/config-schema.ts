@@ -153,6 +153,14 @@ export const ConfigSchema = Type.Object(
     http: Type.Optional(
       Type.String({ format: 'http', description: 'HOST:PORT of `/metrics`, or `off`.', default: '127.0.0.1:9326' }),
     ),
+    discoveryAuth: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('chap'), Type.Literal('mutual-chap')], {
+        description:
+          'What an initiator has to prove before it is told of targets; any CHAP user of role `initiator` will do. ' +
+          'What it proves to log in to a target is up to the host group.',
+        default: 'none',
+      }),
+    ),
     drives: list(DriveSchema, 1, 256, 'Drives: sparse files.', 'two of 8T'),
     parityGroups: list(ParityGroupSchema, 1, 64, 'Drives joined by RAID.', 'one of `raid0` over all drives'),
     pools: list(PoolSchema, 1, 64, 'Space that LDEVs are made from.', 'one of all parity groups'),

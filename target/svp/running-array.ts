@@ -133,6 +133,7 @@ export class RunningArray implements ArrayView {
       clock: systemClock,
       random: systemRandom,
       log: this.log,
+      discoveryAuth: () => this.settings.discoveryAuth,
       limits: { pollingUs },
     });
     try {

@@ -1,5 +1,6 @@
 /** Settings of the process that no host sees, kept in `settings.json` of the data directory. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { AuthMethod } from '../volumes/model.js';
 import type { ConfigInput } from './config-schema.js';
 import { DEFAULT_CACHE, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
 import { parseAddress, parseSize } from './units.js';
@@ -10,7 +11,11 @@ export interface Settings {
   readonly polling: number;
   /** HOST:PORT, or `off`. */
   readonly http: string;
+  /** What discovery sessions have to prove. */
+  readonly discoveryAuth: AuthMethod;
 }
+
+const AUTH_METHODS: readonly unknown[] = ['none', 'chap', 'mutual-chap'] satisfies AuthMethod[];
 
 /** What `config` says, else what the last start used, else the defaults. A damaged file counts as none. */
 export function settle(file: string, config: ConfigInput): Settings {
@@ -19,6 +24,7 @@ export function settle(file: string, config: ConfigInput): Settings {
     cacheBytes: parseSize(config.cache ?? saved.cacheBytes ?? DEFAULT_CACHE)!,
     polling: config.polling ?? saved.polling ?? DEFAULT_POLLING,
     http: config.http ?? saved.http ?? DEFAULT_HTTP,
+    discoveryAuth: config.discoveryAuth ?? saved.discoveryAuth ?? 'none',
   };
 }
 
@@ -34,11 +40,12 @@ export function savedCacheBytes(file: string): number | null {
 
 function read(file: string): Partial<Settings> {
   try {
-    const { cacheBytes, polling, http } = JSON.parse(readFileSync(file, 'utf8'));
+    const { cacheBytes, polling, http, discoveryAuth } = JSON.parse(readFileSync(file, 'utf8'));
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
       ...(Number.isSafeInteger(polling) && polling >= 0 && { polling }),
       ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),
+      ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };
   } catch {
     return {};
