@@ -25,6 +25,8 @@ export interface CacheParts {
   readonly log: Log;
   /** This run of the machine; see `currentBootId`, the default. Empty: memory counts as whole always. */
   readonly bootId?: string;
+  /** Serial number of the array, kept in the memory: data of another one is refused. Left out: not looked at. */
+  readonly owner?: string;
 }
 
 export class Cache {
@@ -40,14 +42,15 @@ export class Cache {
     return memoryBytes(Math.max(1, Math.floor(cacheBytes / SLOT_BYTES)));
   }
 
-  /** @throws CacheMemoryError: the memory is not a cache's, damaged, or of another size and not empty */
+  /** @throws CacheMemoryError: the memory is not a cache's, damaged, or of another array or size and not empty */
   static open(parts: CacheParts): Cache {
     return new Cache(parts);
   }
 
-  private constructor({ memory, adapter, clock, log, bootId }: CacheParts) {
+  private constructor({ memory, adapter, clock, log, bootId, owner }: CacheParts) {
     const waiting = new WaitQueue(clock);
-    this.#memory = new CacheMemory(memory, bootId ?? currentBootId(), (message) => log.error(message));
+    const warn = (message: string) => log.error(message);
+    this.#memory = new CacheMemory(memory, { bootId: bootId ?? currentBootId(), owner: owner ?? '', warn });
     const slots = new Slots(this.#memory, waiting.wake);
     this.#core = new CacheCore(this.#memory, slots, waiting, adapter, clock, log, new CacheCounters());
     this.#core.stager = new Stager(this.#core);
@@ -60,6 +63,14 @@ export class Cache {
       for (const index of places.values()) sectors += countSectors(this.#memory.dirty(index));
     }
     this.recovered = { slots: count, bytes: sectors * SECTOR_BYTES };
+  }
+
+  /**
+   * Brings what `open` noted in the memory to the medium: until it is there a loss of power could leave newer pages
+   * under an older header, which would vouch for them or not know them. To be waited for before the first `attach`.
+   */
+  secure(done: (error: Error | null) => void): void {
+    this.#memory.sync(done);
   }
 
   /**

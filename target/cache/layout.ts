@@ -3,7 +3,7 @@
  * it; the magic number shows a file from one of the other order as foreign).
  *
  * ```
- * page 0      header        words below; boot ids at bytes 128 and 192
+ * page 0      header        words below; boot ids at bytes 128 and 192, owner at 256
  * page 1      intent        word 0: entries committed (0: none); from byte 64 on, 8 bytes an entry:
  *                           slot index, sector map; with the index's bits inverted (a negative number) the
  *                           entry has no data: its sectors are in place and become dirty
@@ -44,6 +44,10 @@ export const VERSION = 1;
 
 export const BOOT_ID_OFFSETS = [128, 192] as const;
 export const BOOT_ID_BYTES = 64;
+
+/** Serial number of the array whose data this is; zeros: not known. */
+export const OWNER_OFFSET = 256;
+export const OWNER_BYTES = 32;
 
 export const INTENT_OFFSET = PAGE_BYTES;
 export const INTENT_ENTRIES_OFFSET = INTENT_OFFSET + 64;

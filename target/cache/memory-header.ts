@@ -15,6 +15,8 @@ import {
   INTENT_SLOTS,
   MAGIC,
   memoryBytes,
+  OWNER_BYTES,
+  OWNER_OFFSET,
   PAGE_BYTES,
   RECORD_BYTES,
   RECORD_WORDS,
@@ -29,14 +31,24 @@ export class CacheMemoryError extends Error {
   override readonly name = 'CacheMemoryError';
   constructor(
     /**
-     * `cache-too-small`: no room for a slot. `cache-foreign`: not a cache memory. `cache-version`: of another
-     * version. `cache-torn`: damaged. `cache-geometry`: of another size, and holds data not yet on the drives.
+     * `cache-too-small`: no room for a slot. `cache-foreign`: not a cache memory, or another array's with data not
+     * yet on its drives. `cache-version`: of another version. `cache-torn`: damaged. `cache-geometry`: of another
+     * size, and holds data not yet on the drives.
      */
     readonly code: 'cache-too-small' | 'cache-foreign' | 'cache-version' | 'cache-torn' | 'cache-geometry',
     message: string,
   ) {
     super(message);
   }
+}
+
+/** Who opens a memory. */
+export interface Opener {
+  /** This run of the machine. */
+  readonly bootId: string;
+  /** Serial number of the array; empty: not known, fits all. */
+  readonly owner: string;
+  readonly warn: (message: string) => void;
 }
 
 export interface OpenedMemory {
@@ -56,7 +68,7 @@ const TWO_32 = 2 ** 32;
  * older copies from here must not replace it.
  * @throws CacheMemoryError
  */
-export function openHeader(memory: PersistentMemory, bootId: string, warn: (message: string) => void): OpenedMemory {
+export function openHeader(memory: PersistentMemory, { bootId, owner, warn }: Opener): OpenedMemory {
   const slots = slotsIn(memory.buffer.length);
   if (slots < 1) {
     throw new CacheMemoryError(
@@ -76,8 +88,24 @@ export function openHeader(memory: PersistentMemory, bootId: string, warn: (mess
   }
   if (!whole(memory, header, bootId)) dropAll(memory, slots, warn);
   const opened = scan(memory, slots);
+  takeOver(memory, owner, opened.recovered.size > 0);
   startGeneration(memory, header, bootId);
   return opened;
+}
+
+/** Data of another array would go to wherever this one keeps volumes of the same numbers. */
+function takeOver(memory: PersistentMemory, owner: string, dirty: boolean): void {
+  const found = textAt(memory, OWNER_OFFSET, OWNER_BYTES);
+  if (owner === '' || found === owner) return;
+  if (found !== '' && dirty) {
+    throw new CacheMemoryError(
+      'cache-foreign',
+      `the cache memory is that of array ${found} and holds data of it that is not on its drives yet; this is array ${owner}`,
+    );
+  }
+  memory.buffer.fill(0, OWNER_OFFSET, OWNER_OFFSET + OWNER_BYTES);
+  memory.buffer.write(owner, OWNER_OFFSET, OWNER_BYTES, 'latin1');
+  memory.commit(OWNER_OFFSET, OWNER_BYTES);
 }
 
 /** Everything on the medium, then the mark that says so, on the medium too. */
@@ -203,7 +231,12 @@ function redoIntents(memory: PersistentMemory, slots: number): void {
 
 function bootIdOf(memory: PersistentMemory, generation: number): string {
   const at = BOOT_ID_OFFSETS[generation & 1 ? 1 : 0];
-  return memory.buffer.toString('latin1', at, at + BOOT_ID_BYTES).replace(/\0+$/, '');
+  return textAt(memory, at, BOOT_ID_BYTES);
+}
+
+/** Without the zeros it is padded with. */
+function textAt(memory: PersistentMemory, at: number, bytes: number): string {
+  return memory.buffer.toString('latin1', at, at + bytes).replace(/\0+$/, '');
 }
 
 /** Whether the file is as the last process left it. */

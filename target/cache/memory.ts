@@ -18,7 +18,7 @@ import {
   RECORD_WORDS,
   RecordWord,
 } from './layout.js';
-import { type OpenedMemory, openHeader, settleHeader } from './memory-header.js';
+import { type OpenedMemory, type Opener, openHeader, settleHeader } from './memory-header.js';
 import { type DataCursor, lowestSector, runLength } from './sectors.js';
 import { SECTOR_BYTES, SLOT_BYTES } from './types.js';
 
@@ -41,8 +41,8 @@ export class CacheMemory {
   #intended = 0;
 
   /** @throws CacheMemoryError */
-  constructor(memory: PersistentMemory, bootId: string, warn: (message: string) => void) {
-    const opened: OpenedMemory = openHeader(memory, bootId, warn);
+  constructor(memory: PersistentMemory, opener: Opener) {
+    const opened: OpenedMemory = openHeader(memory, opener);
     const { buffer } = memory;
     this.#memory = memory;
     this.#buffer = buffer;
@@ -175,6 +175,11 @@ export class CacheMemory {
       this.#buffer.fill(0, at, at + count * SECTOR_BYTES);
       rest &= first + count === 32 ? 0 : -1 << (first + count);
     }
+  }
+
+  /** Everything so far survives loss of power when done. */
+  sync(done: (error: Error | null) => void): void {
+    this.#memory.sync(done);
   }
 
   /** Brings everything to the medium and notes that it is whole, so that loss of power after this loses nothing. */
