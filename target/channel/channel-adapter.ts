@@ -23,6 +23,12 @@ export interface ChannelAdapterLimits {
 
 export const defaultLimits: ChannelAdapterLimits = { port: 512, unit: 256 };
 
+/**
+ * Beyond the limits so many PERSISTENT RESERVE OUT are taken: a host that hangs with a full queue is fenced off by
+ * them, and its queue must not stand in the way of that.
+ */
+const FENCING_COMMANDS = 16;
+
 export interface ChannelAdapterParts {
   readonly units: LogicalUnits;
   readonly clock: Clock;
@@ -97,7 +103,8 @@ export class ChannelAdapter {
       return;
     }
     const set = taskSetOf(unit, this.clock);
-    if (this.depth > this.limits.port || set.size >= this.limits.unit) {
+    const excess = Math.max(this.depth - this.limits.port, set.size + 1 - this.limits.unit);
+    if (excess > 0 && (task.cdb[0] !== Opcode.persistentReserveOut || excess > FENCING_COMMANDS)) {
       // BUSY for a nexus that has no task whose end it could wait for (SAM-6 5.3.1).
       task.fail(set.holds(task.nexus) ? Status.taskSetFull : Status.busy);
       return;

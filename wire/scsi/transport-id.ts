@@ -17,8 +17,8 @@ export const Protocol = { fibreChannel: 0x0, iscsi: 0x5 } as const;
 const MAX_ISCSI_BYTES = 4 + 244;
 const FC_BYTES = 24;
 const WWN = /^[0-9a-f]{16}$/;
-const ISCSI_PORT = /^(?:iqn|eui|naa)\.[^,\0]+,i,0x[0-9a-f]{12}$/;
-const ISCSI_NAME = /^(?:iqn|eui|naa)\.[^,\0]+$/;
+const ISCSI_PORT = /^(?:iqn|eui|naa)\.[^\s,\p{Cc}]+,i,0x[0-9a-f]{12}$/u;
+const ISCSI_NAME = /^(?:iqn|eui|naa)\.[^\s,\p{Cc}]+$/u;
 
 export interface TransportId {
   readonly protocol: number;

@@ -4,6 +4,13 @@ import { TaskAttribute } from '../../../target/scsi/task.js';
 import { Rig } from '../scsi-primary/rig.js';
 
 const READ = Buffer.from([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+const prOut = (action: number, bytes: number) => Buffer.from([0x5f, action, 0x01, 0, 0, 0, 0, 0, bytes, 0]);
+function prList(key: number, serviceActionKey: number): Buffer {
+  const list = Buffer.alloc(24);
+  list.writeBigUInt64BE(BigInt(key), 0);
+  list.writeBigUInt64BE(BigInt(serviceActionKey), 8);
+  return list;
+}
 const BUSY = 0x08;
 const TASK_SET_FULL = 0x28;
 
@@ -25,6 +32,24 @@ t.test('TASK SET FULL, or BUSY for who has no task there', async (t) => {
   t.equal(b.start(READ).status, BUSY);
   rig.layer.complete();
   t.notOk(b.start(READ).finished, 'there is room again');
+});
+
+t.test('a full queue does not keep its host from being fenced off', async (t) => {
+  const rig = new Rig({ limits: { port: 100, unit: 3 } });
+  const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+  const register = (host: typeof a, key: number) => host.run(prOut(0x06, 24), prList(0, key));
+  t.equal(register(a, 1).status, 0);
+  t.equal(register(b, 2).status, 0);
+  a.owner.withheld = [];
+  const stuck = [0, 1, 2].map((lba) => a.start(Buffer.from([0x2a, 0, 0, 0, 0, lba, 0, 0, 1, 0]), Buffer.alloc(512)));
+  t.equal(b.start(READ).status, BUSY);
+  t.equal(b.run(prOut(0x05, 24), prList(2, 1)).status, 0, 'PREEMPT AND ABORT');
+  t.ok(stuck.every((task) => task.finished));
+  t.equal(rig.adapters[0]!.stats().depth, 0);
+  // There is an end to it, too.
+  b.owner.withheld = [];
+  const queued = Array.from({ length: 30 }, () => b.start(prOut(0x06, 24), prList(0, 3)));
+  t.equal(queued.filter((task) => task.status === TASK_SET_FULL).length, 30 - 3 - 16);
 });
 
 t.test('the limit of a port', async (t) => {

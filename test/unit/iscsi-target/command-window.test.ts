@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CommandWindow } from '../../../target/ports/iscsi/command-window.js';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
-import { openBench } from './fixture.js';
+import { INITIATOR, openBench, TARGET } from './fixture.js';
 
 t.test('arithmetic over the wrap', async (t) => {
   const window = new CommandWindow(0xfffffffe, 4);
@@ -142,4 +142,25 @@ t.test('StatSN goes up by one with each status', async (t) => {
     seen.map((sn) => sn - seen[0]!),
     [0, 1, 2],
   );
+});
+
+t.test('CmdSN and StatSN over 2^32, in order and out of it', async (t) => {
+  const { connect, port } = await openBench(t);
+  const host = await connect();
+  host.cmdSn = 0xfffffffd;
+  host.expStatSn = 0xfffffffe;
+  await host.login({ InitiatorName: INITIATOR, TargetName: TARGET });
+  t.equal(host.expStatSn, 0xffffffff);
+  const order = [0xfffffffd, 1, 0, 0xffffffff, 0xfffffffe, 2];
+  const sent = order.map((cmdSn) => host.scsi({ cmdSn }));
+  const inTurn = [0, 4, 3, 2, 1, 5].map((i) => sent[i]!.initiatorTaskTag);
+  for (const [i, initiatorTaskTag] of inTurn.entries()) {
+    const response = await host.scsiResponse();
+    t.match(response, { initiatorTaskTag, statSn: (0xffffffff + i) >>> 0 });
+  }
+  host.cmdSn = 3;
+  const { bhs } = await host.ping();
+  t.equal(iscsi.expCmdSnOf(bhs), 3);
+  t.equal(iscsi.maxCmdSnOf(bhs), 3 + 127);
+  t.match(port.sessions(), [{ commandsOutstanding: 0 }]);
 });

@@ -29,6 +29,12 @@ t.test('there and back, at any offset', async (t) => {
   }
 });
 
+t.test('names that no initiator can log in with are refused', async (t) => {
+  for (const name of ['iqn.a\nb,i,0x00023d000001', 'iqn.a b', 'iqn.a\x07']) {
+    t.match(decodeTransportId(encodeTransportId(name), 0), { problem: 'invalid', offset: 4 });
+  }
+});
+
 t.test('arbitrary bytes are refused or understood, never thrown about', async (t) => {
   const seed = Number(process.env.SEED ?? 7);
   const random = seededRandom(seed);
