@@ -1,31 +1,9 @@
 /** One SCSI command on its way, as the session sees it. Made once, it can be submitted again after it is done. */
 import type { InitiatorError } from './errors.js';
 
+export { STATUS_NAMES, Status as ScsiStatus } from '../wire/scsi/status.js';
+
 const NOTHING: readonly Buffer[] = [];
-
-/** SCSI statuses an initiator tells apart (SAM-6 5.3.1). */
-export const ScsiStatus = {
-  good: 0x00,
-  checkCondition: 0x02,
-  conditionMet: 0x04,
-  busy: 0x08,
-  reservationConflict: 0x18,
-  taskSetFull: 0x28,
-  acaActive: 0x30,
-  taskAborted: 0x40,
-} as const;
-
-/** Statuses in words, by value. */
-export const STATUS_NAMES: Readonly<Record<number, string>> = {
-  [ScsiStatus.good]: 'GOOD',
-  [ScsiStatus.checkCondition]: 'CHECK CONDITION',
-  [ScsiStatus.conditionMet]: 'CONDITION MET',
-  [ScsiStatus.busy]: 'BUSY',
-  [ScsiStatus.reservationConflict]: 'RESERVATION CONFLICT',
-  [ScsiStatus.taskSetFull]: 'TASK SET FULL',
-  [ScsiStatus.acaActive]: 'ACA ACTIVE',
-  [ScsiStatus.taskAborted]: 'TASK ABORTED',
-};
 
 /** Task attributes (RFC 7143 11.3.1). */
 export type TaskAttributeName = 'untagged' | 'simple' | 'ordered' | 'head-of-queue' | 'aca';

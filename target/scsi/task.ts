@@ -1,20 +1,10 @@
 import type { Sense } from '../../wire/scsi/sense.js';
+import { Status } from '../../wire/scsi/status.js';
 import type { Command } from './command-table.js';
 import type { LogicalUnit } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 
-/** SCSI status codes (SAM-6 5.3.1). */
-export const Status = {
-  good: 0x00,
-  checkCondition: 0x02,
-  conditionMet: 0x04,
-  busy: 0x08,
-  reservationConflict: 0x18,
-  taskSetFull: 0x28,
-  acaActive: 0x30,
-  taskAborted: 0x40,
-} as const;
-export type Status = (typeof Status)[keyof typeof Status];
+export { Status };
 
 /** Task attributes, with the values of RFC 7143 11.3.1. */
 export const TaskAttribute = { untagged: 0, simple: 1, ordered: 2, headOfQueue: 3, aca: 4 } as const;

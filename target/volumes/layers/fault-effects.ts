@@ -1,11 +1,7 @@
 /** Named faults: what a rule's `effect` may be, and what the host is told. */
 import { SenseKey } from '../../../wire/scsi/sense.js';
+import { Status } from '../../../wire/scsi/status.js';
 import type { IoFailure } from '../block-layer.js';
-
-/** SCSI status codes (SAM-6 5.3.1) that a fault answers with. */
-const BUSY = 0x08;
-const RESERVATION_CONFLICT = 0x18;
-const TASK_SET_FULL = 0x28;
 
 export interface FaultEffect {
   /** For help texts. */
@@ -68,7 +64,7 @@ export const faultEffects: ReadonlyMap<string, FaultEffect> = new Map([
   sense('aborted-command', SenseKey.abortedCommand, 0x0000, 'ABORTED COMMAND: no additional sense information'),
   sense('write-protected', SenseKey.dataProtect, 0x2700, 'DATA PROTECT: write protected'),
   sense('parameters-changed', SenseKey.unitAttention, 0x2a00, 'UNIT ATTENTION: parameters changed'),
-  status('busy', BUSY, 'status BUSY'),
-  status('task-set-full', TASK_SET_FULL, 'status TASK SET FULL'),
-  status('reservation-conflict', RESERVATION_CONFLICT, 'status RESERVATION CONFLICT'),
+  status('busy', Status.busy, 'status BUSY'),
+  status('task-set-full', Status.taskSetFull, 'status TASK SET FULL'),
+  status('reservation-conflict', Status.reservationConflict, 'status RESERVATION CONFLICT'),
 ]);
