@@ -1,4 +1,5 @@
 /** Reads that are not a hit of one slot: several slots, misses, more than may be pinned. */
+import type { DriveError } from '../disk/types.js';
 import type { IoFailure, ReadDone } from '../volumes/block-layer.js';
 import type { CacheCore } from './core.js';
 import { countSectors, coverOf, lowestSector, runLength, widenToPages } from './sectors.js';
@@ -25,7 +26,9 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
   ticket = 0;
   pending = 0;
   readonly #end: number;
+  /** The first one, and why. */
   #failedSector = -1;
+  #failure: IoFailure | null = null;
   #held: number[] = [];
   #counted = false;
 
@@ -99,14 +102,16 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     return 'ran';
   }
 
-  stageFailed(slot: number, mask: number): void {
+  stageFailed(slot: number, mask: number, error: DriveError): void {
     const first = slot * SLOT_SECTORS;
     const start = Math.max(first, this.sector);
     if (start >= this.#end) return;
     const wanted = mask & coverOf(slot, this.sector, this.#end);
     if (wanted === 0) return;
     const sector = first + lowestSector(wanted);
-    if (this.#failedSector < 0 || sector < this.#failedSector) this.#failedSector = sector;
+    if (this.#failedSector >= 0 && sector >= this.#failedSector) return;
+    this.#failedSector = sector;
+    this.#failure = readFailure(error, sector);
   }
 
   stageDone(): void {
@@ -118,7 +123,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
       if (this.hints.dpo) for (const index of held) this.core.slots.demote(index);
     } else {
       for (const index of held) this.core.slots.unhold(index);
-      failRead(this.done, { kind: 'medium-error', lba: this.#failedSector, write: false });
+      failRead(this.done, this.#failure!);
     }
   }
 
@@ -159,6 +164,12 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     if (missed === 0) counters.readHits++;
     else counters.readMisses++;
   }
+}
+
+/** A drive that is not there at all has no bad sectors to tell of. */
+function readFailure(error: DriveError, sector: number): IoFailure {
+  if (error.kind === 'io-error') return { kind: 'medium-error', lba: sector, write: false };
+  return { kind: 'hardware-error', cause: error.message };
 }
 
 /** A read of more slots than one command may take: part after part, copied out. */

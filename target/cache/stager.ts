@@ -11,8 +11,8 @@ import type { Volume } from './volume.js';
 export interface StageWaiter {
   /** Slots waited for. */
   pending: number;
-  /** Sectors of a slot that the drive did not give. */
-  stageFailed(slot: number, mask: number): void;
+  /** Sectors of a slot that the drive did not give, and the last reason. */
+  stageFailed(slot: number, mask: number, error: DriveError): void;
   /** `pending` has become 0. */
   stageDone(): void;
 }
@@ -30,6 +30,7 @@ class SlotStage {
   readonly waiters: StageWaiter[] = [];
   pieces = 0;
   failed = 0;
+  error: DriveError | null = null;
 }
 
 interface Piece {
@@ -132,6 +133,7 @@ export class Stager {
         counters.stagedBytes += count * SECTOR_BYTES;
       } else {
         stage.failed |= mask;
+        stage.error = error;
       }
     }
     if (error !== null) {
@@ -148,7 +150,7 @@ export class Stager {
     // A sector that failed may have been read by another job, or written, since.
     const failed = stage.failed & ~this.#core.slots.valid[index]!;
     for (const waiter of stage.waiters) {
-      if (failed !== 0) waiter.stageFailed(slot, failed);
+      if (failed !== 0) waiter.stageFailed(slot, failed, stage.error!);
       if (--waiter.pending === 0) waiter.stageDone();
     }
   }

@@ -3,6 +3,7 @@ import type { ArrayOptions } from '../array.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { systemRandom } from '../base/random.js';
+import { Cache } from '../cache/cache.js';
 import { ChannelAdapter } from '../channel/channel-adapter.js';
 import { IscsiPort } from '../ports/iscsi/port.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
@@ -14,10 +15,11 @@ import type { DataDirectory } from './data-directory.js';
 import { completeConfig, DEFAULT_HTTP, DEFAULT_LISTEN } from './default-config.js';
 import { ArrayError } from './errors.js';
 import { createLogicalUnits } from './logical-unit-parts.js';
+import { otherCacheMemory, removeCacheMemory } from './memory-files.js';
 import { metricsOf } from './metrics.js';
 import { listenMetrics, type MetricsText } from './metrics-server.js';
-import { type Settings, savedCacheBytes, saveSettings, settle } from './settings.js';
-import { closeStorage, destageAll, openStorage, openStore, removeCacheMemory, type Storage } from './storage.js';
+import { endedSettled, type Settings, saveSettings, settle } from './settings.js';
+import { closeStorage, destageAll, openStorage, openStore, type Storage } from './storage.js';
 import { type Address, formatAddress, humanSize, parseAddress } from './units.js';
 import type { ArrayView, PortView } from './view.js';
 
@@ -110,6 +112,7 @@ export class RunningArray implements ArrayView {
   }
 
   private async open(config: ConfigInput, options: StartOptions): Promise<void> {
+    this.save(false);
     const pollingUs = options.polling ?? this.settings.polling;
     for (const [index, port] of this.volumes.ports().entries()) {
       await this.openPort(port, listenAddress(port, index, options.listen, config), pollingUs);
@@ -120,7 +123,19 @@ export class RunningArray implements ArrayView {
       const control = await listenControl(this, this.metrics).catch((error) => this.directory.fail(error));
       this.servers.push(() => control.close());
     }
-    this.directory.guard(() => saveSettings(this.directory.file('settings.json'), this.settings));
+  }
+
+  private save(settled: boolean): void {
+    this.directory.guard(() => saveSettings(this.directory.file('settings.json'), this.settings, settled));
+  }
+
+  /** Not worth a failing stop: it only spares a question should the cache memory be missing later. */
+  private noteSettled(): void {
+    try {
+      this.save(true);
+    } catch (error) {
+      this.log.warn((error as Error).message);
+    }
   }
 
   private async openPort(configured: TargetPort, listen: Address, pollingUs: number): Promise<void> {
@@ -161,13 +176,17 @@ export class RunningArray implements ArrayView {
   }
 
   private async close(): Promise<void> {
-    for (const close of this.servers.reverse()) await close();
-    await Promise.all(this.ports.map(({ endpoint }) => endpoint.close(PORT_GRACE_MS)));
-    const left = await destageAll(this.cache, DESTAGE_LIMIT_MS);
-    if (left !== null) this.log.warn(`not everything was destaged (${left}); the next start takes the rest up`);
-    await closeStorage(this.storage);
-    this.storage.store.close();
-    this.directory.disown();
+    try {
+      for (const close of this.servers.reverse()) await close();
+      await Promise.all(this.ports.map(({ endpoint }) => endpoint.close(PORT_GRACE_MS)));
+      const left = await destageAll(this.cache, DESTAGE_LIMIT_MS);
+      if (left !== null) this.log.warn(`not everything was destaged (${left}); the next start takes the rest up`);
+      await closeStorage(this.storage);
+      if (left === null) this.noteSettled();
+    } finally {
+      this.storage.store.close();
+      this.directory.disown();
+    }
   }
 }
 
@@ -180,20 +199,23 @@ async function openResized(
   { log }: StartOptions,
 ): Promise<Storage> {
   const complete = completeConfig(config);
-  const before = savedCacheBytes(directory.file('settings.json'));
-  if (before !== null && before !== settings.cacheBytes) {
-    const old = openStorage(directory, store, before, complete, log);
+  const settled = endedSettled(directory.file('settings.json'));
+  const before = directory.guard(() => otherCacheMemory(directory, settings.cacheBytes));
+  if (before !== null) {
+    const old = await openStorage(directory, store, { bytes: before, settled }, complete, log);
     const left = await destageAll(old.cache, DESTAGE_LIMIT_MS * 20);
     await closeStorage(old);
     if (left !== null) {
       throw new ArrayError(
         'data-unusable',
-        `the size of the cache cannot be changed from ${humanSize(before)}, as it holds data that could not be destaged: ${left}. Start with the old size first.`,
+        `the size of the cache cannot be changed to ${humanSize(settings.cacheBytes)}, as it holds data that could not be destaged: ${left}. Start with the old size first.`,
       );
     }
+    directory.guard(() => saveSettings(directory.file('settings.json'), settings, true));
     removeCacheMemory(directory);
   }
-  return openStorage(directory, store, settings.cacheBytes, complete, log);
+  const bytes = Cache.memoryBytes(settings.cacheBytes);
+  return openStorage(directory, store, { bytes, settled: settled || before !== null }, complete, log);
 }
 
 function tellStart(

@@ -17,6 +17,12 @@ export interface Settings {
 
 const AUTH_METHODS: readonly unknown[] = ['none', 'chap', 'mutual-chap'] satisfies AuthMethod[];
 
+/** A saved state of the process besides its settings. */
+interface Saved extends Settings {
+  /** It ended with everything on its drives. */
+  readonly settled: boolean;
+}
+
 /** What `config` says, else what the last start used, else the defaults. A damaged file counts as none. */
 export function settle(file: string, config: ConfigInput): Settings {
   const saved = read(file);
@@ -28,22 +34,25 @@ export function settle(file: string, config: ConfigInput): Settings {
   };
 }
 
-export function saveSettings(file: string, settings: Settings): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+/** @param settled everything is on the drives, and stays so until this is called again */
+export function saveSettings(file: string, settings: Settings, settled: boolean): void {
+  const saved: Saved = { ...settings, settled };
+  writeFileSync(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 
-/** The cache size that the last start used; null at the first. */
-export function savedCacheBytes(file: string): number | null {
-  return read(file).cacheBytes ?? null;
+/** Whether the last array ended with everything on its drives. */
+export function endedSettled(file: string): boolean {
+  return read(file).settled ?? false;
 }
 
-function read(file: string): Partial<Settings> {
+function read(file: string): Partial<Saved> {
   try {
-    const { cacheBytes, polling, http, discoveryAuth } = JSON.parse(readFileSync(file, 'utf8'));
+    const { cacheBytes, polling, http, discoveryAuth, settled } = JSON.parse(readFileSync(file, 'utf8'));
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
       ...(Number.isSafeInteger(polling) && polling >= 0 && { polling }),
+      ...(typeof settled === 'boolean' && { settled }),
       ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),
       ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };

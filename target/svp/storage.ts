@@ -1,5 +1,5 @@
 /** The lower half of an array: configuration store, memories, disk adapter, cache, volumes; opened and closed in order. */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
@@ -7,7 +7,6 @@ import { systemRandom } from '../base/random.js';
 import { Cache } from '../cache/cache.js';
 import { DiskAdapter } from '../disk/disk-adapter.js';
 import { FileDrive } from '../disk/file-drive.js';
-import { openPersistentMemory } from '../disk/persistent-memory.js';
 import type { PersistentMemory } from '../disk/types.js';
 import { ConfigStore } from '../volumes/store.js';
 import { Volumes } from '../volumes/volumes.js';
@@ -15,8 +14,7 @@ import { applyConfig, isNew } from './apply.js';
 import type { ArrayConfig } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
 import { ArrayError } from './errors.js';
-
-const CACHE_FILE = 'cache.mem';
+import { openCacheMemory, refusedMemory, sharedMemory } from './memory-files.js';
 
 export interface Storage {
   readonly store: ConfigStore;
@@ -36,61 +34,85 @@ export interface Storage {
  */
 export function openStore(directory: DataDirectory): ConfigStore {
   return directory.guard(() => {
-    if (!existsSync(directory.file('config.db')) && readdirSync(directory.file('drives')).length > 0) {
-      throw new ArrayError(
-        'data-unusable',
-        `${directory.path} has drives but no config.db, so nobody knows what is on them. Bring config.db back, or choose another directory with --data.`,
-      );
-    }
+    refuseWithoutConfiguration(directory);
     const store = ConfigStore.open(directory.path, { clock: systemClock, random: systemRandom });
     directory.own();
     return store;
   });
 }
 
-/** Opens everything else; `config` is applied when the directory is new. Throws ArrayError; nothing stays open but the store. */
-export function openStorage(
+/** What an array had at its drives or in its memories means nothing without its configuration. */
+function refuseWithoutConfiguration(directory: DataDirectory): void {
+  const sizeOf = (name: string) => statSync(directory.file(name), { throwIfNoEntry: false })?.size ?? 0;
+  if (sizeOf('config.db') > 0 || sizeOf('config.db-wal') > 0) return;
+  const memories = readdirSync(directory.path).some((name) => REGION_MEMORY.test(name));
+  if (!memories && readdirSync(directory.file('drives')).length === 0) return;
+  throw new ArrayError(
+    'data-unusable',
+    `${directory.path} has drives but no config.db, or an empty one, so nobody knows what is on them. Bring config.db back, or choose another directory with --data.`,
+  );
+}
+
+/** How the cache memory is to be opened. */
+export interface CacheFile {
+  /** Of the file. */
+  readonly bytes: number;
+  /** The last array here ended with everything on its drives. */
+  readonly settled: boolean;
+}
+
+/**
+ * Opens everything else; `config` is applied when the directory is new.
+ * @throws ArrayError; nothing stays open but the store
+ */
+export async function openStorage(
   directory: DataDirectory,
   store: ConfigStore,
-  cacheBytes: number,
+  { bytes, settled }: CacheFile,
   config: ArrayConfig,
   log: Log,
-): Storage {
-  return directory.guard(() => {
-    const memory = openPersistentMemory(directory.file(CACHE_FILE), Cache.memoryBytes(cacheBytes));
-    const opened: { close(): void }[] = [memory];
-    try {
-      const adapter = new DiskAdapter('DKA-1', systemClock);
-      const cache = Cache.open({ memory, adapter, clock: systemClock, log });
-      const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
-      if (isFirst) removeLeftovers(directory);
-      const volumes = Volumes.open({
-        store,
-        cache,
-        adapter,
-        shared: (name, bytes) => openPersistentMemory(directory.file(`${name}.mem`), bytes),
-        // A drive that is missing later must fail, not come back empty.
-        openDrive: (path, name, bytes) =>
-          FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing'),
-        clock: systemClock,
-        random: systemRandom,
-        log,
-      });
-      opened.push(volumes);
-      const first = isNew(volumes);
-      if (first) store.transaction(() => applyConfig(volumes, config));
-      return { store, adapter, cache, memory, volumes, first, dropped: cache.dropUnattached() };
-    } catch (error) {
-      for (const part of opened.reverse()) part.close();
-      throw error;
-    }
-  });
+): Promise<Storage> {
+  const opened: { close(): void }[] = [];
+  try {
+    const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
+    const memory = openCacheMemory(directory, bytes, settled || isFirst);
+    opened.push(memory);
+    const adapter = new DiskAdapter('DKA-1', systemClock);
+    const cache = Cache.open({ memory, adapter, clock: systemClock, log, owner: store.identity.serial });
+    await secured(cache);
+    if (isFirst) removeLeftovers(directory);
+    const volumes = Volumes.open({
+      store,
+      cache,
+      adapter,
+      shared: sharedMemory(directory, isFirst),
+      // A drive that is missing later must fail, not come back empty.
+      openDrive: (path, name, bytes) =>
+        FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing'),
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    });
+    opened.push(volumes);
+    const first = isNew(volumes);
+    if (first) store.transaction(() => applyConfig(volumes, config));
+    return { store, adapter, cache, memory, volumes, first, dropped: cache.dropUnattached() };
+  } catch (error) {
+    for (const part of opened.reverse()) part.close();
+    directory.fail(refusedMemory(directory, error));
+  }
 }
+
+function secured(cache: Cache): Promise<void> {
+  return new Promise((done, failed) => cache.secure((error) => (error === null ? done() : failed(error))));
+}
+
+const REGION_MEMORY = /^regions-\d+\.mem$/;
 
 /** A first start that was interrupted leaves files that hold nothing; with another configuration they would be in the way. */
 function removeLeftovers(directory: DataDirectory): void {
   for (const name of readdirSync(directory.path)) {
-    if (/^regions-\d+\.mem$/.test(name)) rmSync(directory.file(name));
+    if (REGION_MEMORY.test(name)) rmSync(directory.file(name));
   }
   for (const name of readdirSync(directory.file('drives'))) {
     const path = directory.file(`drives/${name}`);
@@ -115,9 +137,4 @@ export async function closeStorage({ cache, memory, volumes }: Storage): Promise
   await new Promise<void>((closed) => cache.close(closed));
   volumes.close();
   memory.close();
-}
-
-/** Removes the cache memory, to be made anew in another size. Only after everything was destaged. */
-export function removeCacheMemory(directory: DataDirectory): void {
-  directory.guard(() => rmSync(directory.file(CACHE_FILE), { force: true }));
 }

@@ -41,7 +41,7 @@ t.test('a failed stage keeps no slot, and the next read tries again', (t) => {
   const rig = cold();
   const error = { kind: 'missing' as const, message: 'gone' };
   rig.drive.fail('read', error);
-  t.match(rig.tryRead(0, 8), { kind: 'medium-error', lba: 0 });
+  t.match(rig.tryRead(0, 8), { kind: 'hardware-error', cause: 'gone' });
   t.match(rig.cache.stats(), { freeSlots: 64, cleanSlots: 0 });
   t.same(rig.read(0, 8), fill(1));
   t.end();
@@ -54,7 +54,23 @@ t.test('commands that share a failed stage all hear of it, a write that waited g
   for (let i = 0; i < 2; i++) rig.volume.read(HOST, 0, 8, (failure) => ended.push(failure?.kind));
   rig.volume.write(HOST, 0, 8, [fill(4)], (failure) => ended.push(failure));
   rig.clock.settle(() => ended.length === 3);
-  t.same(ended, ['medium-error', 'medium-error', null]);
+  t.same(ended, ['hardware-error', 'hardware-error', null]);
   t.same(rig.read(0, 8), fill(4));
+  t.end();
+});
+
+t.test('a drive that is not there is a hardware error, not a bad sector', (t) => {
+  const rig = cold();
+  for (const kind of ['missing', 'wrong-length'] as const) {
+    const { adapter } = rig;
+    rig.open({
+      stage: (_group, _offset, _buffers, _priority, done) => done({ kind, message: `drive: ${kind}` }),
+      destage: adapter.destage.bind(adapter),
+      punch: adapter.punch.bind(adapter),
+      sync: adapter.sync.bind(adapter),
+    });
+    t.same(rig.tryRead(0, 8), { kind: 'hardware-error', cause: `drive: ${kind}` });
+    t.same(rig.tryRead(3, 300), { kind: 'hardware-error', cause: `drive: ${kind}` }, 'in parts');
+  }
   t.end();
 });

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { silentLog } from '../../../target/base/log.js';
+import { Cache } from '../../../target/cache/cache.js';
 import { compareConfig } from '../../../target/svp/apply.js';
 import { checkConfig } from '../../../target/svp/config.js';
 import { DataDirectory } from '../../../target/svp/data-directory.js';
@@ -9,13 +10,13 @@ import { completeConfig } from '../../../target/svp/default-config.js';
 import { closeStorage, openStorage, openStore } from '../../../target/svp/storage.js';
 import { checkout } from '../../support/root.js';
 
-const CACHE = 16 * 2 ** 20;
+const CACHE = { bytes: Cache.memoryBytes(16 * 2 ** 20), settled: false };
 const example = checkConfig(JSON.parse(readFileSync(join(checkout, 'docs/examples/config.json'), 'utf8')), 'example');
 
 t.test('the example is applied once and then agrees', async (t) => {
   const directory = DataDirectory.open(join(t.testdir(), 'data'));
   const store = openStore(directory);
-  const storage = openStorage(directory, store, CACHE, completeConfig(example), silentLog);
+  const storage = await openStorage(directory, store, CACHE, completeConfig(example), silentLog);
   const { volumes } = storage;
   t.ok(storage.first);
   t.same(
@@ -55,7 +56,7 @@ t.test('the example is applied once and then agrees', async (t) => {
   t.same(compareConfig(volumes, {}), [], 'lists left out are not compared');
   await closeStorage(storage);
 
-  const again = openStorage(directory, store, CACHE, completeConfig(example), silentLog);
+  const again = await openStorage(directory, store, CACHE, completeConfig(example), silentLog);
   t.notOk(again.first, 'not applied again');
   t.equal(again.volumes.ldev(0x77)?.blocks, 2 ** 21);
   await closeStorage(again);
@@ -68,9 +69,9 @@ t.test('a configuration that cannot be applied leaves nothing that hinders the n
   const wrong = completeConfig(
     checkConfig({ drives: [{ id: 'D', capacity: '1G' }], ldevs: [{ id: '00:00', capacity: '2G', thin: false }] }, 'x'),
   );
-  t.throws(() => openStorage(directory, store, CACHE, wrong, silentLog), { code: 'bad-config' });
+  await t.rejects(openStorage(directory, store, CACHE, wrong, silentLog), { code: 'bad-config' });
   const right = completeConfig(checkConfig({ drives: [{ id: 'D', capacity: '4G' }] }, 'x'));
-  const storage = openStorage(directory, store, CACHE, right, silentLog);
+  const storage = await openStorage(directory, store, CACHE, right, silentLog);
   t.ok(storage.first);
   t.equal(storage.volumes.parityGroups()[0]?.bytes, 4 * 2 ** 30);
   await closeStorage(storage);
