@@ -27,7 +27,8 @@ export interface NativeFunctions {
 
   /**
    * Reads into `buffers` what is in the page cache (preadv2(2), RWF_NOWAIT). The twin cannot ask the kernel
-   * not to wait, so it reads, and may wait for the medium.
+   * not to wait, so it reads, and may wait for the medium. File systems in memory (tmpfs, ramfs), which do not know
+   * the flag, are read without it.
    * @returns bytes read, less than asked at the end of the file or where the page cache has no more;
    *   −1 if it has nothing at `offset`, or if the file system cannot tell
    * @throws SystemError

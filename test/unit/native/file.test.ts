@@ -5,6 +5,7 @@ import { SystemError } from '../../../native/index.js';
 import { each } from './each.js';
 
 const PAGE = 4096;
+const TMPFS_MAGIC = 0x01021994;
 
 for (const [name, native] of each) {
   t.test(name, async (t) => {
@@ -59,6 +60,19 @@ for (const [name, native] of each) {
         t.end();
       });
       t.throws(() => native.writeMany(fd, [0, 1], [[]], () => {}), RangeError);
+    });
+
+    const inMemory = fs.existsSync('/dev/shm') && fs.statfsSync('/dev/shm').type === TMPFS_MAGIC;
+    t.test('readNow of a file system in memory never leaves it to the thread pool', { skip: !inMemory }, (t) => {
+      const path = fs.mkdtempSync('/dev/shm/lunarray-');
+      t.teardown(() => fs.rmSync(path, { recursive: true }));
+      const fd = fs.openSync(join(path, 'file'), 'w+');
+      fs.writeSync(fd, Buffer.alloc(PAGE, 7));
+      const buffers = [Buffer.alloc(512), Buffer.alloc(PAGE)];
+      t.equal(native.readNow(fd, 512, buffers), PAGE - 512, 'what there is');
+      t.equal(Buffer.concat(buffers).filter((byte) => byte === 7).length, PAGE - 512);
+      fs.closeSync(fd);
+      t.end();
     });
 
     t.test('writeNow writes or says that it would wait', (t) => {
