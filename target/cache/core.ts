@@ -27,6 +27,8 @@ export interface CacheAdapter {
 export class CacheCore {
   readonly cursor = new DataCursor();
   readonly volumes = new Map<number, Volume>();
+  /** Groups of which a sync has failed. */
+  readonly unsyncable = new Set<ParityGroup>();
   /** Writers wait above this many dirty slots. */
   readonly dirtyLimit: number;
   /** Slots one command may need at once: readers always find as many beside the dirty ones. */

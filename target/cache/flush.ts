@@ -63,10 +63,23 @@ export class FlushCommand implements DestageWaiter {
     for (const [group, stamp] of groups) {
       this.core.adapter.sync(group, (error) => {
         if (error === null) this.volume.synced(group, stamp);
-        else this.#failure ??= { kind: 'hardware-error', cause: `sync of ${group.name}: ${error.message}` };
+        else this.#syncFailed(group, error);
         if (--left === 0) this.done(this.#failure);
       });
     }
+  }
+
+  /**
+   * The group stays unsynced, so every later flush asks the drives again, and those keep failing (`FileDrive`): what
+   * was destaged counts as clean here and may be on no medium.
+   */
+  #syncFailed(group: ParityGroup, error: DriveError): void {
+    const { log, unsyncable } = this.core;
+    const cause = `sync of ${group.name}: ${error.message}`;
+    this.#failure ??= { kind: 'hardware-error', cause };
+    if (unsyncable.has(group)) return;
+    unsyncable.add(group);
+    log.error(`${cause}; what was written there since the last sync may be lost, and flushes of it fail from now on`);
   }
 }
 
