@@ -66,15 +66,18 @@ export interface NativeFunctions {
   punchHole(fd: number, offset: number, bytes: number, done: (error: SystemError | null) => void): void;
 
   /**
-   * First offset at or after `offset` that holds data; −1: none up to the end of the file. The twin reads
-   * the file and calls a 4 KiB block of zeros a hole; so do the kernels of file systems without holes, the
-   * other way round: there the whole file is data.
+   * First offset at or after `offset` that holds data; −1: none up to the end of the file. Where that needs
+   * reading, it is not looked for beyond `limit`: the answer may then be any offset from there on, or −1. The twin
+   * reads, and calls a 4 KiB block of zeros a hole; kernels of file systems without holes call everything data.
    * @throws SystemError
    */
-  seekData(fd: number, offset: number): number;
+  seekData(fd: number, offset: number, limit: number): number;
 
-  /** First offset at or after `offset` in a hole; the end of the file counts as one. −1: `offset` is past it. */
-  seekHole(fd: number, offset: number): number;
+  /**
+   * First offset at or after `offset` in a hole; the end of the file counts as one. −1: `offset` is past it.
+   * `limit` as for `seekData`.
+   */
+  seekHole(fd: number, offset: number, limit: number): number;
 
   /**
    * Maps the first `bytes` of the file, shared and writable. The file must not become shorter while mapped.
@@ -98,8 +101,8 @@ export interface RawFunctions {
   ): void;
   preallocate(fd: number, offset: number, bytes: number): number;
   punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void;
-  seekData(fd: number, offset: number): number;
-  seekHole(fd: number, offset: number): number;
+  seekData(fd: number, offset: number, limit: number): number;
+  seekHole(fd: number, offset: number, limit: number): number;
   readonly map: ((fd: number, bytes: number) => Buffer | number) | null;
 }
 

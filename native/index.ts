@@ -107,13 +107,13 @@ function checked(raw: RawFunctions): NativeFunctions {
         else finish(result);
       });
     },
-    seekData(fd, offset) {
+    seekData(fd, offset, limit) {
       checkRange(fd, offset, 1);
-      return sought(raw.seekData(fd, offset));
+      return sought(raw.seekData(fd, offset, limit));
     },
-    seekHole(fd, offset) {
+    seekHole(fd, offset, limit) {
       checkRange(fd, offset, 1);
-      return sought(raw.seekHole(fd, offset));
+      return sought(raw.seekHole(fd, offset, limit));
     },
     map:
       map === null

@@ -19,8 +19,8 @@ export const twin: RawFunctions = {
   writeMany,
   preallocate: (fd, offset, bytes) => attempt(() => fillZeros(fd, offset, bytes)),
   punchHole,
-  seekData: (fd, offset) => attempt(() => seek(fd, offset, true)),
-  seekHole: (fd, offset) => attempt(() => seek(fd, offset, false)),
+  seekData: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, true)),
+  seekHole: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, false)),
   map: null,
 };
 
@@ -170,12 +170,13 @@ function fillZeroBlocks(fd: number, chunk: Uint8Array, offset: number): void {
   }
 }
 
-/** The first byte from `offset` on that lies in a block of data, or in one of zeros. */
-function seek(fd: number, offset: number, data: boolean): number {
+/** The first byte from `offset` on that lies in a block of data, or in one of zeros; some byte from `limit` on if none before. */
+function seek(fd: number, offset: number, limit: number, data: boolean): number {
   const size = fs.fstatSync(fd).size;
   if (offset >= size) return -constants.errno.ENXIO;
   const chunk = Buffer.alloc(CHUNK);
   for (let at = offset - (offset % HOLE_BLOCK); at < size; ) {
+    if (at >= limit) return at;
     const got = fs.readSync(fd, chunk, 0, CHUNK, at);
     if (got === 0) break;
     for (let block = 0; block < got; block += HOLE_BLOCK) {

@@ -41,11 +41,11 @@ export async function* unitStretches(unit: LogicalUnit, range: BlockRange): Asyn
 export function* fileStretches(file: FileHandle, bytes: number): Generator<Stretch> {
   let at = 0;
   while (at < bytes) {
-    const data = native.seekData(file.fd, at);
+    const data = native.seekData(file.fd, at, bytes);
     const dataAt = data < 0 ? bytes : Math.min(data, bytes);
     if (dataAt > at) yield { at, length: dataAt - at, hole: true };
     if (dataAt >= bytes) return;
-    const hole = native.seekHole(file.fd, dataAt);
+    const hole = native.seekHole(file.fd, dataAt, bytes);
     at = hole < 0 ? bytes : Math.min(hole, bytes);
     yield { at: dataAt, length: at - dataAt, hole: false };
   }

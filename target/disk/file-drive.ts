@@ -109,11 +109,11 @@ export class FileDrive implements DriveIo {
     const found: DriveExtent[] = [];
     try {
       for (let at = offset; at < end && found.length < limit; ) {
-        const data = this.functions.seekData(this.#fd, at);
+        const data = this.functions.seekData(this.#fd, at, end);
         const dataStart = data < 0 ? end : Math.min(data, end);
         if (dataStart > at) found.push({ offset: at, bytes: dataStart - at, allocated: false });
         if (dataStart === end || found.length >= limit) break;
-        const hole = this.functions.seekHole(this.#fd, dataStart);
+        const hole = this.functions.seekHole(this.#fd, dataStart, end);
         at = hole < 0 ? end : Math.min(hole, end);
         found.push({ offset: dataStart, bytes: at - dataStart, allocated: true });
       }

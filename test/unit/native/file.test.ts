@@ -121,23 +121,24 @@ for (const [name, native] of each) {
     t.test('seekData and seekHole', (t) => {
       const fd = open('seek');
       fs.ftruncateSync(fd, 1024 * PAGE);
-      t.equal(native.seekData(fd, 0), -1, 'all hole');
-      t.equal(native.seekHole(fd, 5), 5);
+      t.equal(native.seekData(fd, 0, 2048 * PAGE), -1, 'all hole');
+      t.equal(native.seekHole(fd, 5, 2048 * PAGE), 5);
       fs.writeSync(fd, Buffer.alloc(16 * PAGE, 7), 0, 16 * PAGE, 512 * PAGE);
-      t.equal(native.seekData(fd, 0), 512 * PAGE);
-      t.equal(native.seekData(fd, 513 * PAGE + 1), 513 * PAGE + 1);
-      t.equal(native.seekHole(fd, 512 * PAGE), 528 * PAGE);
-      t.equal(native.seekData(fd, 528 * PAGE), -1);
-      t.equal(native.seekHole(fd, 1024 * PAGE), -1, 'past the end');
+      t.equal(native.seekData(fd, 0, 2048 * PAGE), 512 * PAGE);
+      t.equal(native.seekData(fd, 513 * PAGE + 1, 2048 * PAGE), 513 * PAGE + 1);
+      t.equal(native.seekHole(fd, 512 * PAGE, 2048 * PAGE), 528 * PAGE);
+      t.equal(native.seekData(fd, 528 * PAGE, 2048 * PAGE), -1);
+      t.equal(native.seekHole(fd, 1024 * PAGE, 2048 * PAGE), -1, 'past the end');
+      t.ok(native.seekData(fd, 0, 256 * PAGE) >= 256 * PAGE, 'nothing before the limit');
       fs.writeSync(fd, Buffer.alloc(PAGE, 7), 0, PAGE, 1023 * PAGE);
-      t.equal(native.seekHole(fd, 1023 * PAGE), 1024 * PAGE, 'the end is a hole');
+      t.equal(native.seekHole(fd, 1023 * PAGE, 2048 * PAGE), 1024 * PAGE, 'the end is a hole');
       t.end();
     });
 
     t.test('errors have the name of the system call and of the error', async (t) => {
       t.throws(() => native.readNow(999_999, 0, [Buffer.alloc(1)]), { code: 'EBADF' });
       t.throws(() => native.preallocate(999_999, 0, 1), SystemError);
-      t.throws(() => native.seekData(999_999, 0), { code: 'EBADF', name: 'SystemError' });
+      t.throws(() => native.seekData(999_999, 0, 2048 * PAGE), { code: 'EBADF', name: 'SystemError' });
       const error = await new Promise<SystemError | null>((done) => native.punchHole(999_999, 0, 1, done));
       t.match(error, { code: 'EBADF' });
       t.throws(() => native.readNow(-1, 0, []), RangeError);
