@@ -21,7 +21,9 @@ export class PersistentMemoryError extends Error {
 
 /**
  * Opens `path`, or creates it full of zeros. A shorter file is made longer and keeps its contents, the new
- * part reads as zeros. A longer one is refused, since what its end holds could not be reached any more.
+ * part reads as zeros. A longer one is refused, since what its end holds could not be reached any more. What an
+ * earlier process stored and had not synced survives loss of power when this returns: those who start from it
+ * need no sync of their own.
  *
  * @param bytes at most `buffer.constants.MAX_LENGTH`; all of them are allocated on the disk
  * @throws PersistentMemoryError

@@ -16,7 +16,7 @@ const RUNS_AT_ONCE = 256;
 /** Adjacent regions asked of the drives in one look. */
 const REGIONS_PER_LOOK = 4096;
 /** What one call of `extents` may cost, counted in looks at drives, so that it never holds up other work for long. */
-const LOOKS_PER_CALL = 4096;
+const LOOKS_PER_CALL = 2048;
 
 /** Where an LDEV's regions are. */
 export interface AllocatedLdev {

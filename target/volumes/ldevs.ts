@@ -59,7 +59,7 @@ export interface LdevsParts {
 }
 
 /** Regions assigned in one turn of the event loop. */
-const FILL_PIECE = 2048;
+const FILL_PIECE = 1024;
 
 const ATTRIBUTES: readonly LdevAttribute[] = ['ordinary', 'secondary', 'journal', 'command-device'];
 const LABEL = /^[^\p{Cc}]{0,32}$/u;

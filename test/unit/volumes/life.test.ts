@@ -1,10 +1,11 @@
 /**
- * LDEVs are made, written, unmapped, deleted and the process killed in random order, on real files. Every
- * block must hold what was written last, zeros where nothing was: in particular nothing of an LDEV that was
- * there before. `SEED` replays one run.
+ * LDEVs are made, written, unmapped in part and in whole regions, deleted and the process killed in random order,
+ * on real files. Every block must hold what was written last, zeros where nothing was: in particular nothing of
+ * an LDEV that was there before. `SEED` replays one run.
  */
 import t from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
+import type { LdevVolume } from '../../../target/volumes/ldev-volume.js';
 import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { flush, GiB, read, rig, unmap, write } from './fixture.js';
 
@@ -15,7 +16,9 @@ const STRIDE = REGION_BYTES / 512;
 /** Blocks per write; eight places in each of six regions are written. */
 const BLOCKS = 64;
 
-/** What one LDEV should hold: fill byte by place. */
+const PLACES_PER_REGION = 8;
+
+/** What one LDEV should hold: fill byte by place; 0 where it was unmapped and the region is the LDEV's still. */
 type Model = Map<number, number>;
 
 const lbaOf = (place: number) => Math.floor(place / 8) * STRIDE + (place % 8) * BLOCKS;
@@ -27,6 +30,8 @@ for (const seed of SEEDS) {
     array.addPool(REGIONS * REGION_BYTES);
     const models = new Map<number, Model>();
     const regionsOf = (model: Model) => new Set([...model.keys()].map((place) => Math.floor(place / 8))).size;
+    /** [LDEV, region] on their way back: a kill leaves some with the LDEV, empty. */
+    let returning: [number, number][] = [];
     let fill = 0;
     const wrong: string[] = [];
     for (let step = 0; step < STEPS; step++) {
@@ -34,7 +39,7 @@ for (const seed of SEEDS) {
       const model = models.get(id);
       const top = array.volumes.ldev(id)?.top;
       const place = random.below(48);
-      const dice = random.below(20);
+      const dice = random.below(22);
       if (model === undefined || top === undefined) {
         await array.volumes.settled();
         array.volumes.createLdev({ id, bytes: GiB });
@@ -50,6 +55,21 @@ for (const seed of SEEDS) {
         if (model.has(place)) model.set(place, 0);
       } else if (dice < 14) {
         await flush(top);
+      } else if (dice >= 20) {
+        const first = random.below(6);
+        const end = first + 1 + random.below(6 - first);
+        // With some blocks of the region before, which stays.
+        const before = first > 0 ? 7 : 0;
+        const failure = await unmap(top, first * STRIDE - before, (end - first) * STRIDE + before);
+        if (failure !== null) wrong.push(`step ${step}: unmap: ${failure.kind}`);
+        for (let region = first; region < end; region++) {
+          for (let each = 0; each < PLACES_PER_REGION; each++) model.delete(region * PLACES_PER_REGION + each);
+          returning.push([id, region]);
+        }
+        if (random.below(2) === 0) {
+          await array.volumes.settled();
+          returning = [];
+        }
       } else if (dice < 17) {
         const deleted = array.volumes.deleteLdev(id);
         models.delete(id);
@@ -61,6 +81,14 @@ for (const seed of SEEDS) {
         await new Promise<void>((resolve) => array.adapter.idle(resolve));
         array.kill();
         array.open();
+        for (const [each, region] of returning) {
+          const ldev = array.volumes.ldev(each) as LdevVolume | undefined;
+          const empty = region * PLACES_PER_REGION;
+          if (ldev !== undefined && ldev.regions.get(region) !== 0 && !models.get(each)!.has(empty)) {
+            models.get(each)!.set(empty, 0);
+          }
+        }
+        returning = [];
       }
       const assigned = [...models].reduce((sum, [each]) => sum + array.volumes.assignedBytes(each), 0) / REGION_BYTES;
       const expected = [...models.values()].reduce((sum, each) => sum + regionsOf(each), 0);

@@ -1,8 +1,7 @@
 /**
  * LDEVs on simulated drives and memory, through kills of the process and losses of power.
  *
- * Fault model: drives as in target/disk/simulated-drive.ts. Of mapped memory a killed process loses nothing; a loss
- * of power leaves each page of 4 KiB as it was at the last sync or as it is now, at random. The configuration
+ * Fault model: drives as in target/disk/simulated-drive.ts, memory as in simulated-memory.ts. The configuration
  * store is a real file and durable, as its every transaction is synced.
  *
  * Expected: what was flushed is there; what was not is any of the values since; never anything of another or
@@ -12,14 +11,13 @@ import t from 'tap';
 import { SimulatedClock } from '../../../target/base/clock.js';
 import { seededRandom } from '../../../target/base/random.js';
 import { SimulatedDrive } from '../../../target/disk/simulated-drive.js';
-import type { PersistentMemory, Random } from '../../../target/disk/types.js';
 import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { flush, GiB, hostIo, type RigOptions, read, rig, unmap, write } from './fixture.js';
+import { SimulatedMemory } from './simulated-memory.js';
 
 const SEEDS = process.env.SEED === undefined ? [1, 2, 3] : [Number(process.env.SEED)];
 const STEPS = 100;
 const REGIONS = 8;
-const PAGE = 4096;
 const STRIDE = REGION_BYTES / 512;
 const LDEVS = 3;
 const PLACES = 20;
@@ -34,45 +32,6 @@ function filled(value: number): Buffer {
   const data = Buffer.alloc(BLOCKS * 512);
   for (let block = 0; block < BLOCKS; block++) data.writeUInt32LE(value, block * 512);
   return data;
-}
-
-class SimulatedMemory implements PersistentMemory {
-  readonly buffer: Buffer;
-  private synced: Buffer;
-
-  constructor(
-    contents: Buffer,
-    private readonly clock: SimulatedClock,
-  ) {
-    this.buffer = Buffer.from(contents);
-    this.synced = Buffer.from(contents);
-  }
-
-  commit(): void {}
-
-  sync(done: (error: Error | null) => void): void {
-    const now = Buffer.from(this.buffer);
-    this.clock.setTimeout(() => {
-      this.synced = now;
-      done(null);
-    }, 1);
-  }
-
-  close(): void {}
-
-  cut(random: Random): SimulatedMemory {
-    const left = Buffer.from(this.synced);
-    for (let at = 0; at < left.length; at += PAGE) {
-      if (random.below(2) === 0) this.buffer.copy(left, at, at, Math.min(at + PAGE, left.length));
-    }
-    return new SimulatedMemory(left, this.clock);
-  }
-
-  kill(): SimulatedMemory {
-    const next = new SimulatedMemory(this.buffer, this.clock);
-    next.synced = this.synced;
-    return next;
-  }
 }
 
 for (const seed of SEEDS) {
@@ -164,9 +123,16 @@ for (const seed of SEEDS) {
         if (failure === null) {
           model.set(place, fua ? [[value]] : [...(model.get(place) ?? [[0]]), [value]]);
         } else if (failure.kind !== 'no-space') wrong.push(`step ${step}: ${failure.kind}`);
-      } else if (dice < 16) {
+      } else if (dice < 15) {
         await ended(unmap(top(id), lbaOf(place), BLOCKS));
         model.set(place, [...(model.get(place) ?? []), [0]]);
+      } else if (dice < 16) {
+        // A whole region: it goes back to the pool, at some time.
+        const region = Math.floor(place / 4);
+        await ended(unmap(top(id), region * STRIDE, STRIDE));
+        for (let each = region * 4; each < region * 4 + 4; each++) {
+          model.set(each, [...(model.get(each) ?? [[0]]), [0]]);
+        }
       } else if (dice < 20) {
         const failure = await ended(flush(top(id)));
         if (failure !== null) wrong.push(`step ${step}: flush: ${failure.kind}`);
