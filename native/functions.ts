@@ -80,10 +80,23 @@ export interface NativeFunctions {
   seekHole(fd: number, offset: number, limit: number): number;
 
   /**
+   * Writes to a stream socket what it takes at once (sendmsg(2), MSG_DONTWAIT). Null in the twin.
+   * @returns bytes taken; −1: nothing, be it that the buffer is full or that the connection has an error, which the
+   *   next ordinary write then meets
+   */
+  readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;
+
+  /**
    * Maps the first `bytes` of the file, shared and writable. The file must not become shorter while mapped.
    * Null where it cannot be done: in the twin.
    */
   readonly map: ((fd: number, bytes: number) => Buffer) | null;
+
+  /**
+   * Ends the process at once (_exit(2)): `process.exit` waits until the thread pool has worked off what was handed to
+   * it, which takes as long as a slow disk does. The twin can only do that.
+   */
+  exitNow(code: number): never;
 }
 
 export interface RawFunctions {
@@ -103,7 +116,9 @@ export interface RawFunctions {
   punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void;
   seekData(fd: number, offset: number, limit: number): number;
   seekHole(fd: number, offset: number, limit: number): number;
+  readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;
   readonly map: ((fd: number, bytes: number) => Buffer | number) | null;
+  exitNow(code: number): never;
 }
 
 /** A system call that failed; `code` as in errno(3), `ENOSPC` for one. */

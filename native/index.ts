@@ -60,7 +60,7 @@ function packageRoot(): string {
 }
 
 function checked(raw: RawFunctions): NativeFunctions {
-  const { map } = raw;
+  const { map, sendNow } = raw;
   return {
     crc32c(data, seed = 0) {
       if (data.length < CRC_ADDON_BYTES) return crc32cTypeScript(data, seed);
@@ -115,6 +115,13 @@ function checked(raw: RawFunctions): NativeFunctions {
       checkRange(fd, offset, 1);
       return sought(raw.seekHole(fd, offset, limit));
     },
+    sendNow:
+      sendNow === null
+        ? null
+        : (fd, buffers) => {
+            checkTransfer(fd, 0, buffers);
+            return Math.max(-1, sendNow(fd, buffers));
+          },
     map:
       map === null
         ? null
@@ -124,6 +131,7 @@ function checked(raw: RawFunctions): NativeFunctions {
             if (typeof memory === 'number') throw systemError(memory, 'mmap');
             return memory;
           },
+    exitNow: raw.exitNow,
   };
 }
 

@@ -21,7 +21,9 @@ export const twin: RawFunctions = {
   punchHole,
   seekData: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, true)),
   seekHole: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, false)),
+  sendNow: null,
   map: null,
+  exitNow: (code) => process.exit(code),
 };
 
 /** Writes zeros where zeros are read, in the range and beyond the end of the file: so that all of it has space. */

@@ -4,7 +4,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   lunarray::ExportCrc32c(env, exports);
   lunarray::ExportMemory(env, exports);
   lunarray::ExportFile(env, exports);
+  lunarray::ExportSocket(env, exports);
   lunarray::ExportMap(env, exports);
+  lunarray::ExportProcess(env, exports);
   return exports;
 }
 

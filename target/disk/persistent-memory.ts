@@ -89,6 +89,9 @@ class MappedMemory implements PersistentMemory {
   }
 }
 
+/** What one read or write of Node takes at most is a little below 2 GiB. */
+const CALL_BYTES = 1024 ** 3;
+
 class WrittenMemory implements PersistentMemory {
   readonly buffer: Buffer;
 
@@ -98,7 +101,7 @@ class WrittenMemory implements PersistentMemory {
   ) {
     this.buffer = Buffer.alloc(bytes);
     for (let at = 0; at < bytes; ) {
-      const got = fs.readSync(fd, this.buffer, at, bytes - at, at);
+      const got = fs.readSync(fd, this.buffer, at, Math.min(bytes - at, CALL_BYTES), at);
       if (got === 0) throw new Error(`short read at ${at}`);
       at += got;
     }
@@ -106,7 +109,7 @@ class WrittenMemory implements PersistentMemory {
 
   commit(offset: number, bytes: number): void {
     for (let at = offset; at < offset + bytes; ) {
-      at += fs.writeSync(this.fd, this.buffer, at, offset + bytes - at, at);
+      at += fs.writeSync(this.fd, this.buffer, at, Math.min(offset + bytes - at, CALL_BYTES), at);
     }
   }
 

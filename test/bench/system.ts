@@ -15,7 +15,7 @@ export interface Row {
 }
 
 export async function compareSystems(rounds: number, say: (line: string) => void): Promise<Row[]> {
-  const lunarray = await startLunarray();
+  const lunarray = await startLunarray('2G');
   const tgt = await startTgt();
   if (!tgt) say('tgtd is not installed: no comparison');
   const rows: Row[] = [];

@@ -17,10 +17,15 @@ export interface Target {
 
 export const luBytes = 1024 ** 3;
 
-/** Starts this checkout's array with its default volumes, in a directory of its own. */
-export async function startLunarray(extra: readonly string[] = []): Promise<Target> {
+/**
+ * Starts this checkout's array with one LU, in a directory of its own.
+ * @param cache size; tgt has the page cache, which takes what memory there is
+ */
+export async function startLunarray(cache: string): Promise<Target> {
   const data = mkdtempSync(join(tmpdir(), 'lunarray-bench-'));
-  const array = await serve(data, extra);
+  const config = join(data, 'bench.json');
+  writeFileSync(config, JSON.stringify({ cache, ldevs: [{ id: '00:00', capacity: '1G' }] }));
+  const array = await serve(data, ['--config', config]);
   return {
     name: 'lunarray',
     url: array.ready[0]!.url,

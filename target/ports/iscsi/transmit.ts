@@ -151,27 +151,35 @@ export class Transmit {
       releaseAll(held);
       return;
     }
-    const socket = this.socket;
-    this.counters.writes++;
-    this.counters.bytesOut += this.#bytes;
+    const bytes = this.#bytes;
     this.#bytes = 0;
-    if (parts.length === 1) socket.write(parts[0]!);
-    else {
-      socket.cork();
-      for (let i = 0; i < parts.length; i++) socket.write(parts[i]!);
-      socket.uncork();
-    }
-    // A socket that has nothing left to write has handed everything to the kernel: no callback is needed.
-    if (socket.writableLength === 0 && this.#underWay.length === 0) {
+    this.counters.writes++;
+    this.counters.bytesOut += bytes;
+    const idle = this.#underWay.length === 0;
+    const sent = idle ? sendNow(this.socket, parts) : 0;
+    if (sent === bytes) {
       this.#slabAt = 0;
       this.#runFrom = 0;
       releaseAll(held);
       return;
     }
-    if (this.#underWay.length === 0) this.progressAt = this.clock.now();
+    if (idle) this.progressAt = this.clock.now();
     this.#underWay.push(held);
-    if (socket.writableLength > this.limit) this.congested = true;
+    this.#enqueue(parts, sent);
+  }
+
+  /** Leaves what the kernel did not take, all but the first `sent` bytes, to the socket's own queue. */
+  #enqueue(parts: readonly Buffer[], sent: number): void {
+    const { socket } = this;
+    let skip = sent;
+    socket.cork();
+    for (const part of parts) {
+      if (part.length > skip) socket.write(skip === 0 ? part : part.subarray(skip));
+      skip = Math.max(0, skip - part.length);
+    }
     socket.write(EMPTY, this.#onWritten);
+    socket.uncork();
+    if (socket.writableLength > this.limit) this.congested = true;
   }
 
   /** The socket is closed: nothing is read from the buffers any more. */
@@ -206,6 +214,17 @@ export class Transmit {
     this.#flushScheduled = true;
     this.clock.setImmediate(this.#onTurn);
   }
+}
+
+/**
+ * Bytes that the kernel takes at once. An ordinary write costs a request object and several calls for each part, twice
+ * as much as the system call. Nothing may wait in the socket's own queue.
+ */
+function sendNow(socket: Socket, parts: readonly Buffer[]): number {
+  if (native.sendNow === null || socket.writableLength > 0) return 0;
+  // Node has no documented way to the descriptor. The handle is gone once the socket is destroyed.
+  const descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd;
+  return typeof descriptor === 'number' && descriptor >= 0 ? Math.max(0, native.sendNow(descriptor, parts)) : 0;
 }
 
 function releaseAll(tasks: readonly Task[]): void {
