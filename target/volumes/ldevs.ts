@@ -58,8 +58,8 @@ export interface LdevsParts {
   readonly log: Log;
 }
 
-/** Regions assigned in one turn of the event loop. */
-const FILL_PIECE = 1024;
+/** Regions assigned in one turn of the event loop; few, as the twin reads them to see that they are empty. */
+const FILL_PIECE = 4;
 
 const ATTRIBUTES: readonly LdevAttribute[] = ['ordinary', 'secondary', 'journal', 'command-device'];
 const LABEL = /^[^\p{Cc}]{0,32}$/u;

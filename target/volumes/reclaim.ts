@@ -13,6 +13,8 @@ export interface ReclaimAdapter {
 
 /** One punch job: small enough that the jobs of hosts get their turn between two. */
 const PUNCH_BYTES = 32 * REGION_BYTES;
+/** Looked through for data in one turn of the event loop: the twin reads it. */
+const LOOK_BYTES = REGION_BYTES;
 /** Places handled in one turn of the event loop. */
 const PIECE = 1024;
 
@@ -65,8 +67,12 @@ function* punches(pool: Pool, places: Iterable<number>): Generator<PlaceRun | nu
     for (const { group, offset, bytes } of pool.runs(piece)) {
       const end = offset + bytes;
       for (let at = offset; at < end; ) {
-        const data = firstAllocated(group, at, end - at);
-        if (data === null) break;
+        const data = firstAllocated(group, at, Math.min(LOOK_BYTES, end - at));
+        if (data === null) {
+          at += LOOK_BYTES;
+          yield null;
+          continue;
+        }
         // One punch over all that follows is less work than looking where there is more.
         at = Math.min(data.offset + PUNCH_BYTES, end);
         yield { group, offset: data.offset, bytes: at - data.offset };

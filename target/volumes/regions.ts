@@ -22,7 +22,7 @@ export const MAX_PARITY_GROUPS = 255;
 export const MAX_GROUP_REGIONS = 2 ** 24;
 /** 256 TiB. */
 export const MAX_LDEV_BYTES = 2 ** 48;
-/** Looked at in one go at most before they are taken. */
+/** Passed over in one go at most when they hold data. */
 const REGIONS_PER_CHECK = 1024;
 const REGIONS_PER_PROBE = 4;
 const PLACES_PER_GROUP = 2 ** 24;
@@ -188,19 +188,11 @@ export class GroupRegions {
     const end = Math.min(index + REGIONS_PER_CHECK, this.count);
     const held: number[] = [];
     let at = index;
-    // As far as there is nothing, and on past what there is until a region is found that may be taken.
-    while (at < end) {
-      const found = firstAllocated(this.group, at * REGION_BYTES, (end - at) * REGION_BYTES);
-      if (found === null) {
-        at = end;
-        break;
-      }
-      const last = Math.floor((found.offset + found.bytes - 1) / REGION_BYTES);
-      for (at = Math.floor(found.offset / REGION_BYTES); at <= last; at++) {
-        if (this.isFree(at)) held.push(this.hold(at));
-      }
-      const free = this.lowestFree();
-      if (free >= 0 && free < at) break;
+    // One by one, and no further than to the first that may be taken: the twin reads what it looks at.
+    for (let found = false; at < end && !found; at++) {
+      if (!this.isFree(at)) continue;
+      found = firstAllocated(this.group, at * REGION_BYTES, REGION_BYTES) === null;
+      if (!found) held.push(this.hold(at));
     }
     this.checked = at;
     if (held.length > 0) this.soiled(this, held);
