@@ -1,12 +1,15 @@
 /** The array as a process: what `lunarray serve` prints, and how signals end it. */
+import { native } from '../../native/index.js';
 import { type LunArray, startArray } from '../array.js';
 import { stderrLog } from '../base/log.js';
 import { readConfig } from '../svp/config.js';
-import { ArrayError } from '../svp/errors.js';
+import { ArrayError, ExitCode } from '../svp/errors.js';
 import { printLine } from './output.js';
 
 /** A stop that takes longer has met a drive that does not answer; the next start takes the rest up. */
 const STOP_LIMIT_MS = 5_000;
+/** One that takes longer may have left work to a slow disk, which `process.exit` would wait for. */
+const UNHURRIED_STOP_MS = 2_000;
 
 export async function serve(options: {
   readonly data: string;
@@ -33,15 +36,17 @@ export async function serve(options: {
   announce(array);
   const signal = await stopAsked;
   process.stderr.write(`${signal}: finishing, destaging, syncing\n`);
+  const asked = performance.now();
   const watchdog = setTimeout(() => {
     process.stderr.write('lunarray: stopped before everything was destaged; the next start takes the rest up\n');
-    process.exit(0);
+    native.exitNow(0);
   }, STOP_LIMIT_MS - 300);
-  try {
-    await array.stop();
-  } finally {
-    clearTimeout(watchdog);
-  }
+  await array.stop().catch((error: Error) => {
+    process.stderr.write(`lunarray: the stop failed (${error.message}); the next start takes the rest up\n`);
+    native.exitNow(ExitCode['internal-error']);
+  });
+  clearTimeout(watchdog);
+  if (performance.now() - asked > UNHURRIED_STOP_MS) native.exitNow(0);
   process.exit(0);
 }
 
@@ -65,13 +70,13 @@ function announce(array: LunArray): void {
   printLine(lines.join('\n'));
 }
 
-/** Resolves with the name of the first signal; a second one ends the process at once. */
+/** Resolves with the name of the first signal; a second one ends the process at once. SIGHUP: the terminal was closed. */
 function onSignal(): Promise<string> {
   return new Promise((asked) => {
     let seen = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        if (seen) process.exit(1);
+        if (seen) native.exitNow(ExitCode['internal-error']);
         seen = true;
         asked(signal);
       });
