@@ -16,7 +16,7 @@ interface Answer {
 /** One request; resolves with the parsed answer. Throws ArrayError `not-running` or `refused`. */
 export async function call<Reply>(dataDir: string, method: string, path: string, body?: unknown): Promise<Reply> {
   const answer = await exchange(dataDir, method, path, body);
-  const parsed = answer.body === '' ? undefined : JSON.parse(answer.body);
+  const parsed = answer.body === '' ? undefined : parse(dataDir, answer.body);
   if (answer.status >= 400) throw new ArrayError('refused', String(parsed?.message ?? `HTTP ${answer.status}`));
   return parsed as Reply;
 }
@@ -46,7 +46,7 @@ function exchange(dataDir: string, method: string, path: string, body: unknown):
         bytes += chunk.length;
         if (bytes > ANSWER_LIMIT) response.destroy(new ArrayError('refused', 'the answer is too long'));
       });
-      response.on('error', failed);
+      response.on('error', (error) => failed(callError(dataDir, error)));
       response.on('end', () =>
         done({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
       );
@@ -57,18 +57,43 @@ function exchange(dataDir: string, method: string, path: string, body: unknown):
   });
 }
 
+function parse(dataDir: string, body: string) {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw noArray(dataDir, error as Error);
+  }
+}
+
+const NOT_THERE = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+const NOT_ALLOWED = new Set(['EACCES', 'EPERM']);
+const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE']);
+
 function callError(dataDir: string, error: NodeJS.ErrnoException): Error {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+  if (error instanceof ArrayError) return error;
+  const { code = '' } = error;
+  if (NOT_THERE.has(code)) {
     return new ArrayError(
       'not-running',
       `no array runs on ${resolve(dataDir)}. Start one with "lunarray serve --data ${dataDir}", or name its directory with --data.`,
     );
   }
-  if (error.code === 'EACCES' || error.code === 'EPERM') {
+  if (NOT_ALLOWED.has(code)) {
     return new ArrayError(
       'not-running',
       `the array on ${resolve(dataDir)} belongs to another user. Run the command as that user.`,
     );
   }
-  return error;
+  if (BROKEN_OFF.has(code)) {
+    return new ArrayError(
+      'refused',
+      `the array on ${resolve(dataDir)} broke off: it is being stopped, or has too many such requests at a time. Whether it did what it was asked to is unknown.`,
+    );
+  }
+  return noArray(dataDir, error);
+}
+
+function noArray(dataDir: string, error: Error): ArrayError {
+  const reason = error.message.split('\n', 1)[0];
+  return new ArrayError('refused', `what answers at ${resolve(dataDir, 'control.sock')} is no array (${reason}).`);
 }

@@ -21,6 +21,8 @@ export async function serve(options: {
   if (options.polling !== undefined && options.polling > 100_000) {
     throw new ArrayError('usage', '--polling takes 0 to 100000 microseconds.');
   }
+  // The control socket is nobody else's from the moment it is made; so is all else here.
+  process.umask(0o077);
   outliveReaders();
   const stopAsked = onSignal();
   const array = await startArray({

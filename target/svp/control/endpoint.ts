@@ -12,6 +12,9 @@ import { statusRoutes } from './status-routes.js';
 import { userRoutes } from './user-routes.js';
 
 const BODY_LIMIT = 256 * 1024;
+const MAX_CONNECTIONS = 512;
+const REQUEST_MS = 10_000;
+const CHECK_MS = 5_000;
 
 export interface ControlEndpoint {
   close(): Promise<void>;
@@ -22,12 +25,17 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   const app = fastify({
     bodyLimit: BODY_LIMIT,
     forceCloseConnections: true,
+    // A name of 223 bytes (RFC 7143 4.2.7.1) or of 255, each escaped, is one step of a path.
+    routerOptions: { maxParamLength: 1024 },
+    // Requests that do not come to an end, and connections beside them, do not take the hosts' descriptors.
+    requestTimeout: REQUEST_MS,
+    http: { connectionsCheckingInterval: CHECK_MS },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
-  app.setErrorHandler((error: Error & { validation?: unknown; statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     if (error instanceof ConfigError) return reply.code(409).send({ code: error.code, message: error.message });
-    const code = error.validation !== undefined ? 'bad-request' : 'internal-error';
-    return reply.code(error.statusCode ?? 500).send({ code, message: error.message });
+    const status = error.statusCode ?? 500;
+    return reply.code(status).send({ code: status < 500 ? 'bad-request' : 'internal-error', message: error.message });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ code: 'not-found', message: `there is no ${request.method} ${request.url}` }),
@@ -41,6 +49,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);
   });
+  app.server.maxConnections = MAX_CONNECTIONS;
   const path = controlSocketPath(array.dataDir);
   rmSync(path, { force: true });
   await app.listen({ path });
