@@ -2,7 +2,7 @@
 import { LogicalUnit } from './logical-unit.js';
 import type { SessionOptions } from './options.js';
 import { Session } from './session.js';
-import { parseUrl, UrlError } from './url.js';
+import { parseUrl, UrlError, withoutSecret } from './url.js';
 import { optionsOf } from './url-options.js';
 
 /** Options of `connect`: the session's, and whether to wait until the unit is ready. */
@@ -19,7 +19,7 @@ export interface ConnectOptions extends SessionOptions {
 export async function connect(url: string, options: ConnectOptions = {}): Promise<LogicalUnit> {
   const parsed = parseUrl(url);
   if (parsed.target === null || parsed.lun === null) {
-    throw new UrlError(`"${url}" names no logical unit (expected iscsi://host[:port]/target-iqn/lun)`);
+    throw new UrlError(`"${withoutSecret(url)}" names no logical unit (expected iscsi://host[:port]/target-iqn/lun)`);
   }
   const session = await Session.open(parsed, parsed.target, { ...optionsOf(parsed), ...options });
   const unit = new LogicalUnit(session, parsed.lun);

@@ -50,7 +50,9 @@ export function parseUrl(
   text: string,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): IscsiUrl {
-  if (!text.startsWith('iscsi://')) throw new UrlError(`"${text}" does not start with iscsi:// (expected ${FORM})`);
+  if (!text.startsWith('iscsi://')) {
+    throw new UrlError(`"${withoutSecret(text)}" does not start with iscsi:// (expected ${FORM})`);
+  }
   const [beforeQuery, query] = cut(text.slice('iscsi://'.length), text.indexOf('?') - 'iscsi://'.length);
   const at = beforeQuery.lastIndexOf('@');
   const login = at < 0 ? null : beforeQuery.slice(0, at);
@@ -73,8 +75,9 @@ export function parseUrl(
  * @throws UrlError
  */
 export function parsePortal(text: string): Portal {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]/@\s]+))(?::(\d+))?$/.exec(text);
-  if (!match) throw new UrlError(`"${text}" is not host[:port]; IPv6 addresses stand in brackets, as [::1]:3260`);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]/@%\s]+))(?::(\d+))?$/.exec(text);
+  if (!match)
+    throw new UrlError(`"${withoutSecret(text)}" is not host[:port]; IPv6 addresses stand in brackets, as [::1]:3260`);
   const port = match[3] === undefined ? DEFAULT_PORT : Number(match[3]);
   if (port < 1 || port > 65535) throw new UrlError(`port ${match[3]} is outside 1 to 65535`);
   return { host: (match[1] ?? match[2])!, port };
@@ -89,6 +92,13 @@ export function formatPortal(portal: Portal): string {
 export function formatUrl(portal: Portal, target: string, lun?: number): string {
   const escaped = target.replace(/[%/?#@]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return `iscsi://${formatPortal(portal)}/${escaped}${lun === undefined ? '' : `/${lun}`}`;
+}
+
+/** A text that should be a URL, as it may be shown: what may be user and secret, or an argument, is left out. */
+export function withoutSecret(text: string): string {
+  const at = text.lastIndexOf('@');
+  const shown = at < 0 ? text : `…${text.slice(at)}`;
+  return cut(cut(shown, shown.indexOf('?'))[0], shown.indexOf('%'))[0];
 }
 
 /** Splits at `index`, dropping the character there; the second part is null if `index` is negative. */
@@ -154,12 +164,17 @@ function parseQuery(query: string | null): QueryParameters {
     const [key, value] = cut(pair, pair.indexOf('='));
     if (key === 'target_user' || key === 'target_password') parameters[key] = value ?? '';
     else if (key === 'header_digest' || key === 'data_digest') parameters[key] = digestArgument(key, value);
-    else
-      throw new UrlError(
-        `unknown URL argument "${key}" (known: target_user, target_password, header_digest, data_digest)`,
-      );
+    else throw unknownArgument(key, query!);
   }
   return parameters;
+}
+
+/** The key is not shown where it may be a part of a secret. */
+function unknownArgument(key: string, query: string): UrlError {
+  if (query.includes('@'))
+    return new UrlError('a ? comes before the @: such a secret goes into LIBISCSI_CHAP_PASSWORD');
+  const which = query.includes('target_password') ? '' : ` "${key}"`;
+  return new UrlError(`unknown URL argument${which} (known: target_user, target_password, header_digest, data_digest)`);
 }
 
 function digestArgument(key: string, value: string | null): DigestOffer {

@@ -12,10 +12,13 @@ export interface CopyFlags {
   readonly progress: boolean;
 }
 
+/** Rounded down to whole blocks where these are odd. */
+const DEFAULT_CHUNK = '256k';
+
 export function addCopyOptions(to: Command): Command {
   return to
     .option('--depth <n>', 'commands in flight', '32')
-    .option('--chunk <size>', 'bytes per command', '256k')
+    .option('--chunk <size>', 'bytes per command', DEFAULT_CHUNK)
     .option('--no-progress', 'no progress bar, on a terminal either');
 }
 
@@ -27,7 +30,8 @@ export async function copyOptions(
 ): Promise<CopyOptions & { readonly bar: Progress; readonly depth: number }> {
   const depth = parseNumber(flags.depth, '--depth', 1, 1024);
   const { blockSize } = await unit.readCapacity();
-  const chunk = parseSize(flags.chunk, '--chunk');
+  const asked = parseSize(flags.chunk, '--chunk');
+  const chunk = flags.chunk === DEFAULT_CHUNK ? asked - (asked % blockSize) : asked;
   if (chunk < blockSize || chunk > 1 << 26 || chunk % blockSize !== 0) {
     throw new UsageError(`--chunk ${flags.chunk} is not whole blocks of ${blockSize} bytes up to 64m`);
   }

@@ -94,10 +94,19 @@ function isMain(): boolean {
   return started !== undefined && import.meta.url === pathToFileURL(realpathSync(started)).href;
 }
 
+/** Then the process list is not to show the command line. */
+function holdsSecret(argument: string): boolean {
+  return /^iscsi:.*(@|target_password=)/.test(argument);
+}
+
 if (isMain()) {
   // A reader that went away (`lunctl … | head`) is no failure worth a stack trace.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 0 : ExitCode.file),
-  );
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ExitCode.ok);
+    process.stderr.write(`lunctl: standard output cannot be written (${error.message})\n`);
+    process.exit(ExitCode.file);
+  });
+  process.stderr.on('error', () => {});
+  if (process.argv.some(holdsSecret)) process.title = 'lunctl';
   process.exitCode = await main(process.argv.slice(2));
 }

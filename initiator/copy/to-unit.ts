@@ -28,6 +28,8 @@ export interface Piece {
 
 /** Zeros shorter than this are written like data: a command of their own costs more. */
 const ZERO_GRANULE_BYTES = 16384;
+/** Written at a time where blocks cannot be deallocated. */
+const ZEROS_BYTES = 1 << 20;
 /** Holes are cleared in commands of at most this size, so that none runs into its time limit. */
 const HOLE_BYTES = 1 << 30;
 
@@ -44,7 +46,7 @@ export async function copyToUnit(
   const { blockSize } = await unit.readCapacity();
   const clearer = new Clearer(unit, options.holes, await unit.provisioning());
   const summary = { bytes: 0, data: 0, holes: 0 };
-  const granule = Math.max(ZERO_GRANULE_BYTES, blockSize);
+  const granule = Math.ceil(ZERO_GRANULE_BYTES / blockSize) * blockSize;
   await inParallel(runsOf(pieces, options.detectZeros ? granule : null), options.depth, async (piece) => {
     const at = lba + piece.at / blockSize;
     if (piece.data) await unit.write(at, piece.data);
@@ -82,7 +84,7 @@ class Clearer {
     provisioning: { readonly writeSame16Unmap: boolean },
   ) {
     this.useWriteSame = treatment === 'unmap' && provisioning.writeSame16Unmap;
-    this.zeros = Buffer.alloc(Math.max(unit.blockSize, 1 << 20));
+    this.zeros = Buffer.alloc(Math.ceil(ZEROS_BYTES / unit.blockSize) * unit.blockSize);
   }
 
   async clear(lba: number, blocks: number): Promise<void> {
@@ -116,7 +118,7 @@ export async function* filePieces(
 ): AsyncGenerator<Piece> {
   for (const stretch of wholeBlocks(fileStretches(file, bytes), blockSize)) {
     const end = stretch.at + stretch.length;
-    const limit = stretch.hole ? HOLE_BYTES : chunkBytes;
+    const limit = stretch.hole ? HOLE_BYTES - (HOLE_BYTES % blockSize) : chunkBytes;
     for (let from = stretch.at; from < end; from += limit) {
       const length = Math.min(limit, end - from);
       const data = stretch.hole ? null : await readAt(file, from, length);

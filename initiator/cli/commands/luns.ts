@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { LogicalUnit } from '../../logical-unit.js';
 import { Session } from '../../session.js';
-import { formatUrl, parseUrl, UrlError } from '../../url.js';
+import { formatUrl, parseUrl, UrlError, withoutSecret } from '../../url.js';
 import { optionsOf } from '../../url-options.js';
 import { type CommonOptions, command, print, sessionOptions } from '../context.js';
 
@@ -10,7 +10,8 @@ export function lunsCommand(): Command {
     .argument('<url>', 'a target; a LUN in the URL is the one that is asked')
     .action(async (url: string, options: CommonOptions) => {
       const parsed = parseUrl(url);
-      if (parsed.target === null) throw new UrlError(`"${url}" names no target; lunctl discover lists them`);
+      if (parsed.target === null)
+        throw new UrlError(`"${withoutSecret(url)}" names no target; lunctl discover lists them`);
       const session = await Session.open(parsed, parsed.target, { ...optionsOf(parsed), ...sessionOptions(options) });
       try {
         const luns = await new LogicalUnit(session, parsed.lun ?? 0).reportLuns();

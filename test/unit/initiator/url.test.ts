@@ -1,4 +1,5 @@
 import t from 'tap';
+import { connect } from '../../../initiator/connect.js';
 import { formatUrl, parsePortal, parseUrl, UrlError } from '../../../initiator/url.js';
 
 const none = { chap: null, mutualChap: null, headerDigest: null, dataDigest: null };
@@ -68,6 +69,31 @@ t.test('what cannot be used says why', async (t) => {
     t.throws(() => parseUrl(url, {}), { name: 'UrlError', code: 'bad-url', message }, url);
     t.throws(() => parseUrl(url, {}), UrlError);
   }
+});
+
+t.test('what is said of a wrong URL tells no secret', async (t) => {
+  const cases = [
+    'iscsi:/me%s3cret@h/iqn.a/0',
+    'ISCSI://me%s3cret@h/iqn.a/0',
+    'me%s3cret@h',
+    'iscsi://me%s3cret',
+    'iscsi://me%s3?s3cret@h/iqn.a/0',
+    'iscsi://me%x?s3cret=s3cret@h/iqn.a/0',
+    'iscsi://me%s3cret@h:99999/iqn.a/0',
+    'iscsi://me%s3cret@[::1/iqn.a/0',
+    'iscsi://me%s3cret@h/iqn.a/x',
+    'iscsi://me%x@h/iqn.a/0?target_user=y&target_password=s3&s3cret',
+    'x://h/iqn.a/0?target_password=s3cret',
+  ];
+  for (const url of cases) {
+    try {
+      parseUrl(url, {});
+      t.fail(`${url} was taken`);
+    } catch (error) {
+      t.notMatch((error as Error).message, /s3/, url);
+    }
+  }
+  await t.rejects(connect('iscsi://me%s3cret@h/iqn.a'), { message: /^"…@h\/iqn.a" names no logical unit/ });
 });
 
 t.test('written and read back', async (t) => {
