@@ -9,7 +9,6 @@
  */
 import type { CacheMemory } from './memory.js';
 import { SlotLinks, SlotList } from './slot-list.js';
-import { SLOT_SECTORS } from './types.js';
 
 /** What the slots need to know of a volume. */
 export interface SlotOwner {
@@ -19,10 +18,6 @@ export interface SlotOwner {
   /** In the order in which they became dirty. */
   readonly dirty: SlotList;
 }
-
-/** What hosts read most. */
-const PAGE_SECTORS = 8;
-const PAGES = SLOT_SECTORS / PAGE_SECTORS;
 
 /** Which list a slot is in. */
 const Listed = { nowhere: 0, free: 1, lru: 2, dirty: 3 } as const;
@@ -51,9 +46,6 @@ export class Slots {
   readonly #free: SlotList;
   readonly #lru: SlotList;
   readonly #listed: Uint8Array;
-  readonly #buffers: (Buffer | null)[];
-  readonly #pages: (Buffer | null)[];
-  readonly #releases: ((() => void) | null)[];
   readonly #freed: () => void;
 
   /** @param freed called when a slot could be had that could not be before */
@@ -73,9 +65,6 @@ export class Slots {
     this.numbers = new Float64Array(count);
     this.owners = new Array(count).fill(null);
     this.#listed = new Uint8Array(count);
-    this.#buffers = new Array(count).fill(null);
-    this.#pages = new Array(count * PAGES).fill(null);
-    this.#releases = new Array(count).fill(null);
     this.#freed = freed;
     for (let index = 0; index < count; index++) {
       if (memory.dirty(index) === 0) this.#list(index, Listed.free);
@@ -237,27 +226,12 @@ export class Slots {
     this.settle(index);
   }
 
-  /** The sectors of a slot, as a view. Those of whole slots and of 4 KiB pages are made once. */
+  /**
+   * The sectors of a slot, as a view. Made anew each time: a million kept ones would cost more, at each collection of
+   * old objects, than the making of those that are needed.
+   */
   view(index: number, first: number, count: number): Buffer {
-    if (count === SLOT_SECTORS) return this.#kept(this.#buffers, index, index, 0, count);
-    if (count !== PAGE_SECTORS || first % PAGE_SECTORS !== 0) return this.memory.view(index, first, count);
-    return this.#kept(this.#pages, index * PAGES + first / PAGE_SECTORS, index, first, count);
-  }
-
-  /** Undoes one pin. One function a slot, made once: handing out a slot allocates none. */
-  release(index: number): () => void {
-    let release = this.#releases[index]!;
-    if (release === null) this.#releases[index] = release = () => this.unpin(index);
-    return release;
-  }
-
-  #kept(views: (Buffer | null)[], at: number, index: number, first: number, count: number): Buffer {
-    let view = views[at]!;
-    if (view === null) {
-      view = this.memory.view(index, first, count);
-      views[at] = view;
-    }
-    return view;
+    return this.memory.view(index, first, count);
   }
 
   #list(index: number, where: 1 | 2): void {

@@ -58,7 +58,7 @@ export class Volume implements CachedVolume, SlotOwner {
           counters.readHits++;
           counters.hitSectors += sectors;
           slots.pin(index);
-          done(null, [slots.view(index, first, sectors)], slots.release(index));
+          done(null, [slots.view(index, first, sectors)], () => slots.unpin(index));
           if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
           return;
         }

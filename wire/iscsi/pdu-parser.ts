@@ -5,7 +5,9 @@
  *            | data segment (DataSegmentLength) | padding (0 to 3) | data digest (0 or 4)
  *
  * Each state below waits for its bytes. A part that lies in one chunk is a slice of it; only headers and
- * digests that straddle chunks, and crumbs of data, are copied. Data segments stay a list of slices.
+ * digests that straddle chunks, and crumbs of data, are copied. Data segments stay a list of slices, but for large
+ * ones where the owner supplies memory: those are put together there, and what is missing of them can be received
+ * there in the first place (`target`).
  */
 import { AHS_MAX_BYTES, ahsBytes, BHS_BYTES, DIGEST_BYTES, dataSegmentLength, paddingOf } from './bhs.js';
 import { dataDigest, headerDigest, readDigest } from './digest.js';
@@ -20,6 +22,8 @@ export class Pdu {
     readonly dataLength: number,
     /** False: the data digest did not match; `data` must not be used (RFC 7143 7.8). */
     readonly dataIntact: boolean,
+    /** `data` is one buffer, from the owner's `SegmentMemory`. */
+    readonly supplied = false,
   ) {}
 }
 
@@ -36,6 +40,14 @@ export class PduError extends Error {
   ) {
     super(message);
   }
+}
+
+/** Where large data segments are put together. */
+export interface SegmentMemory {
+  /** Shortest segment that it is asked for. */
+  readonly fromBytes: number;
+  /** A buffer of exactly `bytes` bytes, of any content. */
+  take(bytes: number): Buffer;
 }
 
 export interface PduLimits {
@@ -63,6 +75,7 @@ const CRUMB_BYTES = 1024;
 const CRUMB_BUFFER_BYTES = 16384;
 
 const NO_DATA: readonly Buffer[] = [];
+const NOTHING = Buffer.alloc(0);
 
 export class PduParser {
   /** May be changed from within `onPdu`; the next PDU is held to it. */
@@ -82,6 +95,8 @@ export class PduParser {
   #partialFilled = 0;
   #crumbs: Buffer | null = null;
   #crumbsFilled = 0;
+  /** Memory of the owner's for the data segment. */
+  #segment: Buffer | null = null;
 
   /**
    * @param onPdu called for each PDU, before `push` returns. If it throws, the parser must not be used again.
@@ -89,6 +104,7 @@ export class PduParser {
   constructor(
     private readonly onPdu: (pdu: Pdu) => void,
     limits: Readonly<PduLimits> = LOGIN_LIMITS,
+    private readonly segments: SegmentMemory | null = null,
   ) {
     this.limits = { ...limits };
   }
@@ -98,25 +114,37 @@ export class PduParser {
     return this.#state !== State.Header || this.#partialFilled > 0;
   }
 
+  /** Where the next bytes of the stream may be put by who receives them, to be told of by `filled`; or null. */
+  get target(): Buffer | null {
+    if (this.#segment === null || this.#missing === 0) return null;
+    return this.#segment.subarray(this.#dataLength - this.#missing);
+  }
+
+  /** `bytes` bytes were put where `target` said. Throws as `push` does. */
+  filled(bytes: number): void {
+    this.#missing -= bytes;
+    if (this.#missing === 0) this.push(NOTHING);
+  }
+
   /**
-   * Takes the next bytes of the stream; keeps slices of `chunk`.
+   * Takes the next bytes of the stream, the first `end` of `chunk`; keeps slices of `chunk`, and while it is midway
+   * perhaps without having handed any out.
    * @throws PduError: a limit is exceeded or a header digest does not match. Nothing may be pushed afterwards.
    */
-  push(chunk: Buffer): void {
+  push(chunk: Buffer, end = chunk.length): void {
     let at = 0;
-    const end = chunk.length;
     for (;;) {
       switch (this.#state) {
         case State.Header: {
           if (at === end) return;
-          const bhs = this.#take(chunk, at, BHS_BYTES);
+          const bhs = this.#take(chunk, at, end, BHS_BYTES);
           if (bhs === null) return;
           at = this.#taken;
           this.#beginPdu(bhs);
           break;
         }
         case State.AdditionalHeader: {
-          const ahs = this.#take(chunk, at, ahsBytes(this.#bhs));
+          const ahs = this.#take(chunk, at, end, ahsBytes(this.#bhs));
           if (ahs === null) return;
           at = this.#taken;
           this.#ahs = ahs;
@@ -124,7 +152,7 @@ export class PduParser {
           break;
         }
         case State.HeaderDigest: {
-          const digest = this.#take(chunk, at, DIGEST_BYTES);
+          const digest = this.#take(chunk, at, end, DIGEST_BYTES);
           if (digest === null) return;
           at = this.#taken;
           this.#checkHeader(readDigest(digest, 0));
@@ -134,6 +162,9 @@ export class PduParser {
         case State.Data: {
           if (this.#missing > 0) {
             if (at === end) return;
+            if (this.segments !== null && this.#missing >= this.segments.fromBytes && this.#data.length === 0) {
+              this.#segment ??= this.segments.take(this.#dataLength);
+            }
             const stop = Math.min(end, at + this.#missing);
             this.#addData(chunk, at, stop);
             this.#missing -= stop - at;
@@ -157,10 +188,10 @@ export class PduParser {
           break;
         }
         case State.DataDigest: {
-          const digest = this.#take(chunk, at, DIGEST_BYTES);
+          const digest = this.#take(chunk, at, end, DIGEST_BYTES);
           if (digest === null) return;
           at = this.#taken;
-          this.#finishPdu(readDigest(digest, 0) === dataDigest(this.#data, this.#dataLength));
+          this.#finishPdu(readDigest(digest, 0) === dataDigest(this.#dataParts(), this.#dataLength));
           break;
         }
         case State.Failed:
@@ -172,14 +203,14 @@ export class PduParser {
   /** Where the last `#take` that succeeded ended. */
   #taken = 0;
 
-  /** `bytes` bytes from `at` on, or null after keeping what there is. */
-  #take(chunk: Buffer, at: number, bytes: number): Buffer | null {
-    if (this.#partialFilled === 0 && chunk.length - at >= bytes) {
+  /** `bytes` bytes from `at` on, or null after keeping what there is up to `end`. */
+  #take(chunk: Buffer, at: number, end: number, bytes: number): Buffer | null {
+    if (this.#partialFilled === 0 && end - at >= bytes) {
       this.#taken = at + bytes;
       return chunk.subarray(at, at + bytes);
     }
     if (this.#partialFilled === 0) this.#partial = Buffer.allocUnsafe(bytes);
-    const stop = Math.min(chunk.length, at + bytes - this.#partialFilled);
+    const stop = Math.min(end, at + bytes - this.#partialFilled);
     chunk.copy(this.#partial, this.#partialFilled, at, stop);
     this.#partialFilled += stop - at;
     if (this.#partialFilled < bytes) return null;
@@ -223,6 +254,10 @@ export class PduParser {
 
   #addData(chunk: Buffer, at: number, stop: number): void {
     const bytes = stop - at;
+    if (this.#segment !== null) {
+      chunk.copy(this.#segment, this.#dataLength - this.#missing, at, stop);
+      return;
+    }
     if (bytes >= CRUMB_BYTES || bytes === this.#dataLength) {
       this.#data.push(at === 0 && stop === chunk.length ? chunk : chunk.subarray(at, stop));
       return;
@@ -251,14 +286,14 @@ export class PduParser {
     else this.#data.push(crumbs.subarray(from, to));
   }
 
+  #dataParts(): Buffer[] {
+    return this.#segment === null ? this.#data : [this.#segment];
+  }
+
   #finishPdu(dataIntact: boolean): void {
-    const pdu = new Pdu(
-      this.#bhs,
-      this.#ahs,
-      this.#dataLength === 0 ? NO_DATA : this.#data,
-      this.#dataLength,
-      dataIntact,
-    );
+    const data = this.#dataLength === 0 ? NO_DATA : this.#dataParts();
+    const pdu = new Pdu(this.#bhs, this.#ahs, data, this.#dataLength, dataIntact, this.#segment !== null);
+    this.#segment = null;
     this.#ahs = null;
     if (this.#dataLength > 0) this.#data = [];
     this.#crumbs = null;

@@ -6,11 +6,13 @@ import { type LoginRequest, nextSerial, opcodeOf, RejectReason } from '../../../
 import type { OperationalParameters } from '../../../wire/iscsi/keys.js';
 import { operationalParameters } from '../../../wire/iscsi/keys.js';
 import { type Pdu, PduError, PduParser } from '../../../wire/iscsi/pdu-parser.js';
+import { InputChunk } from './input-memory.js';
 import { Login } from './login.js';
 import { sendPing } from './nop.js';
 import { Polling } from './polling.js';
 import type { IscsiPort } from './port.js';
 import type { RateLimitedLog } from './rate-limited-log.js';
+import { type Receiver, receiveInto } from './receive.js';
 import { sendReject } from './reject.js';
 import { formatAddress } from './send-targets.js';
 import type { Session } from './session.js';
@@ -20,10 +22,13 @@ import { Transmit } from './transmit.js';
 /** `closing`: what was sent is on its way, input is ignored. */
 type Phase = 'login' | 'full-feature' | 'closing' | 'closed';
 
-export class Connection {
+const NOTHING = Buffer.alloc(0);
+
+export class Connection implements Receiver {
   readonly transmit: Transmit;
   readonly counters: PortCounters;
   readonly log: RateLimitedLog;
+  readonly input = new InputChunk();
   /** For the log: the address of the other side. */
   readonly name: string;
   readonly remoteAddress: string;
@@ -42,6 +47,9 @@ export class Connection {
   #pingedAt = 0;
   readonly #parser: PduParser;
   readonly #polling: Polling;
+  /** What `next` answered last: of a data segment, or of the chunk. */
+  #target: Buffer | null = null;
+  #space: Buffer = NOTHING;
 
   constructor(
     readonly port: IscsiPort,
@@ -58,10 +66,10 @@ export class Connection {
     this.name = this.remoteAddress;
     this.#login = new Login(port, this);
     this.#polling = Polling.of(parts.clock);
-    this.#parser = new PduParser((pdu) => this.#receive(pdu));
+    this.#parser = new PduParser((pdu) => this.#receive(pdu), undefined, port.segments);
     this.transmit = new Transmit(socket, parts.clock, counters, limits.outputBytes, () => this.#drained());
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#input(chunk));
+    if (!receiveInto(socket, this)) socket.on('data', (chunk: Buffer) => this.#input(chunk, chunk.length));
     socket.on('end', () => this.#lost('closed by the host'));
     socket.on('error', (error) => this.#lost(error.message));
     socket.on('close', () => {
@@ -69,6 +77,23 @@ export class Connection {
       this.transmit.close();
       this.port.closed(this);
     });
+    socket.resume();
+  }
+
+  /** Where the next input is to be put. */
+  next(): Buffer {
+    this.#target = this.#parser.target;
+    if (this.#target === null) this.#space = this.input.next();
+    return this.#target ?? this.#space;
+  }
+
+  /** Input was put where `next` said. */
+  received(bytes: number): void {
+    if (this.#target !== null) this.#input(null, bytes);
+    else {
+      this.input.filled(bytes);
+      this.#input(this.#space, bytes);
+    }
   }
 
   get phase(): Phase {
@@ -183,27 +208,31 @@ export class Connection {
     }
   }
 
-  #input(chunk: Buffer): void {
+  /** Works off the first `bytes` bytes of `chunk`, or what was put into a data segment. */
+  #input(chunk: Buffer | null, bytes: number): void {
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
     const now = this.port.parts.clock.now();
     this.heardAt = now;
     this.#polling.touch(now, this.port.limits.pollingUs);
-    this.counters.bytesIn += chunk.length;
+    this.counters.bytesIn += bytes;
     const { transmit } = this;
     transmit.gathering = true;
     try {
-      this.#parser.push(chunk);
+      if (chunk === null) this.#parser.filled(bytes);
+      else this.#parser.push(chunk, bytes);
     } catch (error) {
       this.#failed(error);
     }
     transmit.gathering = false;
     transmit.flush();
+    if (!this.#parser.midway) this.input.settle();
     if (transmit.congested) this.socket.pause();
   }
 
   #receive(pdu: Pdu): void {
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
     this.counters.pdusIn[opcodeOf(pdu.bhs)]!++;
+    this.input.add();
     if (this.session !== null) this.session.receive(pdu);
     else this.#login!.receive(pdu);
   }

@@ -94,6 +94,9 @@ export function fetchDataOut(session: Session, task: IscsiTask, bytes: number): 
 /** A Data-Out PDU arrived. */
 export function receiveDataOut(session: Session, pdu: Pdu): void {
   const bhs = pdu.bhs;
+  const { input } = session.connection;
+  // Of its chunk only the header, which is looked at here and now.
+  if (pdu.supplied) input.done(input.stamp);
   const task = session.tasks.get(initiatorTaskTag(bhs));
   if (task === undefined) {
     // Data under way while its task was aborted is no error of the initiator's.
@@ -189,6 +192,9 @@ function keep(task: IscsiTask, pdu: Pdu): void {
     task.dataOut.push(wasteful ? Buffer.from(part) : part);
   }
   task.dataOutLength += pdu.dataLength;
+  if (!pdu.supplied) return;
+  if (task.segments === null) task.segments = [pdu.data[0]!];
+  else task.segments.push(pdu.data[0]!);
 }
 
 /** Marks the task; it ends now if no data is to come. */

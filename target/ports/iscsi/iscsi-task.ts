@@ -23,6 +23,10 @@ export class IscsiTask extends Task {
   /** Unsolicited Data-Out PDUs are to come: the command had F=0 and none of them F=1 yet. */
   unsolicitedOpen = false;
   unsolicitedSn = 0;
+  /** Buffers of the port's that `dataOut` lies in. */
+  segments: Buffer[] | null = null;
+  /** Of the chunk that the command lies in; 0: in none. */
+  inputStamp = 0;
   /** In the order in which they were sent; data comes in that order (DataSequenceInOrder=Yes). */
   r2ts: OutstandingR2t[] = NO_R2TS;
   r2tSn = 0;

@@ -8,6 +8,7 @@ import type { HostGroup, TargetPort } from '../../volumes/model.js';
 import { CommandWindow } from './command-window.js';
 import { Connection } from './connection.js';
 import { SolicitedBudget } from './data-out.js';
+import { SegmentPool } from './input-memory.js';
 import { defaultLimits, type IscsiLimits } from './limits.js';
 import type { LoginResult } from './login.js';
 import { sendAsyncMessage } from './logout.js';
@@ -31,6 +32,7 @@ export class IscsiPort {
   readonly log: RateLimitedLog;
   readonly limits: IscsiLimits;
   readonly ownValues: ReadonlyMap<string, string>;
+  readonly segments = new SegmentPool();
 
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
@@ -51,7 +53,7 @@ export class IscsiPort {
     this.log = new RateLimitedLog(parts.log, parts.clock, port.name);
     this.ownValues = ownValues(this.limits);
     this.#budget = new SolicitedBudget(this.limits.solicitedBytes);
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   /**

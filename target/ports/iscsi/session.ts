@@ -347,6 +347,10 @@ export class Session implements TaskOwner {
       if (ahs.extendedCdb !== null) cdb = Buffer.concat([cdb, ahs.extendedCdb]);
       if (read && write) readLength = ahs.bidirectionalReadLength ?? 0;
     }
+    const { input } = this.connection;
+    // A command that waits for its data would keep the chunk it came in.
+    const leavesInput = write && pdu.dataLength < length && (pdu.supplied || pdu.dataLength === 0);
+    if (leavesInput) cdb = Buffer.from(cdb);
     const task = new IscsiTask(
       this,
       this.nexus!,
@@ -361,6 +365,8 @@ export class Session implements TaskOwner {
       write,
       read,
     );
+    if (leavesInput) input.done(input.stamp);
+    else task.inputStamp = input.stamp;
     this.tasks.set(tag, task);
     if (write) beginDataOut(this, task, pdu, final);
     return task;
@@ -422,9 +428,18 @@ export class Session implements TaskOwner {
     else this.window.complete();
   }
 
-  /** Memory for solicited data; others may be waiting for it. */
+  /** Memory for data; others may be waiting for it. */
   #giveBack(task: IscsiTask): void {
     if (task.budget > 0 || task.waitsForBudget) this.budget.giveBack(task);
+    const { input, port } = this.connection;
+    if (task.segments !== null) {
+      for (const segment of task.segments) port.segments.give(segment);
+      task.segments = null;
+      task.dataOut.length = 0;
+    }
+    // Of transfers nothing is kept; others may have put what came with them somewhere.
+    const conflict = task.command?.conflict;
+    if (conflict === 'read' || conflict === 'write') input.done(task.inputStamp);
   }
 
   #rememberAborted(tag: number): void {
