@@ -5,6 +5,9 @@ import type { Address } from './units.js';
 
 const MAX_CONNECTIONS = 32;
 const TIMEOUT_MS = 10_000;
+const CHECK_MS = 2_000;
+/** A text is given again for so many times the time it took to make: scrapes cost hosts a tenth of the array at most. */
+const REUSE_FACTOR = 9;
 
 export interface MetricsServer {
   readonly address: Address;
@@ -18,18 +21,38 @@ export interface MetricsText {
 
 /** Rejects with the system's error when the address cannot be listened on. */
 export function listenMetrics(address: Address, metrics: () => Promise<MetricsText>): Promise<MetricsServer> {
-  const server = createServer((request, response) => void answer(request, response, metrics));
+  const spared = sparing(metrics);
+  const limits = { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS };
+  const server = createServer(limits, (request, response) => void answer(request, response, spared));
   server.maxConnections = MAX_CONNECTIONS;
-  server.headersTimeout = TIMEOUT_MS;
-  server.requestTimeout = TIMEOUT_MS;
+  // Who sends many requests at a time, or does not read the answers, does not make them pile up here.
+  server.maxRequestsPerSocket = 1;
+  server.timeout = TIMEOUT_MS;
   return new Promise((listening, failed) => {
     server.once('error', failed);
     server.listen(address.port, address.host, () => {
       server.off('error', failed);
+      // An accept that fails (too many open files) leaves the listener as it is.
+      server.on('error', () => {});
       const { port } = server.address() as AddressInfo;
       listening({ address: { host: address.host, port }, close: () => close(server) });
     });
   });
+}
+
+/** The same text for all who ask while it is made, and for a while after. */
+function sparing(metrics: () => Promise<MetricsText>): () => Promise<MetricsText> {
+  let text: Promise<MetricsText> | null = null;
+  return () => {
+    if (text !== null) return text;
+    const started = performance.now();
+    const forget = () => {
+      text = null;
+    };
+    text = metrics();
+    text.then(() => setTimeout(forget, REUSE_FACTOR * (performance.now() - started)).unref(), forget);
+    return text;
+  };
 }
 
 async function answer(

@@ -50,6 +50,8 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
     return reply.type(contentType).send(text);
   });
   app.server.maxConnections = MAX_CONNECTIONS;
+  // An accept that fails (too many open files) leaves the listener as it is; fastify has its own for a failing listen.
+  app.server.on('error', () => {});
   const path = controlSocketPath(array.dataDir);
   rmSync(path, { force: true });
   await app.listen({ path });

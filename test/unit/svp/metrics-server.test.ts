@@ -1,4 +1,5 @@
 import { get, request } from 'node:http';
+import { connect } from 'node:net';
 import t from 'tap';
 import { listenMetrics } from '../../../target/svp/metrics-server.js';
 
@@ -59,4 +60,50 @@ t.test('a failing scrape is answered, the next one works', async (t) => {
   fail = false;
   t.equal(await status(), 200);
   await other.close();
+});
+
+t.test('many scrapes at a time, and many on one connection, are made once', async (t) => {
+  let made = 0;
+  const busy = await listenMetrics({ host: '127.0.0.1', port: 0 }, async () => {
+    made++;
+    await new Promise((done) => setTimeout(done, 20));
+    return { contentType: 'text/plain', text: `${made}\n` };
+  });
+  const scrape = () =>
+    new Promise<string>((answered) =>
+      get({ ...busy.address, path: '/metrics', agent: false }, (response) => {
+        response.on('data', (chunk) => answered(String(chunk)));
+      }),
+    );
+  t.same(new Set(await Promise.all(Array.from({ length: 20 }, scrape))), new Set(['1\n']));
+  t.equal(made, 1);
+  const answers = await new Promise<string>((closed) => {
+    const socket = connect(busy.address.port, busy.address.host);
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('close', () => closed(text));
+    socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(50));
+  });
+  t.equal(answers.match(/HTTP\/1.1 200/g)?.length, 1);
+  await busy.close();
+});
+
+t.test('after a while the values are new ones', async (t) => {
+  let made = 0;
+  const server = await listenMetrics({ host: '127.0.0.1', port: 0 }, async () => ({
+    contentType: 'text/plain',
+    text: `${++made}\n`,
+  }));
+  const scrape = () =>
+    new Promise<string>((answered) =>
+      get({ ...server.address, path: '/metrics', agent: false }, (response) => {
+        response.on('data', (chunk) => answered(String(chunk)));
+      }),
+    );
+  const first = await scrape();
+  while ((await scrape()) === first);
+  t.equal(made, 2);
+  await server.close();
 });
