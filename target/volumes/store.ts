@@ -97,6 +97,8 @@ function lock(db: Database.Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
+  // A secret that was changed or removed is overwritten; its last traces go with the log, when the array stops.
+  db.pragma('secure_delete = ON');
   db.exec('BEGIN EXCLUSIVE; COMMIT');
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -178,4 +178,22 @@ t.test('what logical units save is there after a restart, and goes with the LDEV
   t.equal(again.units.reservations(26), null);
   t.same(again.units.modePages(26), []);
   again.close();
+});
+
+t.test('a secret that was changed or removed is nowhere in the directory once the store is closed', async (t) => {
+  const dir = directory(t);
+  const store = open(dir);
+  const secrets = ['first-secret-of-20-b', 'second-secret-of-20b', 'third-secret-of-20-b'];
+  store.transaction(() =>
+    store.paths.insertUser({ name: 'a', role: 'initiator', secret: secrets[0]!, hostGroups: [] }),
+  );
+  store.transaction(() => store.paths.insertUser({ name: 'b', role: 'target', secret: secrets[1]!, hostGroups: [] }));
+  store.transaction(() => store.paths.setSecret('a', 'initiator', secrets[2]!));
+  store.transaction(() => store.paths.deleteUser('b', 'target'));
+  store.close();
+  const files = readdirSync(dir).map((name) => readFileSync(join(dir, name), 'latin1'));
+  t.same(
+    secrets.map((secret) => files.some((text) => text.includes(secret))),
+    [false, false, true],
+  );
 });
