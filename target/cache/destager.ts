@@ -1,6 +1,10 @@
 /**
- * Cache → drive, the choice: which slots, when, how many at once. Nothing is written before it is 200 ms old
- * unless more than a tenth of the slots is dirty; above half, four times as much is kept on its way.
+ * Cache → drive, the choice: which slots, when, how many at once.
+ *
+ * - Up to the low water mark what is a second old is written: as fast as it goes while hosts are idle; while they
+ *   are not, so slowly that it takes ten seconds. What is written again in the meantime is then destaged once.
+ * - Above it whatever is dirty is written, the oldest first.
+ * - Above the high water mark four times as much is kept on its way.
  */
 import type { DriveError, ParityGroup } from '../disk/types.js';
 import type { IoFailure } from '../volumes/block-layer.js';
@@ -8,9 +12,12 @@ import type { CacheCore } from './core.js';
 import { type DestageEntry, DestageJobs, type DestageWaiter } from './destage-jobs.js';
 
 const TICK_MS = 100;
-const AGE_TICKS = 2;
-const LOW_WATER = 0.1;
-const HIGH_WATER = 0.5;
+const AGE_TICKS = 10;
+const SPREAD_TICKS = 100;
+/** Host commands in one tick that make the hosts busy. */
+const BUSY_COMMANDS = 100;
+const LOW_WATER = 0.4;
+const HIGH_WATER = 0.7;
 const IN_FLIGHT_BYTES = 4 << 20;
 const IN_FLIGHT_BYTES_PRESSED = 16 << 20;
 /** Slots sorted in one pass, and handed to the adapter in one go. */
@@ -36,6 +43,9 @@ export class Destager {
   #next = 0;
   /** Tick in which everything dirty was found to rest after failures: not looked through again in that one. */
   #nothingAt = -1;
+  /** Slots that may be written in this tick while there is no pressure. */
+  #allowance = 0;
+  #commands = 0;
   #timer: { cancel(): void } | null = null;
   #kicked = false;
   #running = false;
@@ -56,7 +66,7 @@ export class Destager {
   /** There is dirty data. */
   dirtied(): void {
     if (this.#timer === null) this.#arm();
-    if (this.#core.slots.dirtyCount > this.#lowWater && this.jobs.inFlight < IN_FLIGHT_BYTES) this.kick();
+    if (this.#pressed && this.jobs.inFlight < IN_FLIGHT_BYTES) this.kick();
   }
 
   rewritten(index: number, mask: number): void {
@@ -111,9 +121,18 @@ export class Destager {
     this.#timer = this.#core.clock.setTimeout(() => {
       this.#timer = null;
       this.#core.slots.tick++;
+      this.#allow();
       this.#run();
       if (this.#core.slots.dirtyCount > 0) this.#arm();
     }, TICK_MS);
+  }
+
+  #allow(): void {
+    const { slots, counters } = this.#core;
+    const commands = counters.reads + counters.writes;
+    const idle = commands - this.#commands < BUSY_COMMANDS;
+    this.#commands = commands;
+    this.#allowance = idle ? Infinity : Math.max(STRIDE_SLOTS, Math.ceil(slots.dirtyCount / SPREAD_TICKS));
   }
 
   #run(): void {
@@ -121,19 +140,24 @@ export class Destager {
     this.#running = true;
     const { slots } = this.#core;
     const limit = () => (slots.dirtyCount > this.#highWater ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
-    while (this.jobs.inFlight < limit()) {
+    while (this.jobs.inFlight < limit() && (this.#pressed || this.#allowance > 0)) {
       if (this.#next >= this.#pass.length && (this.#nothingAt === slots.tick || !this.#choose())) break;
       const stride = this.#pass.slice(this.#next, this.#next + STRIDE_SLOTS);
       this.#next += stride.length;
+      this.#allowance -= stride.length;
       this.jobs.submit(this.#current(stride), null);
     }
     this.#running = false;
   }
 
+  get #pressed(): boolean {
+    return this.#core.slots.dirtyCount > this.#lowWater;
+  }
+
   /** Collects what is due, in address order. @returns whether there is any */
   #choose(): boolean {
     const { slots, volumes } = this.#core;
-    const pressed = slots.dirtyCount > this.#lowWater;
+    const pressed = this.#pressed;
     const entries: DestageEntry[] = [];
     let trouble: IoFailure | null = null;
     let sound = false;
@@ -215,7 +239,8 @@ export class Destager {
       this.#troubles.set(group, { failures, retryTick, failure: destageFailure(error) });
     }
     waiting.wake();
-    if (slots.dirtyCount > this.#lowWater) this.kick();
+    // With an allowance there may be more to write; the timer comes back to what has none.
+    if (this.#pressed || this.#allowance > 0) this.kick();
   }
 }
 

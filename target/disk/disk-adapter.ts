@@ -203,7 +203,7 @@ export class DiskAdapter {
     job.queue.operation();
     queue.group.read(job.offset, job.buffers, (error) => {
       this.#running--;
-      this.#finish(queue, job, error);
+      this.#finish(queue, [job], error);
       this.#pump();
     });
   }
@@ -225,7 +225,7 @@ export class DiskAdapter {
       this.#running--;
       // One bad block must not keep its neighbours from being written.
       if (error !== null && batch.length > 1) for (const job of batch) queue.again(job);
-      else for (const job of batch) this.#finish(queue, job, error);
+      else this.#finish(queue, batch, error);
       this.#pump();
     };
     if (first.kind === 'punch') {
@@ -258,10 +258,12 @@ export class DiskAdapter {
     if (!job.alone) job.startedAt = job.queue.start(job.submittedAt);
   }
 
-  #finish(queue: GroupQueue, job: DiskJob, error: DriveError | null): void {
-    for (const freed of queue.ended(job)) this.#enqueueRead(queue, freed);
-    job.queue.finish(job.startedAt, job.bytes, error);
-    job.done(error);
+  #finish(queue: GroupQueue, jobs: readonly DiskJob[], error: DriveError | null): void {
+    for (const freed of queue.ended(jobs)) this.#enqueueRead(queue, freed);
+    for (const job of jobs) {
+      job.queue.finish(job.startedAt, job.bytes, error);
+      job.done(error);
+    }
   }
 }
 

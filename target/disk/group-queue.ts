@@ -6,6 +6,8 @@ import type { DriveDone, ParityGroup } from './types.js';
 const MAX_BUFFERS = 1024;
 const MAX_BATCH_BYTES = 1 << 20;
 
+const NONE: readonly DiskJob[] = [];
+
 /**
  * The jobs of one parity group. Jobs on overlapping ranges take effect in the order in which they came,
  * unless both read: a later one is held back until the earlier ones have ended.
@@ -50,11 +52,11 @@ export class GroupQueue {
     return true;
   }
 
-  /** Takes out an ended job. Returns the held jobs that may go now, already active. */
-  ended(job: DiskJob): readonly DiskJob[] {
-    if (job.kind === 'read') this.#reads.delete(job);
-    else this.#changes.remove(job);
-    if (this.#held.length === 0) return [];
+  /** Takes out ended jobs: one read, or the changes of one batch. Returns the held jobs that may go now, already active. */
+  ended(jobs: readonly DiskJob[]): readonly DiskJob[] {
+    if (jobs[0]!.kind === 'read') this.#reads.delete(jobs[0]!);
+    else this.#changes.remove(jobs);
+    if (this.#held.length === 0) return NONE;
     const freed: DiskJob[] = [];
     const still: DiskJob[] = [];
     for (const held of this.#held) {

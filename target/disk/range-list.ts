@@ -21,9 +21,17 @@ export class RangeList<T extends Range> {
     this.#items.splice(this.indexFrom(item.offset), 0, item);
   }
 
-  remove(item: T): void {
-    const index = this.indexFrom(item.offset);
-    if (this.#items[index] === item) this.#items.splice(index, 1);
+  /** Takes out `items`, ascending, in one pass over what lies between them. Those not in the list are passed over. */
+  remove(items: readonly T[]): void {
+    let to = this.indexFrom(items[0]!.offset);
+    let from = to;
+    for (let next = 0; from < this.#items.length && next < items.length; from++) {
+      const item = this.#items[from]!;
+      while (next < items.length && items[next]!.offset < item.offset) next++;
+      if (items[next] === item) next++;
+      else this.#items[to++] = item;
+    }
+    if (from !== to) this.#items.splice(to, from - to);
   }
 
   overlaps(offset: number, end: number): boolean {

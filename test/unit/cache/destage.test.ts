@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FUA, fill, HOST, Rig } from './rig.js';
 
-t.test('dirty data goes to the drive after 200 ms, in address order, and stays in the cache', (t) => {
+t.test('dirty data goes to the drive after a second, in address order, and stays in the cache', (t) => {
   const rig = new Rig({ slots: 64 });
   const offsets: number[] = [];
   const write = rig.drive.write.bind(rig.drive);
@@ -10,9 +10,9 @@ t.test('dirty data goes to the drive after 200 ms, in address order, and stays i
     write(offset, buffers, done);
   };
   for (const slot of [9, 3, 4, 1]) rig.write(slot * 32, fill(slot, 32));
-  rig.clock.advance(100);
+  rig.clock.advance(900);
   t.same(offsets, [], 'not yet');
-  rig.clock.advance(200);
+  rig.clock.advance(300);
   t.same(
     offsets,
     [1, 3, 9].map((slot) => slot * 16384),
@@ -21,6 +21,42 @@ t.test('dirty data goes to the drive after 200 ms, in address order, and stays i
   t.match(rig.cache.stats(), { dirtySlots: 0, cleanSlots: 4, destagedBytes: 4 * 16384 });
   t.same(rig.read(96, 32), fill(3, 32));
   t.equal(rig.cache.stats().stagedBytes, 0);
+  t.end();
+});
+
+/** Runs so many ticks of the destager with hosts that read all the time. */
+function busy(rig: Rig, ticks: number): void {
+  for (let tick = 0; tick < ticks; tick++) {
+    for (let command = 0; command < 200; command++) rig.read(0, 8);
+    rig.clock.advance(100);
+  }
+}
+
+t.test('while hosts are busy a little of the dirty data goes to the drive in each tick; all, when they are idle', (t) => {
+  const rig = new Rig({ slots: 6000, volumeSlots: 2000 });
+  const dirty = () => rig.cache.stats().dirtySlots;
+  for (let slot = 0; slot < 2000; slot++) rig.write(slot * 32, fill(1, 8));
+  busy(rig, 10);
+  const before = dirty();
+  busy(rig, 1);
+  const written = before - dirty();
+  t.ok(written > 0 && written < 200, `${written} of ${before} slots in a tick`);
+  busy(rig, 40);
+  t.equal(dirty(), 0, 'the last ones do not take for ever');
+  for (let slot = 0; slot < 2000; slot++) rig.write(slot * 32, fill(2, 8));
+  rig.clock.advance(3000);
+  t.equal(dirty(), 0);
+  t.end();
+});
+
+t.test('above the low water mark dirty data goes to the drive at once', (t) => {
+  const rig = new Rig({ slots: 1000, volumeSlots: 500 });
+  for (let slot = 0; slot < 400; slot++) rig.write(slot * 32, fill(1, 8));
+  busy(rig, 1);
+  t.equal(rig.cache.stats().dirtySlots, 400);
+  for (let slot = 400; slot < 420; slot++) rig.write(slot * 32, fill(1, 8));
+  busy(rig, 1);
+  t.ok(rig.cache.stats().dirtySlots <= 400);
   t.end();
 });
 
