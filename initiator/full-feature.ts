@@ -28,6 +28,7 @@ import {
   opcodeName,
   opcodeOf,
   RESERVED_TAG,
+  RejectReason,
   rejectReasonName,
   statSnOf,
 } from '../wire/iscsi/bhs.js';
@@ -324,7 +325,9 @@ export class FullFeature implements ConnectionOwner {
     const rejected = header.length >= 20 ? this.tags.get(initiatorTaskTag(header)) : null;
     const what = header.length > 0 ? opcodeName(opcodeOf(header)) : 'a PDU';
     const error = new ProtocolError(`the target rejects ${what}: ${rejectReasonName(reason)}`);
-    if (rejected === null) throw error;
+    // It has discarded the PDU: commands after one that is missing would wait for ever, and with ErrorRecoveryLevel 0
+    // only a new session helps (RFC 7143 7.8).
+    if (rejected === null || reason === RejectReason.dataDigestError) throw error;
     this.tags.remove(rejected.tag);
     if (rejected instanceof ScsiTask) {
       rejected.error = error;
