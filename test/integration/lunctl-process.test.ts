@@ -68,13 +68,16 @@ t.test('an array that goes away for good in the middle of a copy', async (t) => 
   const served = await serve(join(t.testdir(), 'data'));
   t.teardown(() => served.end('SIGKILL'));
   const { url } = served.ready[1]!;
-  const child = spawn(program, [...first, 'write', '--no-reconnect', url, '/dev/zero'], { stdio: 'pipe' });
+  const child = spawn(program, [...first, 'write', '--no-reconnect', '--no-detect-zeros', url, '/dev/zero'], {
+    stdio: 'pipe',
+  });
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  while (!served.output().includes(' login: ')) await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   await served.end('SIGKILL');
   t.equal(await ended, 1);
   t.match(stderr, /^lunctl: [^\n]*whether it was carried out is unknown\)\n$/);
