@@ -1,13 +1,13 @@
 /**
  * `npm run bench -- [--rounds N] [--seconds S] [--only codecs|systems] [--no-write]`
- * Prints as it goes, writes docs/benchmarks.md and docs/benchmarks.svg, and exits 1 if a goal is missed.
+ * Prints as it goes, writes docs/benchmarks.md and its pictures, and says which goals were missed.
  */
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { type CodecRow, measureCodecs } from './codecs.js';
 import { writeReport } from './report.js';
-import { compareSystems, type Row } from './system.js';
+import { compareSystems, missed, type Row } from './system.js';
 import { setSeconds } from './workloads.js';
 
 const options = new Command('bench')
@@ -28,7 +28,4 @@ if (options.write && !options.only) {
   writeReport(root, { codecs, systems, rounds: options.rounds, seconds: options.seconds });
   console.log('written: docs/benchmarks.md, docs/benchmarks.svg');
 }
-const missed = systems.filter((row) => row.ratio && row.workload.atLeast && row.ratio.median < row.workload.atLeast);
-for (const row of missed)
-  console.log(`goal missed: ${row.workload.name}: ${row.ratio!.median.toFixed(2)} < ${row.workload.atLeast}`);
-process.exitCode = missed.length > 0 ? 1 : 0;
+for (const row of systems) for (const line of missed(row)) console.log(`goal missed: ${row.workload.name}: ${line}`);

@@ -1,79 +1,136 @@
-/** The array against tgt on this machine: every workload in turn on both, alternating, several rounds. */
+/** The array against tgt and a bare responder on this machine: every workload in turn on each, several rounds. */
+import { writeFileSync } from 'node:fs';
 import { run } from '../support/run.js';
 import { type Spread, spread } from './stats.js';
-import { startLunarray, startTgt, type Target } from './targets.js';
+import { startBare, startLunarray, startTgt, type Target } from './targets.js';
 import { type Measurement, type Workload, workloads } from './workloads.js';
+
+/** What was measured of one target. */
+export interface Result {
+  readonly iops: Spread;
+  /** Processor microseconds for each operation, median. */
+  readonly cpuMicros: number;
+}
 
 export interface Row {
   readonly workload: Workload;
-  readonly lunarray: Spread;
-  readonly tgt: Spread | null;
-  /** Ratio of each round's pair. */
-  readonly ratio: Spread | null;
-  /** Processor microseconds for each operation, medians. */
-  readonly cpu: { readonly lunarray: number; readonly tgt: number | null };
+  readonly lunarray: Result;
+  readonly tgt: Result | null;
+  readonly bare: Result | null;
+  /** Lunarray to the other, of each round's pair. */
+  readonly ratio: { readonly tgt: Spread | null; readonly bare: Spread | null };
 }
 
 export async function compareSystems(rounds: number, say: (line: string) => void): Promise<Row[]> {
-  const lunarray = await startLunarray('2G');
   const tgt = await startTgt();
-  if (!tgt) say('tgtd is not installed: no comparison');
+  if (tgt === null) say('tgtd is not installed: no comparison');
   const rows: Row[] = [];
   try {
-    for (const target of tgt ? [lunarray, tgt] : [lunarray]) await fill(target);
-    for (const workload of workloads) {
-      const ours: Measurement[] = [];
-      const theirs: Measurement[] = [];
-      await workload.run(lunarray);
-      if (tgt) await workload.run(tgt);
-      for (let round = 0; round < rounds; round++) {
-        ours.push(await workload.run(lunarray));
-        if (tgt) theirs.push(await workload.run(tgt));
+    if (tgt !== null) await fill(tgt);
+    for (const cache of new Set(workloads.map((workload) => workload.cache))) {
+      const lunarray = await startLunarray(cache);
+      try {
+        await fill(lunarray);
+        for (const workload of workloads.filter((each) => each.cache === cache)) {
+          const row = await measure(workload, lunarray, tgt, rounds);
+          if (row === null) say(`${workload.name}: not possible here: dropping the page cache takes root`);
+          else {
+            rows.push(row);
+            say(describe(row));
+          }
+        }
+      } finally {
+        await lunarray.stop();
       }
-      const row: Row = {
-        workload,
-        lunarray: spread(ours.map((one) => one.iops)),
-        tgt: tgt ? spread(theirs.map((one) => one.iops)) : null,
-        ratio: tgt ? spread(ours.map((one, round) => one.iops / theirs[round]!.iops)) : null,
-        cpu: {
-          lunarray: spread(ours.map((one) => one.cpuMicros)).median,
-          tgt: tgt ? spread(theirs.map((one) => one.cpuMicros)).median : null,
-        },
-      };
-      rows.push(row);
-      say(describe(row));
     }
   } finally {
-    await lunarray.stop();
     await tgt?.stop();
   }
   return rows;
 }
 
+async function measure(workload: Workload, lunarray: Target, tgt: Target | null, rounds: number): Promise<Row | null> {
+  const bare = workload.bare ? await startBare(workload.blockBytes) : null;
+  try {
+    if (workload.cold && !dropPageCache()) return null;
+    const targets = [lunarray, tgt, bare];
+    const measured: Measurement[][] = [[], [], []];
+    // The first round warms up and does not count.
+    for (let round = 0; round <= rounds; round++) {
+      for (const [index, target] of targets.entries()) {
+        if (target === null) continue;
+        if (workload.cold) dropPageCache();
+        const measurement = await workload.run(target);
+        if (round > 0) measured[index]!.push(measurement);
+      }
+    }
+    const [own, theirs, floor] = measured as [Measurement[], Measurement[], Measurement[]];
+    return {
+      workload,
+      lunarray: result(own)!,
+      tgt: result(theirs),
+      bare: result(floor),
+      ratio: { tgt: ratios(own, theirs), bare: ratios(own, floor) },
+    };
+  } finally {
+    await bare?.stop();
+  }
+}
+
+function result(measurements: readonly Measurement[]): Result | null {
+  if (measurements.length === 0) return null;
+  return {
+    iops: spread(measurements.map((one) => one.iops)),
+    cpuMicros: spread(measurements.map((one) => one.cpuMicros)).median,
+  };
+}
+
+function ratios(own: readonly Measurement[], others: readonly Measurement[]): Spread | null {
+  return others.length === 0 ? null : spread(own.map((one, round) => one.iops / others[round]!.iops));
+}
+
+/** Clean pages only: what is dirty is written first, or stays. */
+function dropPageCache(): boolean {
+  try {
+    writeFileSync('/proc/sys/vm/drop_caches', '1');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Writes the LU once, so that both read data and not holes. */
 async function fill(target: Target): Promise<void> {
-  const args = [
-    'bench',
-    '-f',
-    'raw',
-    '-t',
-    'none',
-    '-c',
-    '1024',
-    '-d',
-    '4',
-    '-s',
-    '1M',
-    '--pattern=165',
-    '-w',
-    target.url,
-  ];
-  await run('qemu-img', args, 120_000);
+  const shape = ['-f', 'raw', '-t', 'none', '-c', '1024', '-d', '4', '-s', '1M', '--pattern=165', '-w'];
+  await run('qemu-img', ['bench', ...shape, '--flush-interval=1024', target.url], 120_000);
+}
+
+/** Goals of a row that were not reached. */
+export function missed({ workload: { goal }, ratio }: Row): string[] {
+  const lines: string[] = [];
+  for (const other of ['tgt', 'bare'] as const) {
+    const wanted = goal[other];
+    const got = ratio[other]?.median;
+    if (wanted !== undefined && got !== undefined && got < wanted) {
+      lines.push(`${got.toFixed(2)} of ${other}, ${wanted} wanted`);
+    }
+  }
+  return lines;
 }
 
 function describe(row: Row): string {
-  const own = `${row.workload.name}: ${Math.round(row.lunarray.median)} IOPS, ${row.cpu.lunarray.toFixed(1)} µs CPU each`;
-  if (!row.tgt || !row.ratio) return own;
-  const ratio = `${row.ratio.median.toFixed(2)} × (${row.ratio.min.toFixed(2)}–${row.ratio.max.toFixed(2)})`;
-  return `${own}; tgt ${Math.round(row.tgt.median)} IOPS, ${row.cpu.tgt!.toFixed(1)} µs; ratio ${ratio}`;
+  const text = [`${row.workload.name}: ${shown(row.lunarray)}`];
+  for (const other of ['tgt', 'bare'] as const) {
+    const theirs = row[other];
+    const ratio = row.ratio[other];
+    if (theirs === null || ratio === null) continue;
+    text.push(
+      `${other} ${shown(theirs)}: ${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`,
+    );
+  }
+  return text.join('; ');
+}
+
+function shown({ iops, cpuMicros }: Result): string {
+  return `${Math.round(iops.median)} IOPS, ${cpuMicros.toFixed(1)} µs CPU`;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { binary } from '../support/programs.js';
 import { serve } from '../support/serve.js';
 
 export interface Target {
@@ -34,6 +35,22 @@ export async function startLunarray(cache: string): Promise<Target> {
       await array.end();
       rmSync(data, { recursive: true, force: true });
     },
+  };
+}
+
+/** Starts the bare responder, which answers READs of one length with canned bytes. */
+export async function startBare(blockBytes: number): Promise<Target> {
+  const [program, ...first] = binary('test/bench/bare-responder');
+  const child = spawn(program, [...first, String(blockBytes)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await new Promise<string>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the bare responder ended with ${code}`)));
+    child.stdout.once('data', (line: Buffer) => resolve(line.toString().trim().split(' ')[1]!));
+  });
+  return {
+    name: 'bare',
+    url: `iscsi://127.0.0.1:${port}/iqn.2026-11.example.bare:disk/0`,
+    cpuSeconds: () => processSeconds(child.pid!),
+    stop: () => killed(child),
   };
 }
 

@@ -14,18 +14,28 @@ export interface Measurement {
 
 export interface Workload {
   readonly name: string;
-  /** Ratio to tgt that must be reached, from the issue or the design; none: shown only. */
-  readonly atLeast?: number;
+  /** Size of Lunarray's cache; the LU has 1 GiB. */
+  readonly cache: '2G' | '256M' | '128M';
+  /** What is to be reached: ratio to tgt, and to the bare responder. None: shown only. */
+  readonly goal: { readonly tgt?: number; readonly bare?: number };
   readonly blockBytes: number;
+  /** The bare responder takes part: it knows reads only. */
+  readonly bare: boolean;
+  /** The page cache is dropped before each run, for both. */
+  readonly cold: boolean;
   run(target: Target): Promise<Measurement>;
 }
 
+type Shape = Omit<Workload, 'run' | 'bare' | 'cold'> & { readonly depth: number; readonly cold?: boolean };
+
 /** libiscsi's iscsi-perf: reads only. */
-function iscsiPerf(name: string, depth: number, blockBytes: number, random: boolean, atLeast?: number): Workload {
+function iscsiPerf(shape: Shape, random: boolean): Workload {
+  const { depth, blockBytes } = shape;
   return {
-    name,
-    blockBytes,
-    ...(atLeast === undefined ? {} : { atLeast }),
+    cold: false,
+    ...shape,
+    name: `${shape.name} (iscsi-perf)`,
+    bare: shape.cache === '2G',
     async run(target) {
       const args = ['-m', String(depth), '-b', String(blockBytes / 512), '-t', String(seconds), target.url];
       const before = target.cpuSeconds();
@@ -39,19 +49,13 @@ function iscsiPerf(name: string, depth: number, blockBytes: number, random: bool
 }
 
 /** QEMU's block layer over libiscsi. */
-function qemuBench(
-  name: string,
-  depth: number,
-  blockBytes: number,
-  count: number,
-  write: boolean,
-  step: number,
-  atLeast?: number,
-): Workload {
+function qemuBench(shape: Shape, count: number, write: boolean, step: number): Workload {
+  const { depth, blockBytes } = shape;
   return {
-    name,
-    blockBytes,
-    ...(atLeast === undefined ? {} : { atLeast }),
+    cold: false,
+    ...shape,
+    name: `${shape.name} (qemu-img bench${write ? ' -w' : ''})`,
+    bare: false,
     async run(target) {
       const args = ['bench', '-f', 'raw', '-t', 'none', '-c', String(count), '-d', String(depth)];
       args.push('-s', String(blockBytes), '-S', String(step), ...(write ? ['-w'] : []), target.url);
@@ -71,12 +75,30 @@ export function setSeconds(value: number): void {
 }
 
 const KiB = 1024;
+/** A step that is odd in blocks visits the whole LU in a scattered order: qemu-img has no random mode. */
+const SCATTERED = 40_009 * 4 * KiB;
+const small = { blockBytes: 4 * KiB, depth: 32, cache: '2G' } as const;
+const large = { blockBytes: 256 * KiB, depth: 8, cache: '2G' } as const;
+
 export const workloads: readonly Workload[] = [
-  iscsiPerf('4 KiB random read, depth 32 (iscsi-perf)', 32, 4 * KiB, true, 2),
-  iscsiPerf('4 KiB random read, depth 1 (iscsi-perf)', 1, 4 * KiB, true),
-  iscsiPerf('256 KiB sequential read, depth 8 (iscsi-perf)', 8, 256 * KiB, false),
-  qemuBench('4 KiB read, depth 32 (qemu-img bench)', 32, 4 * KiB, 100_000, false, 4 * KiB),
-  // A step that is odd in blocks visits the whole LU in a scattered order: qemu-img has no random mode.
-  qemuBench('4 KiB scattered write, depth 32 (qemu-img bench -w)', 32, 4 * KiB, 100_000, true, 40_009 * 4 * KiB),
-  qemuBench('256 KiB sequential write, depth 8 (qemu-img bench -w)', 8, 256 * KiB, 4000, true, 256 * KiB),
+  iscsiPerf({ ...small, name: '4 KiB random read, depth 32', goal: { tgt: 4, bare: 0.85 } }, true),
+  iscsiPerf({ ...small, depth: 1, name: '4 KiB random read, depth 1', goal: { tgt: 2.5 } }, true),
+  iscsiPerf({ ...large, name: '256 KiB sequential read, depth 8', goal: { tgt: 1.3 } }, false),
+  qemuBench({ ...small, name: '4 KiB sequential read, depth 32', goal: {} }, 200_000, false, 4 * KiB),
+  qemuBench({ ...small, name: '4 KiB scattered write, depth 32', goal: { tgt: 2.5 } }, 100_000, true, SCATTERED),
+  qemuBench({ ...large, name: '256 KiB sequential write, depth 8', goal: { tgt: 2 } }, 4000, true, 256 * KiB),
+  iscsiPerf(
+    { ...small, cache: '256M', name: '4 KiB random read, depth 32, cache a quarter of the LU', goal: {} },
+    true,
+  ),
+  qemuBench(
+    { ...small, cache: '256M', name: '4 KiB scattered write, depth 32, cache a quarter of the LU', goal: {} },
+    100_000,
+    true,
+    SCATTERED,
+  ),
+  iscsiPerf(
+    { ...small, cache: '128M', cold: true, name: '4 KiB random read, depth 32, nothing in memory', goal: { tgt: 1 } },
+    true,
+  ),
 ];

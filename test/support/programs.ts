@@ -6,7 +6,9 @@ import type { Ran } from './run.js';
 const fromSources = import.meta.url.endsWith('.ts');
 
 /** Program and first arguments. */
-export function binary(path: 'target/cli/lunarray' | 'initiator/cli/lunctl'): readonly [string, ...string[]] {
+export function binary(
+  path: 'target/cli/lunarray' | 'initiator/cli/lunctl' | 'test/bench/bare-responder',
+): readonly [string, ...string[]] {
   const file = fileURLToPath(new URL(`../../${path}.${fromSources ? 'ts' : 'js'}`, import.meta.url));
   return fromSources ? [process.execPath, '--import', 'tsx', file] : [process.execPath, file];
 }
