@@ -96,7 +96,7 @@ Date: ${new Date().toISOString().slice(0, 10)}.`;
 
 /** Horizontal bars, one pair a workload, scaled to tgt = 1 so that small and large operations fit one picture. */
 function chart(rows: readonly Row[]): string {
-  const picture = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 900, height: 90 + rows.length * 64 });
+  const picture = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 980, height: 90 + rows.length * 64 });
   const ratios = rows.map((row) => row.ratio.tgt?.median ?? 0);
   picture.setOption({
     animation: false,
@@ -107,7 +107,7 @@ function chart(rows: readonly Row[]): string {
       left: 16,
       top: 8,
     },
-    grid: { left: 330, right: 60, top: 70, bottom: 30 },
+    grid: { left: 410, right: 60, top: 70, bottom: 30 },
     legend: { right: 16, top: 12, data: ['Lunarray', 'tgt'] },
     xAxis: { type: 'value', min: 0, splitLine: { lineStyle: { color: '#e6e6e6' } } },
     yAxis: {
@@ -115,7 +115,7 @@ function chart(rows: readonly Row[]): string {
       inverse: true,
       data: rows.map((row) => row.workload.name),
       axisTick: { show: false },
-      axisLabel: { width: 310, overflow: 'break' },
+      axisLabel: { width: 390, overflow: 'break' },
     },
     series: [
       {

@@ -116,7 +116,7 @@ export class PduParser {
 
   /** Where the next bytes of the stream may be put by who receives them, to be told of by `filled`; or null. */
   get target(): Buffer | null {
-    if (this.#segment === null || this.#missing === 0) return null;
+    if (this.#segment === null || this.#state !== State.Data) return null;
     return this.#segment.subarray(this.#dataLength - this.#missing);
   }
 

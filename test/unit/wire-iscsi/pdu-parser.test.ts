@@ -168,3 +168,45 @@ t.test('settings changed from within onPdu hold from the next PDU on', async (t)
   );
   t.same(lengths, [3, 20_000]);
 });
+
+t.test('large segments in memory of the owner, in any cuts, and received there', async (t) => {
+  const limits = { maxDataSegment: 300_000, maxAhs: 1020 };
+  for (const digests of [
+    { header: false, data: false },
+    { header: true, data: true },
+  ]) {
+    const lengths = [0, 100, 16_383, 16_384, 70_001, 5, 262_144];
+    const frames = lengths.map((length) => ({ ahs: bytes(length % 3 === 0 ? 4 : 0), data: bytes(length) }));
+    const stream = Buffer.concat(frames.map((frame) => encode(frame, digests)));
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 40 }), (reads) => {
+        const pdus: Pdu[] = [];
+        const segments = { fromBytes: 16_384, take: (length: number) => Buffer.alloc(length, 0xee) };
+        const parser = new PduParser((pdu) => pdus.push(pdu), limits, segments);
+        parser.headerDigest = digests.header;
+        parser.dataDigest = digests.data;
+        for (let at = 0, turn = 0; at < stream.length; turn++) {
+          // As a socket does it: into the place that the parser names, or into a chunk.
+          const target = parser.target;
+          const want = Math.min(reads[turn % reads.length]!, stream.length - at);
+          if (target === null) {
+            const chunk = Buffer.alloc(want + 7);
+            stream.copy(chunk, 0, at, at + want);
+            parser.push(chunk, want);
+            at += want;
+          } else {
+            const got = stream.copy(target, 0, at, at + Math.min(want, target.length));
+            parser.filled(got);
+            at += got;
+          }
+        }
+        return frames.every(({ data }, i) => {
+          const pdu = pdus[i]!;
+          return pdu.dataIntact && Buffer.concat(pdu.data).equals(data) && pdu.supplied === data.length >= 16_384;
+        });
+      }),
+      { seed: 7143, numRuns: 60 },
+    );
+  }
+  t.comment('seed 7143');
+});
