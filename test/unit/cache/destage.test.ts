@@ -32,7 +32,7 @@ function busy(rig: Rig, ticks: number): void {
   }
 }
 
-t.test('while hosts are busy a little of the dirty data goes to the drive in each tick; all, when they are idle', (t) => {
+t.test('a little of the dirty data goes to the drive in each tick while hosts are busy, all when idle', (t) => {
   const rig = new Rig({ slots: 6000, volumeSlots: 2000 });
   const dirty = () => rig.cache.stats().dirtySlots;
   for (let slot = 0; slot < 2000; slot++) rig.write(slot * 32, fill(1, 8));
