@@ -26,6 +26,14 @@ export interface NativeFunctions {
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;
 
   /**
+   * Fills every target with a sum of products over GF(2⁸), polynomial 11Dh: parity and its recovery.
+   * Target t = Σ factors[t × number of sources + s] · source s, byte by byte. A target may be a source, if it is the
+   * only target; otherwise none may overlap another buffer.
+   * @throws RangeError when lengths differ or the factors are not one for each pair
+   */
+  combine(targets: readonly Uint8Array[], sources: readonly Uint8Array[], factors: Uint8Array): void;
+
+  /**
    * Reads into `buffers` what is in the page cache (preadv2(2), RWF_NOWAIT). The twin cannot ask the kernel
    * not to wait, so it reads, and may wait for the medium. File systems in memory (tmpfs, ramfs), which do not know
    * the flag, are read without it.
@@ -104,6 +112,7 @@ export interface RawFunctions {
   isZero(data: Uint8Array): boolean;
   compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;
+  combine(targets: readonly Uint8Array[], sources: readonly Uint8Array[], factors: Uint8Array): void;
   readNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
   writeNow(fd: number, offset: number, buffers: readonly Uint8Array[]): number;
   writeMany(

@@ -80,6 +80,10 @@ function checked(raw: RawFunctions): NativeFunctions {
       if (totalBytes(from) - fromOffset < totalBytes(to)) throw new RangeError('gather: too few bytes');
       raw.gather(from, fromOffset, to);
     },
+    combine(targets, sources, factors) {
+      checkCombination(targets, sources, factors);
+      raw.combine(targets, sources, factors);
+    },
     readNow(fd, offset, buffers) {
       checkTransfer(fd, offset, buffers);
       return moved(raw.readNow(fd, offset, buffers), 'preadv2');
@@ -153,6 +157,17 @@ function sought(result: number): number {
 
 function systemError(result: number, syscall: string): SystemError {
   return new SystemError(getSystemErrorName(result), syscall);
+}
+
+function checkCombination(targets: readonly Uint8Array[], sources: readonly Uint8Array[], factors: Uint8Array): void {
+  checkBytes(factors);
+  if (factors.length !== targets.length * sources.length) throw new RangeError('combine: one factor for each pair');
+  const bytes = (targets[0] ?? sources[0])?.length ?? 0;
+  for (const list of [targets, sources]) {
+    if (totalBytes(list) !== bytes * list.length || list.some((item) => item.length !== bytes)) {
+      throw new RangeError('combine: lengths differ');
+    }
+  }
 }
 
 function checkTransfer(fd: number, offset: number, buffers: readonly Uint8Array[]): void {

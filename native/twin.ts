@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { constants } from 'node:os';
 import { crc32cTypeScript } from './crc32c.js';
 import type { RawFunctions } from './functions.js';
+import { combineTypeScript } from './parity.js';
 
 const HOLE_BLOCK = 4096;
 const CHUNK = 1 << 20;
@@ -14,6 +15,7 @@ export const twin: RawFunctions = {
   isZero,
   compare,
   gather,
+  combine: combineTypeScript,
   readNow: (fd, offset, buffers) => attempt(() => transfer(fs.readvSync, fd, offset, buffers)),
   writeNow: (fd, offset, buffers) => attempt(() => transfer(fs.writevSync, fd, offset, buffers)),
   writeMany,

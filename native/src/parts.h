@@ -7,6 +7,7 @@ namespace lunarray {
 
 void ExportCrc32c(Napi::Env env, Napi::Object exports);
 void ExportMemory(Napi::Env env, Napi::Object exports);
+void ExportParity(Napi::Env env, Napi::Object exports);
 void ExportFile(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);
 void ExportMap(Napi::Env env, Napi::Object exports);
