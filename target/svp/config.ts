@@ -114,6 +114,12 @@ function schemaProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
   );
 }
 
+function withArticle(type: unknown): string {
+  const word = type === 'string' ? 'text' : String(type);
+  if (word === 'text') return word;
+  return /^[aeiou]/.test(word) ? `an ${word}` : `a ${word}`;
+}
+
 function schemaProblem(error: ErrorObject, allowed: readonly unknown[]): ConfigProblem {
   const params = error.params as Record<string, unknown>;
   const path = pathOf(error.instancePath);
@@ -126,6 +132,8 @@ function schemaProblem(error: ErrorObject, allowed: readonly unknown[]): ConfigP
       return { path, message: `must be ${FORMATS[String(params.format)]?.hint ?? String(params.format)}` };
     case 'anyOf':
       return { path, message: `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}` };
+    case 'type':
+      return { path, message: `must be ${[params.type].flat().map(withArticle).join(' or ')}` };
     default:
       return { path, message: error.message ?? error.keyword };
   }

@@ -31,6 +31,7 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['empty list', (c) => (c.ports = []), 'ports', /fewer than 1/],
   ['negative size', (c) => (c.drives[0].capacity = -1), 'drives[0].capacity', />= 1/],
   ['wrong type', (c) => (c.ldevs[0].thin = 'yes'), 'ldevs[0].thin', /boolean/],
+  ['object for a size', (c) => (c.cache = { size: '1G' }), 'cache', /must be text or an integer/],
   ['bad size', (c) => (c.ldevs[0].capacity = 'ten gigs'), 'ldevs[0].capacity', /size such as/],
   ['size zero', (c) => (c.drives[0].capacity = '0G'), 'drives[0].capacity', /size such as/],
   ['choice', (c) => (c.parityGroups[0].level = 'raid5'), 'parityGroups[0].level', /one of "plain", "raid0"/],
@@ -75,7 +76,7 @@ for (const [name, change, path, message] of cases) {
 
 t.test('not an object', async (t) => {
   for (const input of [null, 7, 'text', [], true]) {
-    t.match(configProblems(input)[0], { path: '', message: /must be object/ });
+    t.match(configProblems(input)[0], { path: '', message: /must be an object/ });
   }
 });
 
