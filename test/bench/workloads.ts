@@ -1,6 +1,7 @@
 /** One load on one LU, driven by somebody else's client. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { binary } from '../support/programs.js';
 import type { Target } from './targets.js';
 
 const exec = promisify(execFile);
@@ -69,6 +70,28 @@ function qemuBench(shape: Shape, count: number, write: boolean, step: number): W
   };
 }
 
+/** Our own initiator, which costs the machine less per operation than libiscsi does: more is left for the target. */
+function lunctlPerf(shape: Shape, write: boolean): Workload {
+  const { depth, blockBytes } = shape;
+  return {
+    cold: false,
+    ...shape,
+    name: `${shape.name} (lunctl perf)`,
+    bare: false,
+    async run(target) {
+      const [program, ...first] = binary('initiator/cli/lunctl');
+      const args = ['perf', '--json', '--op', write ? 'write' : 'read', '--time', `${seconds}s`];
+      args.push('--depth', String(depth), '--block', String(blockBytes), target.url);
+      const before = target.cpuSeconds();
+      const { stdout } = await exec(program, [...first, ...args], { timeout: 120_000 });
+      const cpu = target.cpuSeconds() - before;
+      const { ios } = (JSON.parse(stdout) as { total: { ios: number } }).total;
+      if (!(ios > 0)) throw new Error(`lunctl said: ${stdout.slice(-300)}`);
+      return { iops: ios / seconds, cpuMicros: (cpu / ios) * 1e6 };
+    },
+  };
+}
+
 export let seconds = 3;
 export function setSeconds(value: number): void {
   seconds = value;
@@ -87,6 +110,9 @@ export const workloads: readonly Workload[] = [
   qemuBench({ ...small, name: '4 KiB sequential read, depth 32', goal: {} }, 200_000, false, 4 * KiB),
   qemuBench({ ...small, name: '4 KiB scattered write, depth 32', goal: { tgt: 2.5 } }, 100_000, true, SCATTERED),
   qemuBench({ ...large, name: '256 KiB sequential write, depth 8', goal: { tgt: 2 } }, 4000, true, 256 * KiB),
+  lunctlPerf({ ...small, name: '4 KiB random read, depth 32', goal: { tgt: 4 } }, false),
+  lunctlPerf({ ...small, depth: 1, name: '4 KiB random read, depth 1', goal: { tgt: 2.5 } }, false),
+  lunctlPerf({ ...small, name: '4 KiB random write, depth 32', goal: { tgt: 2.5 } }, true),
   iscsiPerf(
     { ...small, cache: '256M', name: '4 KiB random read, depth 32, cache a quarter of the LU', goal: {} },
     true,
