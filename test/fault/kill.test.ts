@@ -1,12 +1,12 @@
 /**
- * SIGKILL in the middle of a write load, 20 rounds on one data directory: nothing acknowledged is missing, no
- * block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes it longer.
+ * SIGKILL in the middle of a load of WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE and SYNCHRONIZE CACHE, 20 rounds on
+ * one data directory: nothing acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes it longer.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { connect, type LogicalUnit } from '../../initiator/index.js';
+import { CheckCondition, connect, type LogicalUnit } from '../../initiator/index.js';
 import { seededRandom } from '../../target/base/random.js';
 import { type ServedArray, serve } from '../support/serve.js';
 import { Ledger } from './ledger.js';
@@ -23,23 +23,45 @@ const random = seededRandom(seed);
 const data = mkdtempSync(join(tmpdir(), 'lunarray-kill-'));
 t.teardown(() => rmSync(data, { recursive: true, force: true }));
 const ledger = new Ledger(512);
+/** What was not carried out though the array was alive: a COMPARE AND WRITE that found what was not acknowledged. */
+const refused: string[] = [];
+
+type Kind = 'write' | 'unmap' | 'write-same' | 'compare-and-write';
+
+/** Of what a command is to be, out of twelve. */
+function kindOf(dice: number): Kind {
+  if (dice === 0) return 'unmap';
+  if (dice === 1) return 'write-same';
+  return dice <= 3 ? 'compare-and-write' : 'write';
+}
+
+const zero = Buffer.alloc(512);
+
+/** Sends one command and waits for its GOOD. */
+async function carryOut(session: LogicalUnit, kind: Kind, lba: number, blocks: number, stamp: number): Promise<void> {
+  if (kind === 'unmap') await session.unmap([{ lba, blocks }]);
+  else if (kind === 'write-same') await session.writeSame(lba, blocks, zero, { unmap: random.below(2) === 0 });
+  else if (kind === 'write') await session.write(lba, ledger.fill(lba, blocks, stamp));
+  else await session.compareAndWrite(lba, ledger.known(lba, blocks)!, ledger.fill(lba, blocks, stamp));
+}
 
 /** Keeps `depth` commands in flight until the session breaks. */
 async function load(session: LogicalUnit, totalBlocks: number): Promise<void> {
   const one = async (): Promise<void> => {
     for (;;) {
-      const blocks = 1 + random.below(random.below(8) === 0 ? 300 : 24);
+      const kind = kindOf(random.below(12));
+      const most = kind === 'compare-and-write' ? 8 : random.below(8) === 0 ? 300 : 24;
+      const blocks = 1 + random.below(most);
       const lba = random.below(10) === 0 ? random.below(totalBlocks - blocks) : random.below(hotBlocks - 300);
-      if (!ledger.free(lba, blocks)) {
+      if (!ledger.free(lba, blocks) || (kind === 'compare-and-write' && ledger.known(lba, blocks) === null)) {
         await new Promise((resolve) => setImmediate(resolve));
         continue;
       }
-      const kind = random.below(12);
-      const stamp = ledger.begin(lba, blocks, kind === 0);
+      const stamp = ledger.begin(lba, blocks, kind === 'unmap' || kind === 'write-same');
       try {
-        if (kind === 0) await session.unmap([{ lba, blocks }]);
-        else await session.write(lba, ledger.fill(lba, blocks, stamp));
-      } catch {
+        await carryOut(session, kind, lba, blocks, stamp);
+      } catch (error) {
+        if (error instanceof CheckCondition) refused.push(`${kind} of ${blocks} blocks at ${lba}: ${error.message}`);
         return;
       }
       ledger.acknowledge(lba, blocks, stamp);
@@ -84,6 +106,7 @@ for (let round = 1; round <= rounds; round++) {
     await dead;
     await session.close().catch(() => {});
     ledger.died();
+    t.same(refused, []);
     t.ok(
       ledger.acknowledgedWrites > before,
       `${ledger.acknowledgedWrites - before} writes were acknowledged before the kill`,

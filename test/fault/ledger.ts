@@ -20,6 +20,16 @@ export class Ledger {
     return true;
   }
 
+  /** What the range must hold now; null: of some block more than one thing is possible. */
+  known(lba: number, blocks: number): Buffer | null {
+    const parts: Buffer[] = [];
+    for (let at = lba; at < lba + blocks; at++) {
+      if (this.open.has(at)) return null;
+      parts.push(this.fill(at, 1, this.acknowledged.get(at) ?? 0));
+    }
+    return Buffer.concat(parts);
+  }
+
   /** A new stamp for a write about to be sent. `zeros`: UNMAP, or WRITE SAME of zeros. */
   begin(lba: number, blocks: number, zeros = false): number {
     const stamp = zeros ? 0 : ++this.sequence;
