@@ -49,7 +49,7 @@ class Simulation {
     for (let step = 0; step < steps && this.wrong === null; step++) {
       if (this.underWay < 12) this.#command();
       if (this.below(3) === 0) this.#releaseOne();
-      if (this.below(2) === 0) this.rig.clock.advance(this.below(30));
+      if (this.below(2) === 0) this.rig.clock.advance(this.below(this.below(8) === 0 ? 1500 : 30));
     }
   }
 
