@@ -95,10 +95,10 @@ export interface NativeFunctions {
   readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;
 
   /**
-   * Maps the first `bytes` of the file, shared and writable. The file must not become shorter while mapped.
-   * Null where it cannot be done: in the twin.
+   * Maps `bytes` of the file from `offset` on, a multiple of 4096, shared and writable. The file must not become
+   * shorter while mapped. Null where it cannot be done: in the twin.
    */
-  readonly map: ((fd: number, bytes: number) => Buffer) | null;
+  readonly map: ((fd: number, offset: number, bytes: number) => Buffer) | null;
 
   /**
    * Ends the process at once (_exit(2)): `process.exit` waits until the thread pool has worked off what was handed to
@@ -126,7 +126,7 @@ export interface RawFunctions {
   seekData(fd: number, offset: number, limit: number): number;
   seekHole(fd: number, offset: number, limit: number): number;
   readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;
-  readonly map: ((fd: number, bytes: number) => Buffer | number) | null;
+  readonly map: ((fd: number, offset: number, bytes: number) => Buffer | number) | null;
   exitNow(code: number): never;
 }
 

@@ -129,9 +129,9 @@ function checked(raw: RawFunctions): NativeFunctions {
     map:
       map === null
         ? null
-        : (fd, bytes) => {
-            checkRange(fd, 0, bytes);
-            const memory = map(fd, bytes);
+        : (fd, offset, bytes) => {
+            checkRange(fd, offset, bytes);
+            const memory = map(fd, offset, bytes);
             if (typeof memory === 'number') throw systemError(memory, 'mmap');
             return memory;
           },

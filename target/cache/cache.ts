@@ -2,24 +2,25 @@
  * The cache memory of the array: slots of all volumes, in memory that survives the process.
  */
 import type { Log } from '../base/log.js';
-import type { Clock, PersistentMemory } from '../disk/types.js';
+import type { Clock, PartedMemory, PersistentMemory } from '../disk/types.js';
 import type { Done, IoFailure } from '../volumes/block-layer.js';
 import { currentBootId } from './boot-id.js';
 import { type CacheAdapter, CacheCore } from './core.js';
 import { CacheCounters } from './counters.js';
 import { Destager } from './destager.js';
-import { memoryBytes } from './layout.js';
+import { memoryBytes, partLengths, slotsIn } from './layout.js';
 import { CacheMemory } from './memory.js';
+import { inParts } from './parts.js';
 import { countSectors } from './sectors.js';
-import { Slots } from './slots.js';
+import { type SlotOwner, Slots } from './slots.js';
 import { Stager } from './stager.js';
 import { type CacheBacking, type CachedVolume, type CacheStats, SECTOR_BYTES, SLOT_BYTES } from './types.js';
 import { Volume } from './volume.js';
 import { WaitQueue } from './wait-queue.js';
 
 export interface CacheParts {
-  /** Of `Cache.memoryBytes` bytes; new, or from an earlier run. Not closed by the cache. */
-  readonly memory: PersistentMemory;
+  /** With parts of `Cache.memoryParts`, or of as many bytes; new, or from an earlier run. Not closed by the cache. */
+  readonly memory: PartedMemory | PersistentMemory;
   readonly adapter: CacheAdapter;
   readonly clock: Clock;
   readonly log: Log;
@@ -34,12 +35,18 @@ export class Cache {
   readonly recovered: { readonly slots: number; readonly bytes: number };
   readonly #core: CacheCore;
   readonly #memory: CacheMemory;
-  readonly #unattached: Map<number, ReadonlyMap<number, number>>;
+  /** Of volumes with recovered slots, by their ids. */
+  readonly #unattached = new Map<number, SlotOwner>();
   #closed = false;
 
   /** Bytes of memory for a cache of `cacheBytes` bytes of data, rounded down to slots of 16 KiB; a multiple of 4096. */
   static memoryBytes(cacheBytes: number): number {
     return memoryBytes(Math.max(1, Math.floor(cacheBytes / SLOT_BYTES)));
+  }
+
+  /** Bytes of the parts of a memory of `bytes` bytes (`memoryBytes`). */
+  static memoryParts(bytes: number): readonly number[] {
+    return partLengths(slotsIn(bytes));
   }
 
   /** @throws CacheMemoryError: the memory is not a cache's, damaged, or of another array or size and not empty */
@@ -50,19 +57,18 @@ export class Cache {
   private constructor({ memory, adapter, clock, log, bootId, owner }: CacheParts) {
     const waiting = new WaitQueue(clock);
     const warn = (message: string) => log.error(message);
-    this.#memory = new CacheMemory(memory, { bootId: bootId ?? currentBootId(), owner: owner ?? '', warn });
+    const parted = 'parts' in memory ? memory : inParts(memory);
+    this.#memory = new CacheMemory(parted, { bootId: bootId ?? currentBootId(), owner: owner ?? '', warn });
     const slots = new Slots(this.#memory, waiting.wake);
     this.#core = new CacheCore(this.#memory, slots, waiting, adapter, clock, log, new CacheCounters());
     this.#core.stager = new Stager(this.#core);
     this.#core.destager = new Destager(this.#core);
-    this.#unattached = new Map(this.#memory.recovered);
-    let count = 0;
     let sectors = 0;
-    for (const places of this.#unattached.values()) {
-      count += places.size;
-      for (const index of places.values()) sectors += countSectors(this.#memory.dirty(index));
+    for (const owner of slots.recovered) {
+      this.#unattached.set(owner.id, owner);
+      for (const index of owner.dirty) sectors += countSectors(this.#memory.dirty(index));
     }
-    this.recovered = { slots: count, bytes: sectors * SECTOR_BYTES };
+    this.recovered = { slots: slots.dirtyCount, bytes: sectors * SECTOR_BYTES };
   }
 
   /**
@@ -82,23 +88,21 @@ export class Cache {
     const { volumes, slots, destager } = this.#core;
     if (this.#closed) throw new Error('the cache is closed');
     if (volumes.has(volumeId)) throw new Error(`volume ${volumeId} is attached already`);
-    const volume = new Volume(this.#core, volumeId, backing);
+    const recovered = this.#unattached.get(volumeId);
+    const volume = new Volume(this.#core, recovered ?? slots.own(volumeId), backing);
     volumes.set(volumeId, volume);
-    const places = this.#unattached.get(volumeId);
-    if (places !== undefined) {
-      for (const [slot, index] of places) slots.adopt(index, volume, slot);
-      this.#unattached.delete(volumeId);
-      destager.dirtied();
-    }
+    if (this.#unattached.delete(volumeId)) destager.dirtied();
     return volume;
   }
 
   /** Drops what was recovered of volumes that are not attached: they do not exist any more. @returns slots */
   dropUnattached(): number {
+    const { slots } = this.#core;
     let dropped = 0;
-    for (const places of this.#unattached.values()) {
-      for (const index of places.values()) this.#core.slots.drop(index);
-      dropped += places.size;
+    for (const owner of this.#unattached.values()) {
+      dropped += owner.dirty.length;
+      for (const index of [...owner.dirty]) slots.drop(index);
+      slots.disown(owner);
     }
     this.#unattached.clear();
     return dropped;
@@ -119,15 +123,13 @@ export class Cache {
 
   stats(): CacheStats {
     const { slots, counters, waiting, destager } = this.#core;
-    let recovered = 0;
-    for (const places of this.#unattached.values()) recovered += places.size;
     return {
       ...counters,
       slots: slots.count,
       slotBytes: SLOT_BYTES,
       freeSlots: slots.free,
-      dirtySlots: slots.dirtyCount + recovered,
-      cleanSlots: slots.count - slots.free - slots.dirtyCount - recovered,
+      dirtySlots: slots.dirtyCount,
+      cleanSlots: slots.count - slots.free - slots.dirtyCount,
       pinnedSlots: slots.pinned,
       evictions: slots.evictions,
       waiting: waiting.length,
@@ -146,7 +148,7 @@ export class Cache {
     this.#closed = true;
     destager.stop();
     for (const volume of volumes.values()) volume.usable = false;
-    if (slots.dirtyCount === 0 && this.#unattached.size === 0) {
+    if (slots.dirtyCount === 0) {
       done();
       return;
     }

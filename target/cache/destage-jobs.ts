@@ -6,6 +6,7 @@
 import type { DriveError, ParityGroup } from '../disk/types.js';
 import type { CacheCore } from './core.js';
 import { countSectors, lowestSector, runLength, sectorMask } from './sectors.js';
+import { SlotValues } from './slot-values.js';
 import { SECTOR_BYTES, type SlotAddress } from './types.js';
 import type { Volume } from './volume.js';
 
@@ -52,12 +53,12 @@ export class DestageJobs {
   inFlight = 0;
   #stopped = false;
   readonly #core: CacheCore;
-  readonly #jobs: (DestageJob | null)[];
+  readonly #jobs: SlotValues<DestageJob>;
   readonly #finished: (group: ParityGroup, error: DriveError | null) => void;
 
   constructor(core: CacheCore, finished: (group: ParityGroup, error: DriveError | null) => void) {
     this.#core = core;
-    this.#jobs = new Array(core.slots.count).fill(null);
+    this.#jobs = new SlotValues(core.slots.count);
     this.#finished = finished;
   }
 
@@ -67,26 +68,26 @@ export class DestageJobs {
   }
 
   busy(index: number): boolean {
-    return this.#jobs[index] !== null;
+    return this.#jobs.has(index);
   }
 
   rewritten(index: number, mask: number): void {
-    const job = this.#jobs[index]!;
+    const job = this.#jobs.get(index);
     if (job !== null) job.clean &= ~mask;
   }
 
   moved(old: number, fresh: number, mask: number): void {
-    const job = this.#jobs[old]!;
+    const job = this.#jobs.get(old);
     if (job === null) return;
-    this.#jobs[old] = null;
-    this.#jobs[fresh] = job;
+    this.#jobs.delete(old);
+    this.#jobs.add(fresh, job);
     job.index = fresh;
     job.clean &= ~mask;
   }
 
   /** Waits for the job of a slot, or, if it does not write all that is dirty, for the one after it. */
   join(index: number, waiter: DestageWaiter): void {
-    const job = this.#jobs[index]!;
+    const job = this.#jobs.get(index)!;
     waiter.pending++;
     const covered = (this.#core.memory.dirty(index) & ~job.clean) === 0;
     (covered ? job.waiters : job.next).push(waiter);
@@ -95,7 +96,7 @@ export class DestageJobs {
   /** Waits for the job of a slot, whatever it writes. */
   wait(index: number, waiter: DestageWaiter): void {
     waiter.pending++;
-    this.#jobs[index]!.waiters.push(waiter);
+    this.#jobs.get(index)!.waiters.push(waiter);
   }
 
   /** Writes dirty slots that have no job, in the order given: address order makes long requests. */
@@ -118,13 +119,13 @@ export class DestageJobs {
   }
 
   #plan({ index, address }: DestageEntry, waiter: DestageWaiter | null, pieces: Piece[]): void {
-    const { memory, slots } = this.#core;
+    const { memory, slots, volumes } = this.#core;
     const dirty = memory.dirty(index);
     if (waiter !== null) waiter.pending++;
     const job: DestageJob = {
       index,
       source: index,
-      volume: slots.owners[index] as Volume,
+      volume: volumes.get(slots.ownerOf(index)!.id)!,
       slot: slots.numbers[index]!,
       group: address.group,
       sent: dirty,
@@ -134,7 +135,7 @@ export class DestageJobs {
       waiters: waiter === null ? [] : [waiter],
       next: [],
     };
-    this.#jobs[index] = job;
+    this.#jobs.add(index, job);
     slots.frozen[index] = dirty;
     slots.hold(index);
     for (let rest = dirty; rest !== 0; ) {
@@ -172,7 +173,7 @@ export class DestageJobs {
     const { memory, slots, counters } = this.#core;
     const { index, volume, group } = job;
     slots.frozen[job.source] = 0;
-    this.#jobs[index] = null;
+    this.#jobs.delete(index);
     if (job.error === null) {
       counters.destagedBytes += countSectors(job.sent) * SECTOR_BYTES;
       volume.written(group);
@@ -195,7 +196,7 @@ export class DestageJobs {
     const address = job.volume.backing.locate(job.slot);
     if (
       this.#core.memory.dirty(job.index) === 0 ||
-      this.#core.slots.owners[job.index] !== job.volume ||
+      this.#core.slots.ownerOf(job.index) !== job.volume.own ||
       address === null
     ) {
       for (const waiter of job.next) waiter.destaged(null, 0);
@@ -203,7 +204,7 @@ export class DestageJobs {
     }
     // They are counted already.
     this.#plan({ index: job.index, address }, null, pieces);
-    this.#jobs[job.index]!.waiters.push(...job.next);
+    this.#jobs.get(job.index)!.waiters.push(...job.next);
     this.#sendAll(pieces);
   }
 }

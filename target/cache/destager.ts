@@ -162,7 +162,7 @@ export class Destager {
     let trouble: IoFailure | null = null;
     let sound = false;
     for (const volume of volumes.values()) {
-      for (let index = volume.dirty.head; index >= 0; index = volume.dirty.after(index)) {
+      for (let index = volume.own.dirty.head; index >= 0; index = volume.own.dirty.after(index)) {
         if (entries.length >= PASS_SLOTS) break;
         if (!pressed && slots.tick - slots.dirtySince[index]! < AGE_TICKS) break;
         if (!this.#ready(index)) continue;
@@ -202,12 +202,12 @@ export class Destager {
   #ready(index: number): boolean {
     const { slots } = this.#core;
     if (!slots.isDirty(index) || this.jobs.busy(index)) return false;
-    return !this.#core.volumes.get(slots.owners[index]!.id)!.unmapping(slots.numbers[index]!);
+    return !this.#core.volumes.get(slots.ownerOf(index)!.id)!.unmapping(slots.numbers[index]!);
   }
 
   #locate(index: number): DestageEntry['address'] | IoFailure {
     const { slots, volumes } = this.#core;
-    const { backing } = volumes.get(slots.owners[index]!.id)!;
+    const { backing } = volumes.get(slots.ownerOf(index)!.id)!;
     const slot = slots.numbers[index]!;
     const address = backing.locate(slot);
     if (address !== null) return address;

@@ -11,6 +11,7 @@
  * …           directory     32 bytes a slot (words below), padded to a page
  * …           data          16 KiB a slot
  * ```
+ * What stands before the data is part 0 of the memory (`PartedMemory`), the data its other parts (`partLengths`).
  * An intent has room for several entries because a write that must be atomic over many slots is committed by
  * the same one store: INTENT_SLOTS slots of data, which lie in one slot more when they do not start at a slot.
  */
@@ -75,6 +76,26 @@ export function dataOffset(slots: number): number {
 /** Bytes of a memory of `slots` slots. */
 export function memoryBytes(slots: number): number {
   return dataOffset(slots) + slots * SLOT_BYTES;
+}
+
+/** Slots in one part of the data area: a power of two, 1 GiB. */
+const PART_SLOTS = 1 << 16;
+
+/**
+ * Bytes of the parts of a memory of `slots` slots: everything before the data area (2 MiB a GiB), then the data, as
+ * many slots in each part as in the first one. No array of the machine's has more than 4 GiB.
+ * @param partSlots a power of two
+ */
+export function partLengths(slots: number, partSlots = PART_SLOTS): number[] {
+  const lengths = [dataOffset(slots)];
+  for (let left = slots; left > 0; left -= partSlots) lengths.push(Math.min(left, partSlots) * SLOT_BYTES);
+  return lengths;
+}
+
+/** Where slot `index` is: part, and offset in it. */
+export function placeInParts(parts: readonly Buffer[], index: number): { part: number; offset: number } {
+  const inPart = parts[1]!.length / SLOT_BYTES;
+  return { part: 1 + Math.floor(index / inPart), offset: (index % inPart) * SLOT_BYTES };
 }
 
 /** Slots that fit in `bytes`; may be below 1. Inverse of `memoryBytes`. */

@@ -1,6 +1,6 @@
 /** Opening of cache.mem: header, intents left over, scan of the directory. */
 import { native } from '../../native/index.js';
-import type { PersistentMemory } from '../disk/types.js';
+import type { PartedMemory } from '../disk/types.js';
 import {
   BOOT_ID_BYTES,
   BOOT_ID_OFFSETS,
@@ -18,6 +18,7 @@ import {
   OWNER_BYTES,
   OWNER_OFFSET,
   PAGE_BYTES,
+  placeInParts,
   RECORD_BYTES,
   RECORD_WORDS,
   RecordWord,
@@ -25,6 +26,7 @@ import {
   VERSION,
 } from './layout.js';
 import { countSectors, lowestSector, runLength } from './sectors.js';
+import { SlotTable } from './slot-table.js';
 import { SECTOR_BYTES, SLOT_BYTES } from './types.js';
 
 export class CacheMemoryError extends Error {
@@ -51,10 +53,15 @@ export interface Opener {
   readonly warn: (message: string) => void;
 }
 
+/** What is dirty: places in a table, where the owner is the index of the volume's id in `volumes`. */
+export interface Recovered {
+  readonly table: SlotTable;
+  readonly volumes: readonly number[];
+}
+
 export interface OpenedMemory {
   readonly slots: number;
-  /** Dirty slots: volume id → slot number → slot index. */
-  readonly recovered: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  readonly recovered: Recovered;
   /** Highest sequence in use. */
   readonly sequence: number;
 }
@@ -68,16 +75,14 @@ const TWO_32 = 2 ** 32;
  * older copies from here must not replace it.
  * @throws CacheMemoryError
  */
-export function openHeader(memory: PersistentMemory, { bootId, owner, warn }: Opener): OpenedMemory {
-  const slots = slotsIn(memory.buffer.length);
+export function openHeader(memory: PartedMemory, { bootId, owner, warn }: Opener): OpenedMemory {
+  const bytes = memory.parts.reduce((sum, part) => sum + part.length, 0);
+  const slots = slotsIn(bytes);
   if (slots < 1) {
-    throw new CacheMemoryError(
-      'cache-too-small',
-      `cache memory of ${memory.buffer.length} bytes has no room for a slot`,
-    );
+    throw new CacheMemoryError('cache-too-small', 'cache memory without room for a slot');
   }
   const header = words(memory, 0, PAGE_BYTES / 4);
-  const found = header[HeaderWord.magic] === MAGIC ? verify(header, memory.buffer.length) : unformatted(memory, header);
+  const found = header[HeaderWord.magic] === MAGIC ? verify(header, bytes) : unformatted(memory, header);
   if (found === null) {
     format(memory, header, slots);
   } else if (found !== slots) {
@@ -88,13 +93,13 @@ export function openHeader(memory: PersistentMemory, { bootId, owner, warn }: Op
   }
   if (!whole(memory, header, bootId)) dropAll(memory, slots, warn);
   const opened = scan(memory, slots);
-  takeOver(memory, owner, opened.recovered.size > 0);
+  takeOver(memory, owner, opened.recovered.volumes.length > 0);
   startGeneration(memory, header, bootId);
   return opened;
 }
 
 /** Data of another array would go to wherever this one keeps volumes of the same numbers. */
-function takeOver(memory: PersistentMemory, owner: string, dirty: boolean): void {
+function takeOver(memory: PartedMemory, owner: string, dirty: boolean): void {
   const found = textAt(memory, OWNER_OFFSET, OWNER_BYTES);
   if (owner === '' || found === owner) return;
   if (found !== '' && dirty) {
@@ -103,13 +108,13 @@ function takeOver(memory: PersistentMemory, owner: string, dirty: boolean): void
       `the cache memory is that of array ${found} and holds data of it that is not on its drives yet; this is array ${owner}`,
     );
   }
-  memory.buffer.fill(0, OWNER_OFFSET, OWNER_OFFSET + OWNER_BYTES);
-  memory.buffer.write(owner, OWNER_OFFSET, OWNER_BYTES, 'latin1');
-  memory.commit(OWNER_OFFSET, OWNER_BYTES);
+  memory.parts[0]!.fill(0, OWNER_OFFSET, OWNER_OFFSET + OWNER_BYTES);
+  memory.parts[0]!.write(owner, OWNER_OFFSET, OWNER_BYTES, 'latin1');
+  memory.commit(0, OWNER_OFFSET, OWNER_BYTES);
 }
 
 /** Everything on the medium, then the mark that says so, on the medium too. */
-export function settleHeader(memory: PersistentMemory, done: (error: Error | null) => void): void {
+export function settleHeader(memory: PartedMemory, done: (error: Error | null) => void): void {
   const header = words(memory, 0, PAGE_BYTES / 4);
   memory.sync((error) => {
     if (error !== null) {
@@ -117,13 +122,14 @@ export function settleHeader(memory: PersistentMemory, done: (error: Error | nul
       return;
     }
     Atomics.store(header, HeaderWord.settled, header[HeaderWord.generation]!);
-    memory.commit(0, PAGE_BYTES);
+    memory.commit(0, 0, PAGE_BYTES);
     memory.sync(done);
   });
 }
 
-function words(memory: PersistentMemory, offset: number, count: number): Int32Array {
-  return new Int32Array(memory.buffer.buffer, memory.buffer.byteOffset + offset, count);
+function words(memory: PartedMemory, offset: number, count: number): Int32Array {
+  const [control] = memory.parts as [Buffer];
+  return new Int32Array(control.buffer, control.byteOffset + offset, count);
 }
 
 function geometryChecksum(header: Int32Array): number {
@@ -161,32 +167,32 @@ function geometry(slots: number): readonly number[] {
 }
 
 /** Null: may be formatted, because it is new or its formatting was cut off. */
-function unformatted(memory: PersistentMemory, header: Int32Array): null {
+function unformatted(memory: PartedMemory, header: Int32Array): null {
   if (header[HeaderWord.magic] === FORMATTING) return null;
-  if (!native.isZero(memory.buffer.subarray(0, PAGE_BYTES))) {
+  if (!native.isZero(memory.parts[0]!.subarray(0, PAGE_BYTES))) {
     throw new CacheMemoryError('cache-foreign', 'the file is not a cache memory');
   }
-  if (!native.isZero(memory.buffer.subarray(PAGE_BYTES, dataOffset(slotsIn(memory.buffer.length))))) {
+  if (!native.isZero(memory.parts[0]!.subarray(PAGE_BYTES))) {
     throw new CacheMemoryError('cache-torn', 'the cache memory has lost its header but not its contents');
   }
   return null;
 }
 
 /** The magic number is stored last; until then the word says that formatting is under way. */
-function format(memory: PersistentMemory, header: Int32Array, slots: number): void {
+function format(memory: PartedMemory, header: Int32Array, slots: number): void {
   Atomics.store(header, HeaderWord.magic, FORMATTING);
-  memory.commit(0, 4);
-  memory.buffer.fill(0, 4, INTENT_ENTRIES_OFFSET);
-  memory.buffer.fill(0, DIRECTORY_OFFSET, dataOffset(slots));
+  memory.commit(0, 0, 4);
+  memory.parts[0]!.fill(0, 4, INTENT_ENTRIES_OFFSET);
+  memory.parts[0]!.fill(0, DIRECTORY_OFFSET, dataOffset(slots));
   header.set(geometry(slots), HeaderWord.version);
   header[HeaderWord.checksum] = geometryChecksum(header);
-  memory.commit(4, INTENT_ENTRIES_OFFSET - 4);
-  memory.commit(DIRECTORY_OFFSET, dataOffset(slots) - DIRECTORY_OFFSET);
+  memory.commit(0, 4, INTENT_ENTRIES_OFFSET - 4);
+  memory.commit(0, DIRECTORY_OFFSET, dataOffset(slots) - DIRECTORY_OFFSET);
   Atomics.store(header, HeaderWord.magic, MAGIC);
-  memory.commit(0, 4);
+  memory.commit(0, 0, 4);
 }
 
-function refuseIfDirty(memory: PersistentMemory, slots: number): void {
+function refuseIfDirty(memory: PartedMemory, slots: number): void {
   const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   let dirty = words(memory, INTENT_OFFSET, 1)[0]!;
   for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) if (records[at] !== 0) dirty++;
@@ -199,7 +205,7 @@ function refuseIfDirty(memory: PersistentMemory, slots: number): void {
 }
 
 /** Does again the overwrites and atomic writes that were committed and perhaps not finished. */
-function redoIntents(memory: PersistentMemory, slots: number): void {
+function redoIntents(memory: PartedMemory, slots: number): void {
   const intent = words(memory, INTENT_OFFSET, 1);
   const count = intent[0]!;
   if (count < 0 || count > INTENT_ENTRIES)
@@ -215,46 +221,47 @@ function redoIntents(memory: PersistentMemory, slots: number): void {
     for (let rest = placed ? 0 : mask; rest !== 0; ) {
       const first = lowestSector(rest);
       const sectors = runLength(rest, first);
-      const target = dataOffset(slots) + index * SLOT_BYTES + first * SECTOR_BYTES;
-      memory.buffer.copyWithin(target, source, source + sectors * SECTOR_BYTES);
-      memory.commit(target, sectors * SECTOR_BYTES);
+      const { part, offset } = placeInParts(memory.parts, index);
+      const target = offset + first * SECTOR_BYTES;
+      memory.parts[0]!.copy(memory.parts[part]!, target, source, source + sectors * SECTOR_BYTES);
+      memory.commit(part, target, sectors * SECTOR_BYTES);
       source += sectors * SECTOR_BYTES;
       rest &= first + sectors === 32 ? 0 : -1 << (first + sectors);
     }
     const word = index * RECORD_WORDS + RecordWord.dirty;
     Atomics.store(records, word, records[word]! | mask);
-    memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+    memory.commit(0, DIRECTORY_OFFSET + word * 4, 4);
   }
   Atomics.store(intent, 0, 0);
-  memory.commit(INTENT_OFFSET, 4);
+  memory.commit(0, INTENT_OFFSET, 4);
 }
 
-function bootIdOf(memory: PersistentMemory, generation: number): string {
+function bootIdOf(memory: PartedMemory, generation: number): string {
   const at = BOOT_ID_OFFSETS[generation & 1 ? 1 : 0];
   return textAt(memory, at, BOOT_ID_BYTES);
 }
 
 /** Without the zeros it is padded with. */
-function textAt(memory: PersistentMemory, at: number, bytes: number): string {
-  return memory.buffer.toString('latin1', at, at + bytes).replace(/\0+$/, '');
+function textAt(memory: PartedMemory, at: number, bytes: number): string {
+  return memory.parts[0]!.toString('latin1', at, at + bytes).replace(/\0+$/, '');
 }
 
 /** Whether the file is as the last process left it. */
-function whole(memory: PersistentMemory, header: Int32Array, bootId: string): boolean {
+function whole(memory: PartedMemory, header: Int32Array, bootId: string): boolean {
   const generation = header[HeaderWord.generation]!;
   if (generation === 0 || header[HeaderWord.settled] === generation) return true;
   const previous = bootIdOf(memory, generation);
   return previous === bootId || previous === '' || bootId === '';
 }
 
-function dropAll(memory: PersistentMemory, slots: number, warn: (message: string) => void): void {
+function dropAll(memory: PartedMemory, slots: number, warn: (message: string) => void): void {
   const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   let dropped = 0;
   for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) {
     dropped += countSectors(records[at]!);
     Atomics.store(records, at, 0);
   }
-  memory.commit(DIRECTORY_OFFSET, slots * RECORD_BYTES);
+  memory.commit(0, DIRECTORY_OFFSET, slots * RECORD_BYTES);
   if (dropped > 0) {
     warn(
       `cache memory: the machine went down without a clean stop; ${dropped} sectors (${dropped * SECTOR_BYTES} bytes) that no ` +
@@ -263,12 +270,15 @@ function dropAll(memory: PersistentMemory, slots: number, warn: (message: string
   }
 }
 
-function scan(memory: PersistentMemory, slots: number): OpenedMemory {
+function scan(memory: PartedMemory, slots: number): OpenedMemory {
   const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
-  const { buffer } = memory;
-  const sequences = new Float64Array(buffer.buffer, buffer.byteOffset + DIRECTORY_OFFSET, (slots * RECORD_WORDS) / 2);
+  const [control] = memory.parts as [Buffer];
+  const directory = control.byteOffset + DIRECTORY_OFFSET;
+  const sequences = new Float64Array(control.buffer, directory, (slots * RECORD_WORDS) / 2);
   const sequenceOf = (index: number) => sequences[(index * RECORD_WORDS + RecordWord.sequence) >>> 1]!;
-  const recovered = new Map<number, Map<number, number>>();
+  const table = new SlotTable(slots);
+  const volumes: number[] = [];
+  const owners = new Map<number, number>();
   let sequence = 0;
   for (let index = 0; index < slots; index++) {
     const word = index * RECORD_WORDS;
@@ -280,31 +290,31 @@ function scan(memory: PersistentMemory, slots: number): OpenedMemory {
     }
     const slot = high * TWO_32 + (records[word + RecordWord.slotLow]! >>> 0);
     sequence = Math.max(sequence, sequenceOf(index));
-    let places = recovered.get(volume);
-    if (places === undefined) {
-      places = new Map();
-      recovered.set(volume, places);
+    let owner = owners.get(volume);
+    if (owner === undefined) {
+      owner = volumes.push(volume) - 1;
+      owners.set(volume, owner);
     }
-    const other = places.get(slot);
+    const other = table.find(owner, slot);
     // A move to a fresh slot was cut off between the commit of the new record and the drop of the old one:
     // the new one holds all that was dirty in the old.
-    const loser = other === undefined ? -1 : sequenceOf(other) > sequenceOf(index) ? index : other;
-    if (loser !== index) places.set(slot, index);
+    const loser = other < 0 ? -1 : sequenceOf(other) > sequenceOf(index) ? index : other;
+    if (loser !== index) table.set(owner, slot, index);
     if (loser >= 0) {
       Atomics.store(records, loser * RECORD_WORDS + RecordWord.dirty, 0);
-      memory.commit(DIRECTORY_OFFSET + loser * RECORD_BYTES, RECORD_BYTES);
+      memory.commit(0, DIRECTORY_OFFSET + loser * RECORD_BYTES, RECORD_BYTES);
     }
   }
-  return { slots, recovered, sequence };
+  return { slots, recovered: { table, volumes }, sequence };
 }
 
 /** The boot id goes where the generation in force does not look; the generation's store makes it count. */
-function startGeneration(memory: PersistentMemory, header: Int32Array, bootId: string): void {
+function startGeneration(memory: PartedMemory, header: Int32Array, bootId: string): void {
   const generation = (header[HeaderWord.generation]! + 1) & 0x7fffffff || 2;
   const at = BOOT_ID_OFFSETS[generation & 1 ? 1 : 0];
-  memory.buffer.fill(0, at, at + BOOT_ID_BYTES);
-  memory.buffer.write(bootId, at, BOOT_ID_BYTES, 'latin1');
-  memory.commit(at, BOOT_ID_BYTES);
+  memory.parts[0]!.fill(0, at, at + BOOT_ID_BYTES);
+  memory.parts[0]!.write(bootId, at, BOOT_ID_BYTES, 'latin1');
+  memory.commit(0, at, BOOT_ID_BYTES);
   Atomics.store(header, HeaderWord.generation, generation);
-  memory.commit(HeaderWord.generation * 4, 4);
+  memory.commit(0, HeaderWord.generation * 4, 4);
 }

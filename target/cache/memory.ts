@@ -3,13 +3,12 @@
  *
  * What counts after a kill at any instruction: a slot is dirty as its record's dirty word says, and that word is
  * stored last. Stores reach the mapping in program order; commit words are stored with Atomics, which neither
- * compiler nor processor moves. `PersistentMemory.commit` follows each group of stores so that the twin, which
+ * compiler nor processor moves. `PartedMemory.commit` follows each group of stores so that the twin, which
  * writes ranges to a file, keeps the same order.
  */
-import type { PersistentMemory } from '../disk/types.js';
+import type { PartedMemory } from '../disk/types.js';
 import {
   DIRECTORY_OFFSET,
-  dataOffset,
   INTENT_DATA_OFFSET,
   INTENT_ENTRIES,
   INTENT_ENTRIES_OFFSET,
@@ -18,7 +17,7 @@ import {
   RECORD_WORDS,
   RecordWord,
 } from './layout.js';
-import { type OpenedMemory, type Opener, openHeader, settleHeader } from './memory-header.js';
+import { type OpenedMemory, type Opener, openHeader, type Recovered, settleHeader } from './memory-header.js';
 import { type DataCursor, lowestSector, runLength } from './sectors.js';
 import { SECTOR_BYTES, SLOT_BYTES } from './types.js';
 
@@ -26,35 +25,42 @@ const TWO_32 = 2 ** 32;
 
 export class CacheMemory {
   readonly slots: number;
-  /** Dirty slots found at open: volume id → slot number → slot index. */
-  readonly recovered: ReadonlyMap<number, ReadonlyMap<number, number>>;
-  readonly #memory: PersistentMemory;
-  readonly #buffer: Buffer;
+  /** Dirty slots found at open. */
+  readonly recovered: Recovered;
+  readonly #memory: PartedMemory;
+  /** Header, intents, directory. */
+  readonly #control: Buffer;
+  /** The data: slot `index` is number `index & #inPart` of part `index >>> #partShift`. */
+  readonly #data: readonly Buffer[];
+  readonly #partShift: number;
+  readonly #inPart: number;
   readonly #records: Int32Array;
   readonly #sequences: Float64Array;
   readonly #intent: Int32Array;
   readonly #entries: Int32Array;
-  readonly #data: number;
   #sequence: number;
   /** Entries and bytes of data of the intent being put together. */
   #intents = 0;
   #intended = 0;
 
   /** @throws CacheMemoryError */
-  constructor(memory: PersistentMemory, opener: Opener) {
+  constructor(memory: PartedMemory, opener: Opener) {
     const opened: OpenedMemory = openHeader(memory, opener);
-    const { buffer } = memory;
+    const [control, ...data] = memory.parts as [Buffer, ...Buffer[]];
     this.#memory = memory;
-    this.#buffer = buffer;
+    this.#control = control;
+    this.#data = data;
+    const inPart = data[0]!.length / SLOT_BYTES;
+    this.#partShift = data.length === 1 ? 31 : Math.log2(inPart);
+    this.#inPart = data.length === 1 ? 0x7fffffff : inPart - 1;
     this.slots = opened.slots;
     this.recovered = opened.recovered;
     this.#sequence = opened.sequence;
-    this.#data = dataOffset(this.slots);
-    const directory = buffer.byteOffset + DIRECTORY_OFFSET;
-    this.#records = new Int32Array(buffer.buffer, directory, this.slots * RECORD_WORDS);
-    this.#sequences = new Float64Array(buffer.buffer, directory, (this.slots * RECORD_WORDS) / 2);
-    this.#intent = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_OFFSET, 1);
-    this.#entries = new Int32Array(buffer.buffer, buffer.byteOffset + INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
+    const directory = control.byteOffset + DIRECTORY_OFFSET;
+    this.#records = new Int32Array(control.buffer, directory, this.slots * RECORD_WORDS);
+    this.#sequences = new Float64Array(control.buffer, directory, (this.slots * RECORD_WORDS) / 2);
+    this.#intent = new Int32Array(control.buffer, control.byteOffset + INTENT_OFFSET, 1);
+    this.#entries = new Int32Array(control.buffer, control.byteOffset + INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
   }
 
   /** Dirty map of a slot. */
@@ -62,10 +68,21 @@ export class CacheMemory {
     return this.#records[index * RECORD_WORDS + RecordWord.dirty]!;
   }
 
+  /** Volume that a dirty slot is of. */
+  volumeOf(index: number): number {
+    return this.#records[index * RECORD_WORDS + RecordWord.volume]!;
+  }
+
+  /** Slot number of a dirty slot. */
+  numberOf(index: number): number {
+    const word = index * RECORD_WORDS;
+    return this.#records[word + RecordWord.slotHigh]! * TWO_32 + (this.#records[word + RecordWord.slotLow]! >>> 0);
+  }
+
   /** View of `count` sectors of a slot from sector `first` on. */
   view(index: number, first: number, count: number): Buffer {
     const at = this.#offset(index, first);
-    return this.#buffer.subarray(at, at + count * SECTOR_BYTES);
+    return this.#bufferOf(index).subarray(at, at + count * SECTOR_BYTES);
   }
 
   /** Says what a slot holds. Only while it is not dirty: until `addDirty` the record means nothing. */
@@ -76,28 +93,28 @@ export class CacheMemory {
     this.#records[word + RecordWord.slotLow] = slot - high * TWO_32;
     this.#records[word + RecordWord.slotHigh] = high;
     this.#sequences[(word + RecordWord.sequence) >>> 1] = ++this.#sequence;
-    this.#memory.commit(DIRECTORY_OFFSET + index * RECORD_BYTES, RECORD_BYTES);
+    this.#memory.commit(0, DIRECTORY_OFFSET + index * RECORD_BYTES, RECORD_BYTES);
   }
 
   /** The store that acknowledges: data and description are in place before. */
   addDirty(index: number, mask: number): void {
     const word = index * RECORD_WORDS + RecordWord.dirty;
     Atomics.store(this.#records, word, this.#records[word]! | mask);
-    this.#memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+    this.#memory.commit(0, DIRECTORY_OFFSET + word * 4, 4);
   }
 
   /** The store that forgets: the sectors are on the drives, in another slot, or not wanted any more. */
   clearDirty(index: number, mask: number): void {
     const word = index * RECORD_WORDS + RecordWord.dirty;
     Atomics.store(this.#records, word, this.#records[word]! & ~mask);
-    this.#memory.commit(DIRECTORY_OFFSET + word * 4, 4);
+    this.#memory.commit(0, DIRECTORY_OFFSET + word * 4, 4);
   }
 
   /** Copies into sectors that are not dirty. Torn by a kill they do not matter: nothing says they hold anything. */
   fill(index: number, first: number, bytes: number, data: DataCursor): void {
     const at = this.#offset(index, first);
-    data.copy(this.#buffer, at, bytes);
-    this.#memory.commit(at, bytes);
+    data.copy(this.#bufferOf(index), at, bytes);
+    this.#memory.commit(this.#partOf(index), at, bytes);
   }
 
   /**
@@ -114,8 +131,8 @@ export class CacheMemory {
   /** Adds an entry to the intent: data for adjacent sectors (`mask`) that becomes theirs with the commit. */
   intend(index: number, mask: number, bytes: number, data: DataCursor): void {
     const at = INTENT_DATA_OFFSET + this.#intended;
-    data.copy(this.#buffer, at, bytes);
-    this.#memory.commit(at, bytes);
+    data.copy(this.#control, at, bytes);
+    this.#memory.commit(0, at, bytes);
     this.#intended += bytes;
     this.#addEntry(index, mask);
   }
@@ -128,9 +145,9 @@ export class CacheMemory {
   /** The store that acknowledges all entries at once; then carries them out. The caller has stayed within the layout. */
   commitIntent(): void {
     const count = this.#intents;
-    this.#memory.commit(INTENT_ENTRIES_OFFSET, count * 8);
+    this.#memory.commit(0, INTENT_ENTRIES_OFFSET, count * 8);
     Atomics.store(this.#intent, 0, count);
-    this.#memory.commit(INTENT_OFFSET, 4);
+    this.#memory.commit(0, INTENT_OFFSET, 4);
     let source = INTENT_DATA_OFFSET;
     for (let entry = 0; entry < count; entry++) {
       const index = this.#entries[entry * 2]!;
@@ -142,13 +159,13 @@ export class CacheMemory {
       const first = lowestSector(mask);
       const bytes = runLength(mask, first) * SECTOR_BYTES;
       const at = this.#offset(index, first);
-      this.#buffer.copyWithin(at, source, source + bytes);
-      this.#memory.commit(at, bytes);
+      this.#control.copy(this.#bufferOf(index), at, source, source + bytes);
+      this.#memory.commit(this.#partOf(index), at, bytes);
       source += bytes;
       this.addDirty(index, mask);
     }
     Atomics.store(this.#intent, 0, 0);
-    this.#memory.commit(INTENT_OFFSET, 4);
+    this.#memory.commit(0, INTENT_OFFSET, 4);
     this.#intents = 0;
     this.#intended = 0;
   }
@@ -160,8 +177,8 @@ export class CacheMemory {
       const count = runLength(rest, first);
       const source = this.#offset(from, first);
       const target = this.#offset(to, first);
-      this.#buffer.copyWithin(target, source, source + count * SECTOR_BYTES);
-      this.#memory.commit(target, count * SECTOR_BYTES);
+      this.#bufferOf(from).copy(this.#bufferOf(to), target, source, source + count * SECTOR_BYTES);
+      this.#memory.commit(this.#partOf(to), target, count * SECTOR_BYTES);
       rest &= first + count === 32 ? 0 : -1 << (first + count);
     }
   }
@@ -172,7 +189,7 @@ export class CacheMemory {
       const first = lowestSector(rest);
       const count = runLength(rest, first);
       const at = this.#offset(index, first);
-      this.#buffer.fill(0, at, at + count * SECTOR_BYTES);
+      this.#bufferOf(index).fill(0, at, at + count * SECTOR_BYTES);
       rest &= first + count === 32 ? 0 : -1 << (first + count);
     }
   }
@@ -194,7 +211,16 @@ export class CacheMemory {
     this.#intents++;
   }
 
+  #partOf(index: number): number {
+    return 1 + (index >>> this.#partShift);
+  }
+
+  #bufferOf(index: number): Buffer {
+    return this.#data[index >>> this.#partShift]!;
+  }
+
+  /** In `#bufferOf` the same slot. */
   #offset(index: number, sector: number): number {
-    return this.#data + index * SLOT_BYTES + sector * SECTOR_BYTES;
+    return (index & this.#inPart) * SLOT_BYTES + sector * SECTOR_BYTES;
   }
 }

@@ -22,12 +22,12 @@ export class Prefetch implements StageWaiter {
     const targets: StageTarget[] = [];
     for (let slot = first; slot <= last; slot++) {
       if (volume.unmapping(slot)) continue;
-      let index = volume.places.get(slot);
-      if (index === undefined) {
+      let index = slots.find(volume.own, slot);
+      if (index < 0) {
         if (slots.available <= core.commandSlots || core.waiting.length > 0) break;
         if (volume.backing.locate(slot) === null) continue;
         index = slots.take();
-        slots.place(index, volume, slot);
+        slots.place(index, volume.own, slot);
         core.counters.readAheadBytes += SLOT_BYTES;
       } else if (slots.valid[index] === -1) {
         continue;

@@ -28,14 +28,19 @@ export class ReadAhead {
   readonly #candidates = new Float64Array(CANDIDATES).fill(-1);
   readonly #lengths = new Int32Array(CANDIDATES);
   readonly #streams: Stream[] = [];
+  /** Whether the read noted last was part of a stream. */
+  inStream = false;
   #place = 0;
 
   /** Notes a read of [sector, end). @returns what to bring in now, if anything */
   observe(sector: number, end: number): SlotSpan | null {
     const streams = this.#streams;
     for (let at = 0; at < streams.length; at++) {
-      if (streams[at]!.next === sector) return this.#advance(at, end);
+      if (streams[at]!.next !== sector) continue;
+      this.inStream = true;
+      return this.#advance(at, end);
     }
+    this.inStream = false;
     const candidates = this.#candidates;
     for (let at = 0; at < CANDIDATES; at++) {
       if (candidates[at] !== sector) continue;

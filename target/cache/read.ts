@@ -30,7 +30,12 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
   #failedSector = -1;
   #failure: IoFailure | null = null;
   #held: number[] = [];
+  /** Of these, the slots that were not in the cache. */
+  #brought: number[] = [];
   #counted = false;
+  /** It found everything, and says that it may be used again. */
+  #touches = false;
+  readonly #inStream: boolean;
 
   constructor(
     private readonly core: CacheCore,
@@ -41,6 +46,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     private readonly done: ReadDone,
   ) {
     this.#end = sector + sectors;
+    this.#inStream = volume.readAhead.inStream;
   }
 
   start(): void {
@@ -63,8 +69,8 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     let missed = 0;
     for (let slot = Math.floor(this.sector / SLOT_SECTORS); slot <= last; slot++) {
       const mask = coverOf(slot, this.sector, this.#end);
-      const index = volume.places.get(slot);
-      if (index === undefined) {
+      const index = slots.find(volume.own, slot);
+      if (index < 0) {
         if (volume.backing.locate(slot) === null) continue;
         absent.push(slot);
         missed += countSectors(mask);
@@ -89,9 +95,10 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     for (const index of held) slots.hold(index);
     for (const slot of absent) {
       const index = slots.take();
-      slots.place(index, volume, slot);
+      slots.place(index, volume.own, slot);
       slots.hold(index);
       held.push(index);
+      this.#brought.push(index);
       targets.push({ index, slot, mask: widenToPages(coverOf(slot, this.sector, this.#end)) });
     }
     targets.sort((a, b) => a.slot - b.slot);
@@ -120,7 +127,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     if (this.#failedSector < 0) {
       this.start();
       for (const index of held) this.core.slots.unhold(index);
-      if (this.hints.dpo) for (const index of held) this.core.slots.demote(index);
+      if (this.hints.dpo) for (const index of this.#brought) this.core.slots.demote(index);
     } else {
       for (const index of held) this.core.slots.unhold(index);
       failRead(this.done, this.#failure!);
@@ -138,15 +145,16 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
       const mask = coverOf(slot, this.sector, this.#end);
       const from = lowestSector(mask);
       const count = runLength(mask, from);
-      const index = this.volume.places.get(slot);
-      if (index === undefined) {
+      const index = slots.find(this.volume.own, slot);
+      if (index < 0) {
         data.push(zeroSectors(count));
       } else if (pin) {
         slots.pin(index);
+        if (this.#touches) slots.touch(index);
         pinned.push(index);
         data.push(slots.view(index, from, count));
       } else {
-        slots.touch(index);
+        if (this.#touches) slots.touch(index);
         data.push(Buffer.from(slots.view(index, from, count)));
       }
     }
@@ -157,6 +165,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
   #count(missed: number): void {
     if (this.#counted) return;
     this.#counted = true;
+    this.#touches = missed === 0 && !this.hints.dpo && !this.#inStream;
     const { counters } = this.core;
     const sectors = this.#end - this.sector;
     counters.missSectors += missed;

@@ -27,6 +27,11 @@ export class SlotList {
     return this.#next[index]!;
   }
 
+  /** From the head on; the list must not change meanwhile. */
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (let index = this.head; index >= 0; index = this.#next[index]!) yield index;
+  }
+
   pushHead(index: number): void {
     this.#next[index] = this.head;
     this.#prev[index] = -1;

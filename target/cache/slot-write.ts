@@ -142,9 +142,9 @@ function prepare(core: CacheCore, volume: Volume, slot: number, mask: number, da
 
 /** The slot that is the place of slot `slot` of the volume, a new one if there is none; there is room for it. */
 export function placeOf(core: CacheCore, volume: Volume, slot: number): number {
-  const resident = volume.places.get(slot);
-  if (resident !== undefined) return resident;
+  const resident = core.slots.find(volume.own, slot);
+  if (resident >= 0) return resident;
   const index = core.slots.take();
-  core.slots.place(index, volume, slot);
+  core.slots.place(index, volume.own, slot);
   return index;
 }

@@ -5,6 +5,7 @@
 import type { DriveError, ParityGroup } from '../disk/types.js';
 import type { CacheCore } from './core.js';
 import { lowestSector, runLength, sectorMask } from './sectors.js';
+import { SlotValues } from './slot-values.js';
 import { SECTOR_BYTES } from './types.js';
 import type { Volume } from './volume.js';
 
@@ -47,11 +48,11 @@ const JOB_SECTORS = 2048;
 
 export class Stager {
   readonly #core: CacheCore;
-  readonly #stages: (SlotStage | null)[];
+  readonly #stages: SlotValues<SlotStage>;
 
   constructor(core: CacheCore) {
     this.#core = core;
-    this.#stages = new Array(core.slots.count).fill(null);
+    this.#stages = new SlotValues(core.slots.count);
   }
 
   /**
@@ -84,7 +85,7 @@ export class Stager {
   }
 
   #join(index: number, waiter: StageWaiter): void {
-    this.#stages[index]!.waiters.push(waiter);
+    this.#stages.get(index)!.waiters.push(waiter);
     waiter.pending++;
   }
 
@@ -96,8 +97,11 @@ export class Stager {
       slots.valid[index]! |= missing;
       return;
     }
-    const stage = this.#stages[index] ?? new SlotStage();
-    this.#stages[index] = stage;
+    let stage = this.#stages.get(index);
+    if (stage === null) {
+      stage = new SlotStage();
+      this.#stages.add(index, stage);
+    }
     slots.staging[index]! |= missing;
     for (let rest = missing; rest !== 0; ) {
       const first = lowestSector(rest);
@@ -145,8 +149,8 @@ export class Stager {
   }
 
   #notify(index: number, slot: number, stage: SlotStage): void {
-    if (stage.pieces !== 0 || this.#stages[index] !== stage) return;
-    this.#stages[index] = null;
+    if (stage.pieces !== 0 || this.#stages.get(index) !== stage) return;
+    this.#stages.delete(index);
     // A sector that failed may have been read by another job, or written, since.
     const failed = stage.failed & ~this.#core.slots.valid[index]!;
     for (const waiter of stage.waiters) {

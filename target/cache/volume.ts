@@ -7,7 +7,6 @@ import { Prefetch } from './prefetch.js';
 import { failRead, nothingToRelease, ReadCommand, readInParts, zeroSectors } from './read.js';
 import { ReadAhead } from './read-ahead.js';
 import { lowestSector, runLength, sectorMask } from './sectors.js';
-import { SlotList } from './slot-list.js';
 import { writableInPlace, writeInPlace } from './slot-write.js';
 import type { SlotOwner } from './slots.js';
 import {
@@ -23,22 +22,25 @@ import { WriteCommand, writeInParts } from './write.js';
 
 const nothing = () => {};
 
-export class Volume implements CachedVolume, SlotOwner {
-  readonly places = new Map<number, number>();
-  readonly dirty: SlotList;
+export class Volume implements CachedVolume {
   readonly unmaps: UnmapCommand[] = [];
   /** False once it is being discarded or the cache is closed. */
   usable = true;
-  readonly #readAhead = new ReadAhead();
+  readonly readAhead = new ReadAhead();
   readonly #unsynced = new UnsyncedGroups();
   #synced = false;
+  #writtenSlot = -1;
 
   constructor(
     private readonly core: CacheCore,
-    readonly id: number,
+    /** Its slots. */
+    readonly own: SlotOwner,
     readonly backing: CacheBacking,
-  ) {
-    this.dirty = new SlotList(core.slots.links);
+  ) {}
+
+  /** Kept in the memory. */
+  get id(): number {
+    return this.own.id;
   }
 
   read(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void {
@@ -47,17 +49,18 @@ export class Volume implements CachedVolume, SlotOwner {
     const end = sector + sectors;
     counters.reads++;
     counters.readSectors += sectors;
-    const ahead = this.#readAhead.observe(sector, end);
+    const ahead = this.readAhead.observe(sector, end);
     const slot = Math.floor(sector / SLOT_SECTORS);
     const first = sector - slot * SLOT_SECTORS;
     if (first + sectors <= SLOT_SECTORS && !hints.fua && this.usable) {
-      const index = this.places.get(slot);
-      if (index !== undefined) {
+      const index = slots.find(this.own, slot);
+      if (index >= 0) {
         const mask = sectorMask(first, sectors);
         if ((slots.valid[index]! & mask) === mask && core.mayPin(1)) {
           counters.readHits++;
           counters.hitSectors += sectors;
           slots.pin(index);
+          if (!hints.dpo && !this.readAhead.inStream) slots.touch(index);
           done(null, [slots.view(index, first, sectors)], () => slots.unpin(index));
           if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
           return;
@@ -73,27 +76,28 @@ export class Volume implements CachedVolume, SlotOwner {
       done(null, [], nothing);
       return;
     }
-    if (hints.fua && this.dirty.length > 0) this.#readFromMedium(hints, sector, sectors, done);
+    if (hints.fua && this.own.dirty.length > 0) this.#readFromMedium(hints, sector, sectors, done);
     else this.#readAny(hints, sector, sectors, done);
     if (ahead !== null) this.#bringIn(ahead.first, ahead.last);
   }
 
   write(hints: CacheHints, sector: number, sectors: number, data: readonly Buffer[], done: Done): void {
     const { core } = this;
-    const { counters } = core;
+    const { counters, slots } = core;
     counters.writes++;
     counters.writtenSectors += sectors;
     const slot = Math.floor(sector / SLOT_SECTORS);
     const first = sector - slot * SLOT_SECTORS;
     if (first + sectors <= SLOT_SECTORS && !hints.fua && this.usable && this.unmaps.length === 0) {
-      const index = this.places.get(slot);
-      if (index !== undefined && (core.memory.dirty(index) !== 0 || this.#mayDirty(slot))) {
+      const index = slots.find(this.own, slot);
+      if (index >= 0 && (core.memory.dirty(index) !== 0 || this.#mayDirty(slot))) {
         const mask = sectorMask(first, sectors);
         if (writableInPlace(core, index, mask)) {
           core.cursor.reset(data);
           writeInPlace(core, this, slot, index, first, mask, sectors * SECTOR_BYTES, core.cursor);
           core.cursor.clear();
           counters.writeHits++;
+          if (this.rewrites(slot) && !hints.dpo) slots.touch(index);
           done(null);
           return;
         }
@@ -114,9 +118,9 @@ export class Volume implements CachedVolume, SlotOwner {
         cause: `an atomic write of ${sectors} sectors is more than the cache can commit`,
       });
     } else if (fits) {
-      new WriteCommand(core, this, sector, sectors, data, 0, ended, atomic).start();
+      new WriteCommand(core, this, hints, sector, sectors, data, 0, ended).start();
     } else {
-      writeInParts(core, this, sector, sectors, data, ended);
+      writeInParts(core, this, hints, sector, sectors, data, ended);
     }
   }
 
@@ -184,7 +188,7 @@ export class Volume implements CachedVolume, SlotOwner {
     this.usable = false;
     core.waiting.wake();
     const [unmap] = this.unmaps;
-    const everything = () => [...this.places.values()];
+    const everything = () => core.slots.of(this.own);
     const quiesce = () => new Quiescence(core, everything, () => this.#dropAll(done)).start();
     if (unmap === undefined) quiesce();
     else this.#afterUnmaps(quiesce);
@@ -212,16 +216,24 @@ export class Volume implements CachedVolume, SlotOwner {
     return false;
   }
 
+  /** Notes a write to a slot that is in the cache. @returns false: it goes on with the one before, as a stream does */
+  rewrites(slot: number): boolean {
+    const again = slot !== this.#writtenSlot;
+    this.#writtenSlot = slot;
+    return again;
+  }
+
   /** Slots in the cache of those numbered `first` to `last`. */
   residents(first: number, last: number): number[] {
+    const { slots } = this.core;
+    if (last - first >= slots.count) {
+      return slots.of(this.own).filter((index) => slots.numbers[index]! >= first && slots.numbers[index]! <= last);
+    }
     const indices: number[] = [];
-    if (last - first < this.places.size) {
-      for (let slot = first; slot <= last; slot++) {
-        const index = this.places.get(slot);
-        if (index !== undefined) indices.push(index);
-      }
-    } else {
-      for (const [slot, index] of this.places) if (slot >= first && slot <= last) indices.push(index);
+    if (this.own.resident === 0) return indices;
+    for (let slot = first; slot <= last; slot++) {
+      const index = slots.find(this.own, slot);
+      if (index >= 0) indices.push(index);
     }
     return indices;
   }
@@ -229,9 +241,10 @@ export class Volume implements CachedVolume, SlotOwner {
   /** Dirty ones of those numbered `first` to `last`. */
   dirtySlots(first: number, last: number): number[] {
     const { slots } = this.core;
-    if (last - first < this.dirty.length) return this.residents(first, last).filter((index) => slots.isDirty(index));
+    const { dirty } = this.own;
+    if (last - first < dirty.length) return this.residents(first, last).filter((index) => slots.isDirty(index));
     const indices: number[] = [];
-    for (let index = this.dirty.head; index >= 0; index = this.dirty.after(index)) {
+    for (const index of dirty) {
       if (slots.numbers[index]! >= first && slots.numbers[index]! <= last) indices.push(index);
     }
     return indices;
@@ -243,8 +256,8 @@ export class Volume implements CachedVolume, SlotOwner {
     if (slots.available >= needed + (last - first + 1)) return true;
     let own = 0;
     for (let slot = first; slot <= last; slot++) {
-      const index = this.places.get(slot);
-      if (index !== undefined && slots.evictable(index)) own++;
+      const index = slots.find(this.own, slot);
+      if (index >= 0 && slots.evictable(index)) own++;
     }
     return slots.available - own >= needed;
   }
@@ -308,13 +321,15 @@ export class Volume implements CachedVolume, SlotOwner {
 
   #dropAll(done: Done): void {
     const { slots, memory, volumes } = this.core;
-    for (const index of this.places.values()) {
+    const indices = slots.of(this.own);
+    for (const index of indices) {
       if (memory.dirty(index) !== 0) {
         memory.clearDirty(index, -1);
         slots.becameClean(index);
       }
     }
-    for (const index of [...this.places.values()]) slots.setAdrift(index);
+    for (const index of indices) slots.setAdrift(index);
+    slots.disown(this.own);
     volumes.delete(this.id);
     done(null);
   }

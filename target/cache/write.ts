@@ -4,7 +4,7 @@ import type { CacheCore } from './core.js';
 import { coverOf, lowestSector, runLength } from './sectors.js';
 import { placeOf, writableInPlace, writeAtomically, writeInPlace, writeToFresh } from './slot-write.js';
 import type { StageWaiter } from './stager.js';
-import { SECTOR_BYTES, SLOT_SECTORS } from './types.js';
+import { type CacheHints, SECTOR_BYTES, SLOT_SECTORS } from './types.js';
 import type { Volume } from './volume.js';
 import type { Attempt, WaitingCommand } from './wait-queue.js';
 
@@ -18,14 +18,14 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
   constructor(
     private readonly core: CacheCore,
     private readonly volume: Volume,
+    /** With `atomic` the range fits an intent. */
+    private readonly hints: CacheHints,
     private readonly sector: number,
     sectors: number,
     private readonly data: readonly Buffer[],
     /** Bytes of `data` that belong to sectors before `sector`. */
     private readonly skip: number,
     private readonly done: Done,
-    /** All slots with one commit; the range fits an intent. */
-    private readonly atomic = false,
   ) {
     this.#end = sector + sectors;
   }
@@ -50,8 +50,8 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     const firstSlot = Math.floor(this.sector / SLOT_SECTORS);
     const last = Math.floor((this.#end - 1) / SLOT_SECTORS);
     for (let slot = firstSlot; slot <= last; slot++) {
-      const index = volume.places.get(slot);
-      if (index === undefined) {
+      const index = slots.find(volume.own, slot);
+      if (index < 0) {
         needed++;
         newlyDirty++;
         continue;
@@ -77,8 +77,8 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     if (needed > 0 && !queued && core.waiting.writesWait()) return 'slots';
     if (needed > 0 && !volume.room(firstSlot, last, needed)) return 'slots';
     for (let slot = firstSlot; slot <= last; slot++) {
-      const index = volume.places.get(slot);
-      if (index !== undefined && memory.dirty(index) !== 0) continue;
+      const index = slots.find(volume.own, slot);
+      if (index >= 0 && memory.dirty(index) !== 0) continue;
       const failure = volume.backing.assign(slot);
       if (failure !== null) return this.#finish(failure);
     }
@@ -94,20 +94,23 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     const kept = last > firstSlot ? volume.residents(firstSlot, last) : NONE;
     for (const index of kept) slots.hold(index);
     cursor.reset(this.data, this.skip);
-    if (this.atomic && last > firstSlot) writeAtomically(core, volume, this.sector, this.#end, cursor);
+    if (this.hints.atomic === true && last > firstSlot) writeAtomically(core, volume, this.sector, this.#end, cursor);
     else this.#storeEach(firstSlot, last);
     cursor.clear();
     for (const index of kept) slots.unhold(index);
   }
 
   #storeEach(firstSlot: number, last: number): void {
-    const { core, volume } = this;
-    const { cursor } = core;
+    const { core, volume, hints } = this;
+    const { cursor, slots } = core;
     for (let slot = firstSlot; slot <= last; slot++) {
       const mask = coverOf(slot, this.sector, this.#end);
       const first = lowestSector(mask);
       const bytes = runLength(mask, first) * SECTOR_BYTES;
+      const resident = slots.find(volume.own, slot);
       const index = placeOf(core, volume, slot);
+      if (resident < 0 && hints.dpo) slots.demote(index);
+      else if (volume.rewrites(slot) && resident >= 0 && !hints.dpo) slots.touch(index);
       if (writableInPlace(core, index, mask)) writeInPlace(core, volume, slot, index, first, mask, bytes, cursor);
       else writeToFresh(core, volume, slot, index, first, mask, bytes, cursor);
     }
@@ -133,6 +136,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
 export function writeInParts(
   core: CacheCore,
   volume: Volume,
+  hints: CacheHints,
   sector: number,
   sectors: number,
   data: readonly Buffer[],
@@ -143,7 +147,7 @@ export function writeInParts(
   const part = (from: number) => {
     const to = Math.min(end, Math.floor(from / SLOT_SECTORS) * SLOT_SECTORS + step);
     const skip = (from - sector) * SECTOR_BYTES;
-    const command = new WriteCommand(core, volume, from, to - from, data, skip, (failure) => {
+    const command = new WriteCommand(core, volume, hints, from, to - from, data, skip, (failure) => {
       if (failure !== null || to >= end) done(failure);
       // Not in this call: parts that are taken at once would nest without limit.
       else core.clock.setImmediate(() => part(to));

@@ -6,7 +6,7 @@ import { constants } from 'node:buffer';
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { type NativeFunctions, native } from '../../native/index.js';
-import type { PersistentMemory } from './types.js';
+import type { PartedMemory, PersistentMemory } from './types.js';
 
 export class PersistentMemoryError extends Error {
   override readonly name = 'PersistentMemoryError';
@@ -19,23 +19,42 @@ export class PersistentMemoryError extends Error {
   }
 }
 
+/** `openPartedMemory` of one part. @param bytes at most `buffer.constants.MAX_LENGTH` */
+export function openPersistentMemory(
+  path: string,
+  bytes: number,
+  functions: NativeFunctions = native,
+): PersistentMemory {
+  const memory = openPartedMemory(path, [bytes], functions);
+  return {
+    buffer: memory.parts[0]!,
+    commit: (offset, length) => memory.commit(0, offset, length),
+    sync: (done) => memory.sync(done),
+    close: () => memory.close(),
+  };
+}
+
 /**
  * Opens `path`, or creates it full of zeros. A shorter file is made longer and keeps its contents, the new
  * part reads as zeros. A longer one is refused, since what its end holds could not be reached any more. What an
  * earlier process stored and had not synced survives loss of power when this returns: those who start from it
  * need no sync of their own.
  *
- * @param bytes at most `buffer.constants.MAX_LENGTH`; all of them are allocated on the disk
+ * @param lengths bytes of the parts, which stand in the file one after the other: each at most
+ *   `buffer.constants.MAX_LENGTH`, all but the last multiples of 4096; all bytes are allocated on the disk
  * @throws PersistentMemoryError
  */
-export function openPersistentMemory(
+export function openPartedMemory(
   path: string,
-  bytes: number,
+  lengths: readonly number[],
   functions: NativeFunctions = native,
-): PersistentMemory {
-  if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes > constants.MAX_LENGTH) {
-    throw new RangeError(`persistent memory of ${bytes} bytes: 1 to ${constants.MAX_LENGTH} are possible`);
+): PartedMemory {
+  for (const bytes of lengths) {
+    if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes > constants.MAX_LENGTH) {
+      throw new RangeError(`persistent memory of ${bytes} bytes: 1 to ${constants.MAX_LENGTH} are possible`);
+    }
   }
+  const bytes = lengths.reduce((sum, length) => sum + length, 0);
   const existed = fs.existsSync(path);
   let fd: number | null = null;
   let size = 0;
@@ -48,7 +67,7 @@ export function openPersistentMemory(
     functions.preallocate(fd, 0, bytes);
     fs.fsyncSync(fd);
     if (!existed) syncFolder(dirname(path));
-    return functions.map === null ? new WrittenMemory(fd, bytes) : new MappedMemory(fd, functions.map(fd, bytes));
+    return functions.map === null ? new WrittenMemory(fd, lengths) : new MappedMemory(fd, lengths, functions.map);
   } catch (error) {
     if (fd !== null) {
       // What a full disk had room for is given back, so that the file can be opened as it was.
@@ -70,11 +89,25 @@ export function syncFolder(folder: string): void {
   }
 }
 
-class MappedMemory implements PersistentMemory {
+/** Where each part starts in the file. */
+function startsOf(lengths: readonly number[]): number[] {
+  let end = 0;
+  return lengths.map((length) => {
+    end += length;
+    return end - length;
+  });
+}
+
+class MappedMemory implements PartedMemory {
+  readonly parts: readonly Buffer[];
+
   constructor(
     private readonly fd: number,
-    readonly buffer: Buffer,
-  ) {}
+    lengths: readonly number[],
+    map: NonNullable<NativeFunctions['map']>,
+  ) {
+    this.parts = startsOf(lengths).map((start, part) => map(fd, start, lengths[part]!));
+  }
 
   commit(): void {}
 
@@ -83,7 +116,7 @@ class MappedMemory implements PersistentMemory {
     fs.fdatasync(this.fd, done);
   }
 
-  /** The buffer stays valid; the mapping goes when nothing refers to it any more. */
+  /** The buffers stay valid; a mapping goes when nothing refers to it any more. */
   close(): void {
     fs.closeSync(this.fd);
   }
@@ -92,24 +125,23 @@ class MappedMemory implements PersistentMemory {
 /** What one read or write of Node takes at most is a little below 2 GiB. */
 const CALL_BYTES = 1024 ** 3;
 
-class WrittenMemory implements PersistentMemory {
-  readonly buffer: Buffer;
+class WrittenMemory implements PartedMemory {
+  readonly parts: readonly Buffer[];
+  readonly #starts: readonly number[];
 
   constructor(
     private readonly fd: number,
-    bytes: number,
+    lengths: readonly number[],
   ) {
-    this.buffer = Buffer.alloc(bytes);
-    for (let at = 0; at < bytes; ) {
-      const got = fs.readSync(fd, this.buffer, at, Math.min(bytes - at, CALL_BYTES), at);
-      if (got === 0) throw new Error(`short read at ${at}`);
-      at += got;
-    }
+    this.#starts = startsOf(lengths);
+    this.parts = lengths.map((bytes, part) => this.#load(this.#starts[part]!, bytes));
   }
 
-  commit(offset: number, bytes: number): void {
+  commit(part: number, offset: number, bytes: number): void {
+    const buffer = this.parts[part]!;
+    const start = this.#starts[part]!;
     for (let at = offset; at < offset + bytes; ) {
-      at += fs.writeSync(this.fd, this.buffer, at, Math.min(offset + bytes - at, CALL_BYTES), at);
+      at += fs.writeSync(this.fd, buffer, at, Math.min(offset + bytes - at, CALL_BYTES), start + at);
     }
   }
 
@@ -119,6 +151,16 @@ class WrittenMemory implements PersistentMemory {
 
   close(): void {
     fs.closeSync(this.fd);
+  }
+
+  #load(start: number, bytes: number): Buffer {
+    const buffer = Buffer.alloc(bytes);
+    for (let at = 0; at < bytes; ) {
+      const got = fs.readSync(this.fd, buffer, at, Math.min(bytes - at, CALL_BYTES), start + at);
+      if (got === 0) throw new Error(`short read at ${start + at}`);
+      at += got;
+    }
+    return buffer;
   }
 }
 

@@ -95,3 +95,12 @@ export interface PersistentMemory {
   sync(done: (error: Error | null) => void): void;
   close(): void;
 }
+
+/** Memory that survives the process and may be larger than one buffer: several of them, with one order of commits. */
+export interface PartedMemory {
+  readonly parts: readonly Buffer[];
+  /** As `PersistentMemory.commit`; offset in the part. */
+  commit(part: number, offset: number, bytes: number): void;
+  sync(done: (error: Error | null) => void): void;
+  close(): void;
+}

@@ -141,7 +141,7 @@ function list<T extends TSchema>(items: T, minItems: number, maxItems: number, d
 export const ConfigSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'Ignored; for editors.' })),
-    cache: Type.Optional(size('Size of the cache memory, 16M to 3G.', { default: '256M' })),
+    cache: Type.Optional(size('Size of the cache memory, from 16M to all of the machine’s memory.', { default: '256M' })),
     polling: Type.Optional(
       Type.Integer({
         minimum: 0,

@@ -1,11 +1,12 @@
 /** Reads and checks a configuration: its shape against the schema, then what the schema cannot say. */
 import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { Ajv, type ErrorObject } from 'ajv';
 import { checkIscsiName } from '../volumes/naming.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
-import { parseAddress, parseLdev, parseSize } from './units.js';
+import { humanSize, parseAddress, parseLdev, parseSize } from './units.js';
 
 /** Text formats of the schema: what is accepted, and how to tell a person. */
 const FORMATS: Readonly<Record<string, { readonly accepts: (text: string) => boolean; readonly hint: string }>> = {
@@ -24,8 +25,8 @@ export interface ConfigProblem {
 }
 
 const UNKNOWN = 'unknown field';
-/** Cache memory is one mapping of at most 4 GiB, and holds a directory as well. */
-const CACHE_LIMITS = { minimum: 16 * 2 ** 20, maximum: 3 * 2 ** 30 } as const;
+/** A cache larger than the machine's memory would be slower than the drives. Its directory, in one buffer, would do for 2 TiB. */
+const CACHE_LIMITS = { minimum: 16 * 2 ** 20, maximum: Math.min(totalmem(), 2 ** 40) };
 
 function isIscsiName(text: string): boolean {
   try {
@@ -227,7 +228,8 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
   if (config.cache !== undefined) {
     const bytes = parseSize(config.cache)!;
     if (bytes < CACHE_LIMITS.minimum || bytes > CACHE_LIMITS.maximum) {
-      yield { path: 'cache', message: 'must be 16M to 3G' };
+      const maximum = `${humanSize(CACHE_LIMITS.maximum)}, the memory of this machine`;
+      yield { path: 'cache', message: `must be 16M to ${maximum}` };
     }
   }
   for (const [g, group] of config.parityGroups.entries()) {

@@ -5,8 +5,8 @@
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { Cache } from '../cache/cache.js';
 import { CacheMemoryError } from '../cache/memory-header.js';
-import { openPersistentMemory } from '../disk/persistent-memory.js';
-import type { PersistentMemory } from '../disk/types.js';
+import { openPartedMemory, openPersistentMemory } from '../disk/persistent-memory.js';
+import type { PartedMemory, PersistentMemory } from '../disk/types.js';
 import type { DataDirectory } from './data-directory.js';
 import { ArrayError } from './errors.js';
 
@@ -28,7 +28,7 @@ export function otherCacheMemory(directory: DataDirectory, cacheBytes: number): 
  * @param bytes as `Cache.memoryBytes` says, or the size it has
  * @param settled the array is new, or ended with everything on its drives: nothing can be in a memory that is missing
  */
-export function openCacheMemory(directory: DataDirectory, bytes: number, settled: boolean): PersistentMemory {
+export function openCacheMemory(directory: DataDirectory, bytes: number, settled: boolean): PartedMemory {
   const path = directory.file(CACHE_FILE);
   if (!settled && sizeOf(path) === null) {
     throw new ArrayError(
@@ -36,7 +36,7 @@ export function openCacheMemory(directory: DataDirectory, bytes: number, settled
       `${path} is missing, and the array did not end with everything on its drives: it may hold writes that hosts were told are safe. ${wayOut(path)}`,
     );
   }
-  return openPersistentMemory(path, bytes);
+  return openPartedMemory(path, Cache.memoryParts(bytes));
 }
 
 /** What `Cache.open` refuses, with the way out. */

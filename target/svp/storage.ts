@@ -7,7 +7,7 @@ import { systemRandom } from '../base/random.js';
 import { Cache } from '../cache/cache.js';
 import { DiskAdapter } from '../disk/disk-adapter.js';
 import { FileDrive } from '../disk/file-drive.js';
-import type { PersistentMemory } from '../disk/types.js';
+import type { PartedMemory } from '../disk/types.js';
 import { ConfigStore } from '../volumes/store.js';
 import { Volumes } from '../volumes/volumes.js';
 import { applyConfig, isNew } from './apply.js';
@@ -20,7 +20,7 @@ export interface Storage {
   readonly store: ConfigStore;
   readonly adapter: DiskAdapter;
   readonly cache: Cache;
-  readonly memory: PersistentMemory;
+  readonly memory: PartedMemory;
   readonly volumes: Volumes;
   /** Nothing had been configured: this start applied the configuration. */
   readonly first: boolean;

@@ -4,6 +4,7 @@ import type { Log } from '../../../target/base/log.js';
 import { seededRandom } from '../../../target/base/random.js';
 import { Cache } from '../../../target/cache/cache.js';
 import type { CacheAdapter } from '../../../target/cache/core.js';
+import { inParts } from '../../../target/cache/parts.js';
 import {
   type CacheBacking,
   type CachedVolume,
@@ -103,6 +104,8 @@ export class Region implements CacheBacking {
 
 export interface RigOptions {
   readonly slots?: number;
+  /** Slots in a part of the memory. */
+  readonly partSlots?: number;
   readonly drive?: SimulatedDriveOptions;
   readonly driveBytes?: number;
   readonly seed?: number;
@@ -122,9 +125,11 @@ export class Rig {
   cache!: Cache;
   volume!: CachedVolume;
   bootId = 'boot';
+  readonly #partSlots: number | undefined;
 
   constructor(options: RigOptions = {}) {
     this.random = seededRandom(options.seed ?? 1);
+    this.#partSlots = options.partSlots;
     const volumeSlots = options.volumeSlots ?? 64;
     this.memory = new KillableMemory(Buffer.alloc(Cache.memoryBytes((options.slots ?? 16) * SLOT_BYTES)), this.random);
     const bytes = options.driveBytes ?? volumeSlots * SLOT_BYTES;
@@ -141,7 +146,8 @@ export class Rig {
   }
 
   open(adapter: CacheAdapter = this.adapter): void {
-    const { memory, clock, log, bootId } = this;
+    const { clock, log, bootId } = this;
+    const memory = inParts(this.memory, this.#partSlots);
     this.cache = Cache.open({ memory, adapter, clock, log, bootId });
     this.volume = this.cache.attach(7, this.region);
   }

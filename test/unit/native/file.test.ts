@@ -151,7 +151,7 @@ for (const [name, native] of each) {
     t.test('map', { skip: native.map === null && 'only the addon can map' }, (t) => {
       const fd = open('map');
       native.preallocate(fd, 0, 4 * PAGE);
-      const memory = native.map!(fd, 4 * PAGE);
+      const memory = native.map!(fd, 0, 4 * PAGE);
       t.equal(memory.length, 4 * PAGE);
       memory.write('through', PAGE);
       const back = Buffer.alloc(7);
@@ -159,7 +159,7 @@ for (const [name, native] of each) {
       t.equal(back.toString(), 'through');
       fs.writeSync(fd, Buffer.from('and back'), 0, 8, 0);
       t.equal(memory.toString('latin1', 0, 8), 'and back');
-      t.throws(() => native.map!(999_999, PAGE), { code: 'EBADF' });
+      t.throws(() => native.map!(999_999, 0, PAGE), { code: 'EBADF' });
       t.end();
     });
   });
