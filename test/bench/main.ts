@@ -1,31 +1,33 @@
 /**
- * `npm run bench -- [--rounds N] [--seconds S] [--only codecs|systems] [--no-write]`
+ * `npm run bench -- [--rounds N] [--seconds S] [--only codecs|systems|scale] [--no-write]`
  * Prints as it goes, writes docs/benchmarks.md and its pictures, and says which goals were missed.
  */
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { type CodecRow, measureCodecs } from './codecs.js';
+import { measureCodecs } from './codecs.js';
 import { writeReport } from './report.js';
-import { compareSystems, missed, type Row } from './system.js';
+import { measureScale } from './scale.js';
+import { compareSystems, missed } from './system.js';
 import { setSeconds } from './workloads.js';
 
 const options = new Command('bench')
   .option('--rounds <n>', 'counted rounds of each workload on each target', Number, 5)
   .option('--seconds <s>', 'length of one iscsi-perf run', Number, 3)
-  .option('--only <part>', 'codecs or systems')
+  .option('--only <part>', 'codecs, systems or scale')
   .option('--no-write', 'print only, leave docs/ as it is')
   .parse()
-  .opts<{ rounds: number; seconds: number; only?: 'codecs' | 'systems'; write: boolean }>();
+  .opts<{ rounds: number; seconds: number; only?: 'codecs' | 'systems' | 'scale'; write: boolean }>();
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 setSeconds(options.seconds);
-let codecs: CodecRow[] = [];
-let systems: Row[] = [];
-if (options.only !== 'systems') codecs = await measureCodecs((line) => console.log(line));
-if (options.only !== 'codecs') systems = await compareSystems(options.rounds, (line) => console.log(line));
-if (options.write && !options.only) {
-  writeReport(root, { codecs, systems, rounds: options.rounds, seconds: options.seconds });
-  console.log('written: docs/benchmarks.md, docs/benchmarks.svg');
+const say = (line: string) => console.log(line);
+const wanted = (part: string) => options.only === undefined || options.only === part;
+const codecs = wanted('codecs') ? await measureCodecs(say) : [];
+const systems = wanted('systems') ? await compareSystems(options.rounds, say) : [];
+const scale = wanted('scale') ? await measureScale(Math.ceil(options.rounds / 2), options.seconds, say) : null;
+if (options.write && scale !== null && !options.only) {
+  writeReport(root, { codecs, systems, scale, rounds: options.rounds, seconds: options.seconds });
+  say('written: docs/benchmarks.md and its pictures');
 }
-for (const row of systems) for (const line of missed(row)) console.log(`goal missed: ${row.workload.name}: ${line}`);
+for (const row of systems) for (const line of missed(row)) say(`goal missed: ${row.workload.name}: ${line}`);

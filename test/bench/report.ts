@@ -3,21 +3,26 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import * as echarts from 'echarts';
+import { depthChart, latencyChart, ratioChart, scaleChart } from './charts.js';
 import type { CodecRow } from './codecs.js';
+import type { Point, Scale } from './scale.js';
 import type { Spread } from './stats.js';
 import type { Result, Row } from './system.js';
 
 export interface Run {
   readonly codecs: readonly CodecRow[];
   readonly systems: readonly Row[];
+  readonly scale: Scale;
   readonly rounds: number;
   readonly seconds: number;
 }
 
 export function writeReport(root: string, run: Run): void {
   const docs = join(root, 'docs');
-  writeFileSync(join(docs, 'benchmarks.svg'), chart(run.systems));
+  writeFileSync(join(docs, 'benchmarks.svg'), ratioChart(run.systems));
+  writeFileSync(join(docs, 'benchmarks-depth.svg'), depthChart(run.scale.depths));
+  writeFileSync(join(docs, 'benchmarks-latency.svg'), latencyChart(run.scale.latency));
+  writeFileSync(join(docs, 'benchmarks-scale.svg'), scaleChart(run.scale));
   writeFileSync(join(docs, 'benchmarks.md'), text(root, run));
 }
 
@@ -63,6 +68,9 @@ ${systems.join('\n')}
 
 ![operations a second, Lunarray and tgt](benchmarks.svg)
 
+${scaleText(run.scale, whole)}
+Where the time goes, and what was tried where a goal is missed: [performance.md](performance.md).
+
 ## Codecs and loops
 One thread, \`benchmark\`; addon and TypeScript twin side by side.
 
@@ -72,6 +80,52 @@ ${codecs.join('\n')}
 
 How to read these: a ratio holds on another machine better than a number does. The client shares the two
 processors with the target, so the client's own cost bounds what any target can show.
+`;
+}
+
+function scaleText(scale: Scale, whole: (value: number) => string): string {
+  const rows = (points: readonly Point[]) => {
+    const first = points[0]!.cpuMicros;
+    return points
+      .map(({ label, iops, cpuMicros, tgtIops }) => {
+        const tgt = tgtIops === null ? '–' : whole(tgtIops);
+        return `| ${label} | ${whole(iops)} | ${cpuMicros.toFixed(1)} | ${(cpuMicros / first).toFixed(2)} | ${tgt} |`;
+      })
+      .join('\n');
+  };
+  const { latency, digests } = scale;
+  const at = (of: Readonly<Record<string, number>> | null, key: string) => (of === null ? '–' : whole(of[key] ?? 0));
+  const percentiles = ['p50', 'p90', 'p99', 'p99.9', 'p99.99'];
+  return `## How cost grows
+4 KiB random reads of data in the cache, by our own initiator in one process; 32 commands in flight where nothing else is
+said. With many sessions the client has the more to do: look at the processor time of the array.
+
+| case | operations a second | CPU µs per operation | to the first of its kind | tgt |
+| --- | --- | --- | --- | --- |
+${rows(scale.depths)}
+${rows(scale.sessions)}
+${rows(scale.ldevs)}
+${rows(scale.caches)}
+${rows(digests)}
+
+![operations a second against queue depth](benchmarks-depth.svg)
+
+![what one read costs as things grow](benchmarks-scale.svg)
+
+Digests (CRC32C of headers and data) leave ${((digests[1]!.iops / digests[0]!.iops) * 100).toFixed(0)} % of the operations; the client computes them too.
+Idle, from one second after the last command: ${scale.idlePercent.toFixed(2)} % of a processor.
+
+## Latency
+Microseconds, 4 KiB random reads, depth 32.
+
+| | ${percentiles.join(' | ')} |
+| --- | ${percentiles.map(() => '---').join(' | ')} |
+| Lunarray | ${percentiles.map((key) => at(latency.percentiles, key)).join(' | ')} |
+| tgt | ${percentiles.map((key) => at(latency.tgtPercentiles, key)).join(' | ')} |
+
+Collections of the whole heap for each million operations: ${latency.majorPerMillion.toFixed(2)}; of young objects: ${latency.minorPerMillion.toFixed(1)}.
+
+![latency distribution](benchmarks-latency.svg)
 `;
 }
 
@@ -92,41 +146,4 @@ function machine(root: string): string {
   return `Machine: ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${version('uname', ['-r'], /(\S+)/)}.
 Versions: Lunarray ${pack.version} (commit ${commit}), Node ${process.version}, tgt ${debian('tgt')}, libiscsi ${debian('libiscsi-bin')}, QEMU ${debian('qemu-utils')}.
 Date: ${new Date().toISOString().slice(0, 10)}.`;
-}
-
-/** Horizontal bars, one pair a workload, scaled to tgt = 1 so that small and large operations fit one picture. */
-function chart(rows: readonly Row[]): string {
-  const picture = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 980, height: 90 + rows.length * 64 });
-  const ratios = rows.map((row) => row.ratio.tgt?.median ?? 0);
-  picture.setOption({
-    animation: false,
-    backgroundColor: '#ffffff',
-    title: {
-      text: 'Lunarray against tgt on the same machine',
-      subtext: 'operations a second, tgt = 1',
-      left: 16,
-      top: 8,
-    },
-    grid: { left: 410, right: 60, top: 70, bottom: 30 },
-    legend: { right: 16, top: 12, data: ['Lunarray', 'tgt'] },
-    xAxis: { type: 'value', min: 0, splitLine: { lineStyle: { color: '#e6e6e6' } } },
-    yAxis: {
-      type: 'category',
-      inverse: true,
-      data: rows.map((row) => row.workload.name),
-      axisTick: { show: false },
-      axisLabel: { width: 390, overflow: 'break' },
-    },
-    series: [
-      {
-        name: 'Lunarray',
-        type: 'bar',
-        itemStyle: { color: '#3b5bdb' },
-        label: { show: true, position: 'right', formatter: ({ value }: { value: number }) => `${value.toFixed(1)} ×` },
-        data: ratios,
-      },
-      { name: 'tgt', type: 'bar', itemStyle: { color: '#adb5bd' }, data: rows.map((row) => (row.tgt ? 1 : 0)) },
-    ],
-  } as echarts.EChartsOption);
-  return picture.renderToSVGString();
 }

@@ -1,8 +1,7 @@
 /** The array against tgt and a bare responder on this machine: every workload in turn on each, several rounds. */
 import { writeFileSync } from 'node:fs';
-import { run } from '../support/run.js';
 import { type Spread, spread } from './stats.js';
-import { startBare, startLunarray, startTgt, type Target } from './targets.js';
+import { fill, startBare, startLunarray, startTgt, type Target } from './targets.js';
 import { type Measurement, type Workload, workloads } from './workloads.js';
 
 /** What was measured of one target. */
@@ -97,12 +96,6 @@ function dropPageCache(): boolean {
   } catch {
     return false;
   }
-}
-
-/** Writes the LU once, so that both read data and not holes. */
-async function fill(target: Target): Promise<void> {
-  const shape = ['-f', 'raw', '-t', 'none', '-c', '1024', '-d', '4', '-s', '1M', '--pattern=165', '-w'];
-  await run('qemu-img', ['bench', ...shape, '--flush-interval=1024', target.url], 120_000);
 }
 
 /** Goals of a row that were not reached. */

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary } from '../support/programs.js';
+import { run } from '../support/run.js';
 import { serve } from '../support/serve.js';
 
 export interface Target {
@@ -18,24 +19,43 @@ export interface Target {
 
 export const luBytes = 1024 ** 3;
 
+export interface Lunarray extends Target {
+  /** Of the first LU, one for each port. */
+  readonly urls: readonly string[];
+  /** Everything it printed so far. */
+  output(): string;
+}
+
 /**
- * Starts this checkout's array with one LU, in a directory of its own.
+ * Starts this checkout's array in a directory of its own.
  * @param cache size; tgt has the page cache, which takes what memory there is
+ * @param ldevs number of LDEVs of 1 GiB
+ * @param runtime options of Node
  */
-export async function startLunarray(cache: string): Promise<Target> {
+export async function startLunarray(cache: string, ldevs = 1, runtime: readonly string[] = []): Promise<Lunarray> {
   const data = mkdtempSync(join(tmpdir(), 'lunarray-bench-'));
   const config = join(data, 'bench.json');
-  writeFileSync(config, JSON.stringify({ cache, ldevs: [{ id: '00:00', capacity: '1G' }] }));
-  const array = await serve(data, ['--config', config]);
+  const listed = Array.from({ length: ldevs }, (_, index) => ({ id: ldevId(index), capacity: '1G' }));
+  writeFileSync(config, JSON.stringify({ cache, ldevs: listed }));
+  const array = await serve(data, ['--config', config], runtime);
+  const urls = array.ready.filter(({ ldev }) => ldev === ldevId(0)).map(({ url }) => url);
   return {
     name: 'lunarray',
-    url: array.ready[0]!.url,
+    url: urls[0]!,
+    urls,
+    output: () => array.output(),
     cpuSeconds: () => processSeconds(array.pid),
     stop: async () => {
       await array.end();
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+
+/** `CU:LDEV` */
+function ldevId(index: number): string {
+  const hex = index.toString(16).padStart(4, '0').toUpperCase();
+  return `${hex.slice(0, 2)}:${hex.slice(2)}`;
 }
 
 /** Starts the bare responder, which answers READs of one length with canned bytes. */
@@ -82,6 +102,13 @@ export async function startTgt(): Promise<Target | null> {
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+
+/** Writes the first `mebibytes` MiB of the LU, so that data is read and not holes. */
+export async function fill(target: Target, mebibytes = 1024): Promise<void> {
+  const count = String(mebibytes);
+  const shape = ['-f', 'raw', '-t', 'none', '-c', count, '-d', '4', '-s', '1M', '--pattern=165', '-w'];
+  await run('qemu-img', ['bench', ...shape, `--flush-interval=${count}`, target.url], 120_000);
 }
 
 function killed(child: ChildProcess): Promise<void> {

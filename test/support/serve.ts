@@ -21,10 +21,18 @@ export interface ServedArray {
 
 const readyPattern = /^ready (iscsi:\/\/\S+) +(\S+) +(\S+(?: [KMGTP]i?B)?) +(\S+)/gm;
 
-/** Starts it and waits until it has printed its ready lines (the line to try next follows them). */
-export function serve(data: string, extra: readonly string[] = []): Promise<ServedArray> {
+/**
+ * Starts it and waits until it has printed its ready lines (the line to try next follows them).
+ * @param extra options of `lunarray serve`
+ * @param runtime options of Node
+ */
+export function serve(
+  data: string,
+  extra: readonly string[] = [],
+  runtime: readonly string[] = [],
+): Promise<ServedArray> {
   const [program, ...first] = binary('target/cli/lunarray');
-  const args = [...first, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--http', 'off', ...extra];
+  const args = [...runtime, ...first, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--http', 'off', ...extra];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   return new Promise((resolve, reject) => {

@@ -1,0 +1,57 @@
+/**
+ * A client with any number of sessions, in a process of its own, on our own initiator. Takes a `ClientLoad` as its
+ * only argument, in JSON, and prints a `ClientResult`.
+ */
+import { connect } from '../../initiator/index.js';
+import { type LoadResult, runLoad } from '../../initiator/perf/engine.js';
+
+export interface ClientLoad {
+  /** One session for each. */
+  readonly urls: readonly string[];
+  /** Commands in flight, of each session. */
+  readonly depth: number;
+  readonly blockBytes: number;
+  /** From the start of the LU on. */
+  readonly rangeBytes: number;
+  readonly write: boolean;
+  readonly digests: boolean;
+  readonly seconds: number;
+}
+
+export interface ClientResult {
+  readonly iops: number;
+  /** Of the first session, microseconds: percentile (`p50`) to latency. */
+  readonly latency: Readonly<Record<string, number>>;
+  /** Of the first session: upper edge of a bin, microseconds, and commands in it. */
+  readonly distribution: readonly (readonly [number, number])[];
+}
+
+const load = JSON.parse(process.argv[2]!) as ClientLoad;
+const digest = load.digests ? 'CRC32C' : 'None';
+const units = await Promise.all(load.urls.map((url) => connect(url, { headerDigest: digest, dataDigest: digest })));
+const results: LoadResult[] = await Promise.all(
+  units.map(async (unit, index) => {
+    await unit.readCapacity();
+    return runLoad(unit, {
+      pattern: 'random',
+      readPercent: load.write ? 0 : 100,
+      blocks: load.blockBytes / unit.blockSize,
+      depth: load.depth,
+      firstLba: 0,
+      rangeBlocks: load.rangeBytes / unit.blockSize,
+      timeMs: load.seconds * 1000,
+      count: null,
+      warmupMs: 500,
+      seed: index + 1,
+      intervalMs: 1000,
+    });
+  }),
+);
+await Promise.all(units.map((unit) => unit.close()));
+const [first] = results;
+const result: ClientResult = {
+  iops: results.reduce((sum, { total }) => sum + total.iops, 0),
+  latency: first!.total.latency!.percentiles,
+  distribution: first!.distribution.map(({ to, ios }) => [to, ios] as const),
+};
+console.log(JSON.stringify(result));
