@@ -4,6 +4,7 @@
  */
 import { connect } from '../../initiator/index.js';
 import { type LoadResult, runLoad } from '../../initiator/perf/engine.js';
+import { processSeconds } from './targets.js';
 
 export interface ClientLoad {
   /** One session for each. */
@@ -16,10 +17,14 @@ export interface ClientLoad {
   readonly write: boolean;
   readonly digests: boolean;
   readonly seconds: number;
+  /** The target's process. */
+  readonly pid: number;
 }
 
 export interface ClientResult {
   readonly iops: number;
+  /** Processor microseconds of the target for each operation, logins left out. */
+  readonly cpuMicros: number;
   /** Of the first session, microseconds: percentile (`p50`) to latency. */
   readonly latency: Readonly<Record<string, number>>;
   /** Of the first session: upper edge of a bin, microseconds, and commands in it. */
@@ -29,10 +34,12 @@ export interface ClientResult {
 const load = JSON.parse(process.argv[2]!) as ClientLoad;
 const digest = load.digests ? 'CRC32C' : 'None';
 const units = await Promise.all(load.urls.map((url) => connect(url, { headerDigest: digest, dataDigest: digest })));
+await Promise.all(units.map((unit) => unit.readCapacity()));
+const before = processSeconds(load.pid);
+const began = performance.now();
 const results: LoadResult[] = await Promise.all(
-  units.map(async (unit, index) => {
-    await unit.readCapacity();
-    return runLoad(unit, {
+  units.map((unit, index) =>
+    runLoad(unit, {
       pattern: 'random',
       readPercent: load.write ? 0 : 100,
       blocks: load.blockBytes / unit.blockSize,
@@ -44,13 +51,17 @@ const results: LoadResult[] = await Promise.all(
       warmupMs: 500,
       seed: index + 1,
       intervalMs: 1000,
-    });
-  }),
+    }),
+  ),
 );
+const share = (load.seconds * 1000) / (performance.now() - began);
+const cpuSeconds = (processSeconds(load.pid) - before) * share;
 await Promise.all(units.map((unit) => unit.close()));
 const [first] = results;
+const ios = results.reduce((sum, { total }) => sum + total.ios, 0);
 const result: ClientResult = {
   iops: results.reduce((sum, { total }) => sum + total.iops, 0),
+  cpuMicros: (cpuSeconds / ios) * 1e6,
   latency: first!.total.latency!.percentiles,
   distribution: first!.distribution.map(({ to, ios }) => [to, ios] as const),
 };

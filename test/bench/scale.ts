@@ -107,12 +107,11 @@ async function table<T>(bench: Bench, values: readonly T[], caseOf: (value: T) =
       const { target, tgt, depth = 32, sessions = 1, digests = false, rangeBytes = luBytes } = each;
       const shape = { depth, blockBytes: 4096, rangeBytes, write: false, digests, seconds: bench.seconds };
       const urls = Array.from({ length: sessions }, (_, session) => target.urls[session % target.urls.length]!);
-      const before = target.cpuSeconds();
-      const { iops } = await client({ ...shape, urls });
-      const operations = iops * (bench.seconds + 0.5);
+      const { iops, cpuMicros } = await client({ ...shape, urls, pid: target.pid });
       measured[index]!.iops.push(iops);
-      measured[index]!.cpu.push(((target.cpuSeconds() - before) / operations) * 1e6);
-      if (tgt !== null) measured[index]!.tgt.push((await client({ ...shape, urls: urls.map(() => tgt.url) })).iops);
+      measured[index]!.cpu.push(cpuMicros);
+      if (tgt === null) continue;
+      measured[index]!.tgt.push((await client({ ...shape, urls: urls.map(() => tgt.url), pid: tgt.pid })).iops);
     }
   }
   return cases.map(({ label }, index) => {
@@ -157,9 +156,9 @@ async function latencies(target: Awaited<ReturnType<typeof startLunarray>>, tgt:
   const collections = (word: string) => target.output().split(word).length - 1;
   const major = collections('Mark-Compact');
   const minor = collections('Scavenge');
-  const own = await client({ ...load, urls: [target.url] });
+  const own = await client({ ...load, urls: [target.url], pid: target.pid });
   const millions = (own.iops * (load.seconds + 0.5)) / 1e6;
-  const theirs = tgt === null ? null : await client({ ...load, urls: [tgt.url] });
+  const theirs = tgt === null ? null : await client({ ...load, urls: [tgt.url], pid: tgt.pid });
   return {
     percentiles: own.latency,
     distribution: own.distribution,

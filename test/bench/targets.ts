@@ -12,6 +12,7 @@ export interface Target {
   readonly name: string;
   /** URL of the LU, as libiscsi writes it. */
   readonly url: string;
+  readonly pid: number;
   /** Processor seconds (user and system) used so far. */
   cpuSeconds(): number;
   stop(): Promise<void>;
@@ -44,6 +45,7 @@ export async function startLunarray(cache: string, ldevs = 1, runtime: readonly 
     url: urls[0]!,
     urls,
     output: () => array.output(),
+    pid: array.pid,
     cpuSeconds: () => processSeconds(array.pid),
     stop: async () => {
       await array.end();
@@ -69,6 +71,7 @@ export async function startBare(blockBytes: number): Promise<Target> {
   return {
     name: 'bare',
     url: `iscsi://127.0.0.1:${port}/iqn.2026-11.example.bare:disk/0`,
+    pid: child.pid!,
     cpuSeconds: () => processSeconds(child.pid!),
     stop: () => killed(child),
   };
@@ -96,6 +99,7 @@ export async function startTgt(): Promise<Target | null> {
   return {
     name: 'tgt',
     url: `iscsi://127.0.0.1:${port}/${iqn}/1`,
+    pid: child.pid!,
     cpuSeconds: () => processSeconds(child.pid!),
     stop: async () => {
       await killed(child);
@@ -128,7 +132,7 @@ function freePort(): Promise<number> {
 }
 
 /** utime + stime of /proc/PID/stat; ticks are 1/100 s on Linux. */
-function processSeconds(pid: number): number {
+export function processSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
