@@ -26,6 +26,8 @@ export class Replacement {
   readonly #uses: Uint8Array;
   readonly #ghosts: Ghosts;
   readonly #kept: (index: number) => boolean;
+  /** The victim came from the main queue. */
+  #passedThrough = false;
 
   /** @param kept whether a slot must not be evicted now */
   constructor(slots: number, links: SlotLinks, kept: (index: number) => boolean) {
@@ -90,6 +92,7 @@ export class Replacement {
       const uses = this.#uses[index]!;
       if (uses === 0 || uses === DEMOTED) {
         this.#queues[index] = Queue.none;
+        this.#passedThrough = list === this.#main;
         return index;
       }
       this.#uses[index] = list === this.#main ? uses - 1 : 0;
@@ -97,9 +100,9 @@ export class Replacement {
     }
   }
 
-  /** What the victim held. */
+  /** What the victim held. Only what left before its second use becomes a ghost: all others had their chance. */
   evicted(owner: number, number: number): void {
-    this.#ghosts.add(owner, number);
+    if (!this.#passedThrough) this.#ghosts.add(owner, number);
   }
 
   /** The queue to take from. When as many kept ones were passed as one holds, another one's turn comes. */
