@@ -144,8 +144,8 @@ export class Transmit {
     if (parts.length === 0) return;
     const held = this.#held;
     this.#parts = [];
-    // Releasing may let a waiting command complete, which then holds again.
-    if (held.length > 0) this.#held = [];
+    // What is held from here on waits for other parts. Releasing may itself let a command complete and hold again.
+    this.#held = [];
     if (this.#closed) {
       this.#bytes = 0;
       releaseAll(held);
