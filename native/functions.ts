@@ -101,11 +101,37 @@ export interface NativeFunctions {
   readonly map: ((fd: number, offset: number, bytes: number) => Buffer) | null;
 
   /**
+   * Opens a ring for operations on files (io_uring(7), Linux 6.1 or newer). Null in the twin.
+   * @param ended told what has ended, many at a time, never before the call that asked for it returns
+   * @throws SystemError, where the kernel has none or forbids it: ENOSYS, EINVAL, EPERM, ENOMEM
+   */
+  readonly openRing: ((ended: RingEnded) => FileRing) | null;
+
+  /**
    * Ends the process at once (_exit(2)): `process.exit` waits until the thread pool has worked off what was handed to
    * it, which takes as long as a slow disk does. The twin can only do that.
    */
   exitNow(code: number): never;
 }
+
+/**
+ * Asynchronous operations on files; those of one turn of the event loop go to the kernel together. `token` is any
+ * integer of 32 bits, told back with the result. The buffers must not change, nor the descriptor be closed, until then.
+ * An operation under way keeps the process from ending by itself.
+ */
+export interface FileRing {
+  /** Result: bytes read, fewer than asked at the end of the file. */
+  read(token: number, fd: number, offset: number, buffers: readonly Uint8Array[]): void;
+  /** List `i` at `offsets[i]`, in any order, at least one. Result: bytes written; after an error any may have been. */
+  writeMany(token: number, fd: number, offsets: readonly number[], lists: readonly (readonly Uint8Array[])[]): void;
+  /** As the function of the same name, but file systems without holes give −EOPNOTSUPP. Result: 0. */
+  punchHole(token: number, fd: number, offset: number, bytes: number): void;
+  /** fdatasync(2). Result: 0. */
+  sync(token: number, fd: number): void;
+}
+
+/** The first `count` pairs of token and result; minus errno for what failed. Valid until this returns. */
+export type RingEnded = (pairs: Float64Array, count: number) => void;
 
 export interface RawFunctions {
   crc32c(data: Uint8Array, seed: number): number;
@@ -127,6 +153,8 @@ export interface RawFunctions {
   seekHole(fd: number, offset: number, limit: number): number;
   readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;
   readonly map: ((fd: number, offset: number, bytes: number) => Buffer | number) | null;
+  /** A number is minus errno. At most as many pairs at a time as `pairs` has room for. */
+  readonly openRing: ((pairs: Float64Array, ended: (count: number) => void) => FileRing | number) | null;
   exitNow(code: number): never;
 }
 

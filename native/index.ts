@@ -11,14 +11,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { crc32cTypeScript } from './crc32c.js';
-import { type NativeFunctions, type RawFunctions, SystemError } from './functions.js';
+import { type FileRing, type NativeFunctions, type RawFunctions, SystemError } from './functions.js';
 import { fillZeros, twin, writeZeros } from './twin.js';
 
 export { crc32cTypeScript } from './crc32c.js';
-export { type NativeFunctions, SystemError } from './functions.js';
+export { type FileRing, type NativeFunctions, SystemError } from './functions.js';
 
 /** Below this many bytes a call into the addon costs more than TypeScript takes for the whole crc. */
 const CRC_ADDON_BYTES = 96;
+
+/** What the addon tells of in one call. */
+const RING_PAIRS = 256;
 
 const { EAGAIN, EOPNOTSUPP, ENOSYS, ENXIO } = constants.errno;
 
@@ -60,7 +63,7 @@ function packageRoot(): string {
 }
 
 function checked(raw: RawFunctions): NativeFunctions {
-  const { map, sendNow } = raw;
+  const { map, openRing, sendNow } = raw;
   return {
     crc32c(data, seed = 0) {
       if (data.length < CRC_ADDON_BYTES) return crc32cTypeScript(data, seed);
@@ -93,8 +96,7 @@ function checked(raw: RawFunctions): NativeFunctions {
       return moved(raw.writeNow(fd, offset, buffers), 'pwritev2');
     },
     writeMany(fd, offsets, lists, done) {
-      if (offsets.length !== lists.length) throw new RangeError('writeMany: an offset for each list is needed');
-      for (let i = 0; i < lists.length; i++) checkTransfer(fd, offsets[i]!, lists[i]!);
+      checkWrites(fd, offsets, lists);
       raw.writeMany(fd, offsets, lists, (result) => done(result < 0 ? systemError(result, 'pwritev') : null));
     },
     preallocate(fd, offset, bytes) {
@@ -135,7 +137,38 @@ function checked(raw: RawFunctions): NativeFunctions {
             if (typeof memory === 'number') throw systemError(memory, 'mmap');
             return memory;
           },
+    openRing:
+      openRing === null
+        ? null
+        : (ended) => {
+            const pairs = new Float64Array(2 * RING_PAIRS);
+            const ring = openRing(pairs, (count) => ended(pairs, count));
+            if (typeof ring === 'number') throw systemError(ring, 'io_uring_setup');
+            return checkedRing(ring);
+          },
     exitNow: raw.exitNow,
+  };
+}
+
+function checkedRing(raw: FileRing): FileRing {
+  return {
+    read(token, fd, offset, buffers) {
+      checkTransfer(fd, offset, buffers);
+      raw.read(token, fd, offset, buffers);
+    },
+    writeMany(token, fd, offsets, lists) {
+      checkWrites(fd, offsets, lists);
+      if (lists.length === 0) throw new RangeError('writeMany: nothing to write');
+      raw.writeMany(token, fd, offsets, lists);
+    },
+    punchHole(token, fd, offset, bytes) {
+      checkRange(fd, offset, bytes);
+      raw.punchHole(token, fd, offset, bytes);
+    },
+    sync(token, fd) {
+      checkPosition(fd);
+      raw.sync(token, fd);
+    },
   };
 }
 
@@ -175,6 +208,11 @@ function checkTransfer(fd: number, offset: number, buffers: readonly Uint8Array[
   checkPosition(offset);
   if (!Array.isArray(buffers)) throw new TypeError('a list of Uint8Array is needed');
   for (let i = 0; i < buffers.length; i++) checkBytes(buffers[i]!);
+}
+
+function checkWrites(fd: number, offsets: readonly number[], lists: readonly (readonly Uint8Array[])[]): void {
+  if (offsets.length !== lists.length) throw new RangeError('writeMany: an offset for each list is needed');
+  for (let i = 0; i < lists.length; i++) checkTransfer(fd, offsets[i]!, lists[i]!);
 }
 
 function checkRange(fd: number, offset: number, bytes: number): void {

@@ -8,6 +8,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   lunarray::ExportSocket(env, exports);
   lunarray::ExportMap(env, exports);
   lunarray::ExportProcess(env, exports);
+  lunarray::ExportRing(env, exports);
   return exports;
 }
 

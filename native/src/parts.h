@@ -12,5 +12,6 @@ void ExportFile(Napi::Env env, Napi::Object exports);
 void ExportSocket(Napi::Env env, Napi::Object exports);
 void ExportMap(Napi::Env env, Napi::Object exports);
 void ExportProcess(Napi::Env env, Napi::Object exports);
+void ExportRing(Napi::Env env, Napi::Object exports);
 
 }  // namespace lunarray

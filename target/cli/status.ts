@@ -15,6 +15,7 @@ export function statusCommand(): Command {
       printLine(`data     ${status.dataDir}`);
       printLine(`cache    ${humanSize(cache.bytes)}, ${humanSize(cache.dirtyBytes)} dirty, ${hits}`);
       printLine(`metrics  ${status.metrics ?? 'off'}`);
+      printLine(`drives   through ${status.io === 'uring' ? 'io_uring' : 'the thread pool'}`);
       printLine('');
       await printTable(
         ['PORT', 'LISTENS ON', 'SESSIONS'],

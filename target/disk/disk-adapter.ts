@@ -2,7 +2,12 @@ import { DiskJob, QueueMeter } from './disk-job.js';
 import { GroupQueue } from './group-queue.js';
 import type { Clock, DiskAdapterStats, DriveDone, DriveError, DriveWrite, ParityGroup } from './types.js';
 
-const DEFAULT_CONCURRENCY = 4;
+/** What a queue of a host's reads takes to keep a drive and its ring busy; more gains nothing. */
+const DEFAULT_CONCURRENCY = 32;
+
+/** Changes and syncs are long, and background reads are not urgent: no more of these at a time. */
+const MAX_CHANGES = 3;
+const MAX_BACKGROUND = 2;
 
 /** A class of work that has been passed over this many times is served next, so that none waits for ever. */
 const PATIENCE = 16;
@@ -13,7 +18,8 @@ const PATIENCE = 16;
  * Foreground misses go before syncs, destages and punches, these before background work; a class passed over
  * too often gets its turn. Destages of a group are taken in ascending order of offset, many in one operation.
  * Of the operations that may run at a time, one is kept free for foreground misses and one more for destages,
- * as far as there are that many.
+ * as far as there are that many, unless who waits has been passed over too often. Syncs, destages, punches and background
+ * reads are at most three at a time, background reads start only beside one other of these.
  * Jobs on overlapping ranges take effect in the order in which they came.
  *
  * Every `done` runs exactly once; that of `stage` may run before `stage` returns. Nothing throws but
@@ -31,6 +37,8 @@ export class DiskAdapter {
   readonly #foregroundReads: Queued[] = [];
   readonly #backgroundReads: Queued[] = [];
   #running = 0;
+  /** Of those running: reads that hosts wait for. */
+  #foreground = 0;
   #pumping = false;
   #pumpDue = false;
   #idleWaiters: (() => void)[] = [];
@@ -48,24 +56,28 @@ export class DiskAdapter {
     this.#classes = [
       {
         keepsFree: 0,
+        beside: Number.POSITIVE_INFINITY,
         waiting: () => this.#foregroundReads.length > 0,
         start: () => this.#startRead(this.#foregroundReads),
         passed: 0,
       },
       {
         keepsFree: 1,
+        beside: MAX_CHANGES,
         waiting: () => this.#syncDue() !== undefined,
         start: () => this.#startSync(this.#syncDue()!),
         passed: 0,
       },
       {
         keepsFree: 1,
+        beside: MAX_CHANGES,
         waiting: () => this.#ring.some((queue) => queue.waitingChanges > 0),
         start: () => this.#startChange(),
         passed: 0,
       },
       {
         keepsFree: 2,
+        beside: MAX_BACKGROUND,
         waiting: () => this.#backgroundReads.length > 0,
         start: () => this.#startRead(this.#backgroundReads),
         passed: 0,
@@ -183,13 +195,17 @@ export class DiskAdapter {
   #startOne(): boolean {
     const room = this.#concurrency - this.#running;
     if (room <= 0) return false;
-    for (const work of this.#classes) if (work.passed >= PATIENCE && this.#startFrom(work, room)) return true;
-    for (const work of this.#classes) if (this.#startFrom(work, room)) return true;
+    for (const work of this.#classes) if (work.passed >= PATIENCE && this.#startFrom(work)) return true;
+    for (const work of this.#classes) if (room > this.#keptFree(work) && this.#startFrom(work)) return true;
     return false;
   }
 
-  #startFrom(work: WorkClass, room: number): boolean {
-    if (room <= Math.min(work.keepsFree, this.#concurrency - 1) || !work.waiting()) return false;
+  #keptFree(work: WorkClass): number {
+    return Math.min(work.keepsFree, this.#concurrency - 1);
+  }
+
+  #startFrom(work: WorkClass): boolean {
+    if (this.#running - this.#foreground >= work.beside || !work.waiting()) return false;
     work.passed = 0;
     for (const other of this.#classes) if (other !== work && other.waiting()) other.passed++;
     work.start();
@@ -198,11 +214,14 @@ export class DiskAdapter {
 
   #startRead(reads: Queued[]): void {
     const { queue, job } = reads.shift()!;
+    const foreground = reads === this.#foregroundReads ? 1 : 0;
     this.#running++;
+    this.#foreground += foreground;
     this.#begin(job);
     job.queue.operation();
     queue.group.read(job.offset, job.buffers, (error) => {
       this.#running--;
+      this.#foreground -= foreground;
       this.#finish(queue, [job], error);
       this.#pump();
     });
@@ -271,6 +290,8 @@ export class DiskAdapter {
 interface WorkClass {
   /** Operations that must stay free for the classes before. */
   readonly keepsFree: number;
+  /** Starts only while fewer than this run that are not foreground misses. */
+  readonly beside: number;
   waiting(): boolean;
   /** Only when something waits. */
   start(): void;

@@ -2,15 +2,18 @@ import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { type NativeFunctions, native } from '../../native/index.js';
 import { driveError } from './failures.js';
+import { defaultFileIo, type FileIo } from './file-io.js';
 import { syncFolder } from './persistent-memory.js';
 import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from './types.js';
 
-type VectorCall = (
-  fd: number,
-  buffers: readonly Buffer[],
-  position: number,
-  done: (error: NodeJS.ErrnoException | null, moved: number) => void,
-) => void;
+export interface FileDriveOptions {
+  readonly functions?: NativeFunctions;
+  readonly io?: FileIo;
+}
+
+/** From half of so many refusals in a row on, the page cache is asked for one read in so many. */
+const MAX_REFUSALS = 16;
+const ASK_EVERY = 16;
 
 /**
  * A drive kept in a sparse file of exactly its length.
@@ -24,6 +27,9 @@ export class FileDrive implements DriveIo {
   #running = 0;
   #closing = false;
   #syncFailure: DriveError | null = null;
+  /** Reads that the page cache had nothing for; each one that it had halves them. */
+  #refusals = 0;
+  #unasked = 0;
 
   /**
    * @param path its folder exists
@@ -36,7 +42,7 @@ export class FileDrive implements DriveIo {
     name: string,
     bytes: number,
     mode: 'create' | 'existing' = 'create',
-    functions: NativeFunctions = native,
+    { functions = native, io = defaultFileIo(functions) }: FileDriveOptions = {},
   ): FileDrive {
     if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % 512 !== 0) {
       throw new RangeError(`drive ${name} of ${bytes} bytes: not a multiple of 512`);
@@ -45,12 +51,12 @@ export class FileDrive implements DriveIo {
     try {
       fd = openFile(path, bytes, mode);
       const size = fs.fstatSync(fd).size;
-      if (size === bytes) return new FileDrive(name, bytes, fd, null, functions);
+      if (size === bytes) return new FileDrive(name, bytes, fd, null, functions, io);
       fs.closeSync(fd);
       const message = `${name}: ${path} has ${size} bytes instead of ${bytes}`;
-      return new FileDrive(name, bytes, -1, { kind: 'wrong-length', message }, functions);
+      return new FileDrive(name, bytes, -1, { kind: 'wrong-length', message }, functions, io);
     } catch (error) {
-      return new FileDrive(name, bytes, -1, driveError(name, error as NodeJS.ErrnoException), functions);
+      return new FileDrive(name, bytes, -1, driveError(name, error as NodeJS.ErrnoException), functions, io);
     }
   }
 
@@ -61,16 +67,17 @@ export class FileDrive implements DriveIo {
     /** Why nothing works; null when the drive is good. */
     readonly failure: DriveError | null,
     private readonly functions: NativeFunctions,
+    private readonly io: FileIo,
   ) {
     this.#fd = fd;
   }
 
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
-    if (this.#fd < 0) return false;
-    let wanted = 0;
-    for (let i = 0; i < buffers.length; i++) wanted += buffers[i]!.length;
+    if (this.#fd < 0 || !this.#worthAsking()) return false;
     try {
-      return this.functions.readNow(this.#fd, offset, buffers) === wanted;
+      const had = this.functions.readNow(this.#fd, offset, buffers) === total(buffers);
+      this.#refusals = had ? this.#refusals >> 1 : Math.min(this.#refusals + 1, MAX_REFUSALS);
+      return had;
     } catch {
       // The same read in the thread pool meets the same error and can report it.
       return false;
@@ -78,25 +85,31 @@ export class FileDrive implements DriveIo {
   }
 
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    this.#transfer(fs.readv, offset, buffers, done);
+    if (!this.#begin(done)) return;
+    const wanted = total(buffers);
+    this.io.read(this.#fd, offset, buffers, (error, bytes) => {
+      if (error !== null) this.#end(done, driveError(this.name, error));
+      else if (bytes === wanted) this.#end(done, null);
+      else this.#end(done, { kind: 'wrong-length', message: `${this.name}: file ends at ${offset + bytes}` });
+    });
   }
 
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    this.#transfer(fs.writev, offset, buffers, done);
+    this.writeMany([{ offset, buffers }], done);
   }
 
   writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
     if (!this.#begin(done)) return;
     const offsets = writes.map((write) => write.offset);
     const lists = writes.map((write) => write.buffers);
-    this.functions.writeMany(this.#fd, offsets, lists, (error) => {
+    this.io.writeMany(this.#fd, offsets, lists, (error) => {
       this.#end(done, error && driveError(this.name, error));
     });
   }
 
   punch(offset: number, bytes: number, done: DriveDone): void {
     if (!this.#begin(done)) return;
-    this.functions.punchHole(this.#fd, offset, bytes, (error) => {
+    this.io.punchHole(this.#fd, offset, bytes, (error) => {
       this.#end(done, error && driveError(this.name, error));
     });
   }
@@ -125,7 +138,7 @@ export class FileDrive implements DriveIo {
 
   sync(done: DriveDone): void {
     if (!this.#begin(done)) return;
-    fs.fdatasync(this.#fd, (error) => {
+    this.io.sync(this.#fd, (error) => {
       if (error) this.#syncFailure ??= driveError(this.name, error);
       this.#end(done, this.#syncFailure);
     });
@@ -140,20 +153,13 @@ export class FileDrive implements DriveIo {
     }
   }
 
-  #transfer(call: VectorCall, offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    if (!this.#begin(done)) return;
-    const step = (at: number, left: readonly Buffer[]): void => {
-      if (left.length === 0) {
-        this.#end(done, null);
-        return;
-      }
-      call(this.#fd, left, at, (error, moved) => {
-        if (error) this.#end(done, driveError(this.name, error));
-        else if (moved === 0) this.#end(done, { kind: 'wrong-length', message: `${this.name}: file ends at ${at}` });
-        else step(at + moved, rest(left, moved));
-      });
-    };
-    step(offset, rest(buffers, 0));
+  /**
+   * A page cache that mostly refuses is asked only now and then: the ring starts many reads with one
+   * notification of the device, the question starts each by itself. The pool has no such advantage.
+   */
+  #worthAsking(): boolean {
+    if (this.io.kind === 'threads' || this.#refusals < MAX_REFUSALS / 2) return true;
+    return ++this.#unasked % ASK_EVERY === 0;
   }
 
   /** False, and `done` will hear why, when the drive cannot work. */
@@ -191,14 +197,8 @@ function openFile(path: string, bytes: number, mode: 'create' | 'existing'): num
   }
 }
 
-/** The buffers without their first `moved` bytes, and without empty ones in front. */
-function rest(buffers: readonly Buffer[], moved: number): readonly Buffer[] {
-  let skip = moved;
-  let first = 0;
-  while (first < buffers.length && skip >= buffers[first]!.length) skip -= buffers[first++]!.length;
-  if (first === 0 && skip === 0) return buffers;
-  if (first === buffers.length) return [];
-  const left = buffers.slice(first);
-  left[0] = left[0]!.subarray(skip);
-  return left;
+function total(buffers: readonly Buffer[]): number {
+  let bytes = 0;
+  for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
+  return bytes;
 }

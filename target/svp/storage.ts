@@ -7,6 +7,7 @@ import { systemRandom } from '../base/random.js';
 import { Cache } from '../cache/cache.js';
 import { DiskAdapter } from '../disk/disk-adapter.js';
 import { FileDrive } from '../disk/file-drive.js';
+import { defaultFileIo, type FileIo } from '../disk/file-io.js';
 import type { PartedMemory } from '../disk/types.js';
 import { ConfigStore } from '../volumes/store.js';
 import { Volumes } from '../volumes/volumes.js';
@@ -73,6 +74,7 @@ export async function openStorage(
   log: Log,
 ): Promise<Storage> {
   const opened: { close(): void }[] = [];
+  const io = chosenIo();
   try {
     const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
     const memory = openCacheMemory(directory, bytes, settled || isFirst);
@@ -88,7 +90,9 @@ export async function openStorage(
       shared: sharedMemory(directory, isFirst),
       // A drive that is missing later must fail, not come back empty.
       openDrive: (path, name, bytes) =>
-        FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing'),
+        FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing', {
+          io,
+        }),
       clock: systemClock,
       random: systemRandom,
       log,
@@ -100,6 +104,15 @@ export async function openStorage(
   } catch (error) {
     for (const part of opened.reverse()) part.close();
     directory.fail(refusedMemory(directory, error));
+  }
+}
+
+/** @throws ArrayError `usage`: LUNARRAY_IO asks for what there is not */
+function chosenIo(): FileIo {
+  try {
+    return defaultFileIo();
+  } catch (error) {
+    throw new ArrayError('usage', `drives cannot be read and written: ${(error as Error).message}.`);
   }
 }
 

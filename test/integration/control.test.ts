@@ -32,6 +32,7 @@ t.test('status', async (t) => {
   t.match(status, {
     pid: array.pid,
     dataDir: data,
+    io: /^(uring|threads)$/,
     ldevs: 6,
     metrics: null,
     cache: { bytes: 256 * 2 ** 20, dirtyBytes: 0 },

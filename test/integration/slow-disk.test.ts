@@ -61,6 +61,8 @@ function serveSlowly(data: string, writeSeconds: number, syncSeconds: number): P
   const env = {
     ...process.env,
     LD_PRELOAD: library,
+    // A library cannot slow down what the kernel does by itself; test/unit/native/ring.test.ts ends a process with that.
+    LUNARRAY_IO: 'threads',
     SLOW_WRITE: String(writeSeconds),
     SLOW_SYNC: String(syncSeconds),
   };

@@ -142,6 +142,8 @@ export interface StatusReply {
   readonly uptimeSeconds: number;
   readonly dataDir: string;
   readonly native: string;
+  /** How drives are read and written: `uring` or `threads`. */
+  readonly io: string;
   readonly metrics: string | null;
   readonly ports: readonly PortReply[];
   readonly ldevs: number;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { nativeKind } from '../../../native/index.js';
+import { defaultFileIo } from '../../disk/file-io.js';
 import { ldevName } from '../../volumes/model.js';
 import { formatAddress } from '../units.js';
 import { version } from '../version.js';
@@ -16,6 +17,7 @@ export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
       uptimeSeconds: array.uptimeSeconds(),
       dataDir: array.dataDir,
       native: nativeKind,
+      io: defaultFileIo().kind,
       metrics: array.metricsUrl,
       ports: array.ports.map(({ port, address, endpoint }) => ({
         id: port.name,

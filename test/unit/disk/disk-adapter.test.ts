@@ -101,20 +101,44 @@ t.test('foreground misses, then destages, then background', (t) => {
   t.end();
 });
 
-t.test('operations at a time: four, one kept for misses, one more for destages', (t) => {
-  const { clock, drive, group, adapter, note, slot } = build();
+t.test('operations at a time: so many misses, and beside them three others, of which two in the background', (t) => {
+  const { clock, drive, group, adapter, note, slot } = build(8);
   for (let i = 0; i < 9; i++) adapter.stage(group, i * SLOT, slot, 'background', note('b'));
   clock.settle();
   t.equal(drive.running.length, 2);
   for (let i = 0; i < 9; i++) adapter.destage(group, (100 + 2 * i) * SLOT, slot, note('d'));
   clock.settle();
   t.equal(drive.running.length, 3);
+  adapter.sync(group, note('s'));
+  clock.settle();
+  t.equal(drive.running.length, 3, 'a sync too has to wait');
   for (let i = 0; i < 9; i++) adapter.stage(group, (200 + i) * SLOT, slot, 'host', note('h'));
   t.same(
     drive.running.map(({ what }) => what),
-    ['read 0+1', 'read 1+1', 'write 100+1 102+1 104+1 106+1 108+1 110+1 112+1 114+1 116+1', 'read 200+1'],
+    [
+      'read 0+1',
+      'read 1+1',
+      'write 100+1 102+1 104+1 106+1 108+1 110+1 112+1 114+1 116+1',
+      ...[200, 201, 202, 203, 204].map((at) => `read ${at}+1`),
+    ],
   );
   t.match(adapter.stats(), { stage: { depth: 9 }, destage: { depth: 9 }, background: { depth: 9 } });
+  t.end();
+});
+
+t.test('a destage does not wait for ever for room that misses take up', (t) => {
+  const { clock, drive, group, adapter, ended, note, slot } = build(2);
+  let misses = 0;
+  const miss = () => adapter.stage(group, ++misses * SLOT, slot, 'host', () => {});
+  miss();
+  miss();
+  adapter.destage(group, 0, slot, note('destage'));
+  clock.settle();
+  for (let i = 0; i < 80; i++) {
+    miss();
+    drive.end();
+  }
+  t.same(ended, ['destage']);
   t.end();
 });
 

@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { native } from '../../../native/index.js';
 import { FileDrive } from '../../../target/disk/file-drive.js';
+import { type FileIo, threadIo } from '../../../target/disk/file-io.js';
 import type { DriveDone, DriveError } from '../../../target/disk/types.js';
-import { each } from '../native/each.js';
+import { eachIo } from './each-io.js';
 
 const BYTES = 1 << 24;
 
@@ -11,11 +13,11 @@ function outcome(start: (done: DriveDone) => void): Promise<DriveError | null> {
   return new Promise((resolve) => start(resolve));
 }
 
-for (const [name, functions] of each) {
+for (const [name, functions, io] of eachIo) {
   t.test(name, async (t) => {
     const folder = t.testdir();
     const open = (file: string, mode?: 'create' | 'existing') => {
-      const drive = FileDrive.open(join(folder, file), file, BYTES, mode, functions);
+      const drive = FileDrive.open(join(folder, file), file, BYTES, mode, { functions, io });
       t.teardown(() => drive.close());
       return drive;
     };
@@ -121,7 +123,7 @@ for (const [name, functions] of each) {
     });
 
     t.test('a folder that is not there', (t) => {
-      const drive = FileDrive.open(join(folder, 'no', 'such'), 'lost', BYTES, 'create', functions);
+      const drive = FileDrive.open(join(folder, 'no', 'such'), 'lost', BYTES, 'create', { functions, io });
       t.match(drive.failure, { kind: 'missing', message: /^lost: / });
       t.end();
     });
@@ -134,18 +136,16 @@ for (const [name, functions] of each) {
 }
 
 t.test('no room on the disk is no-space, and a failed sync is not forgotten', async (t) => {
-  const drive = FileDrive.open(join(t.testdir(), 'd'), 'd', BYTES);
+  const refused = (code: string) => ({ code, message: code });
+  let syncs = 0;
+  const io: FileIo = {
+    ...threadIo(native),
+    writeMany: (_fd, _offsets, _lists, done) => setImmediate(done, refused('ENOSPC')),
+    sync: (_fd, done) => setImmediate(done, syncs++ === 0 ? refused('EIO') : null),
+  };
+  const drive = FileDrive.open(join(t.testdir(), 'd'), 'd', BYTES, 'create', { io });
   t.teardown(() => drive.close());
-  const refuse =
-    (code: string) =>
-    (...args: unknown[]) => {
-      const done = args.at(-1) as (error: Error) => void;
-      setImmediate(() => done(Object.assign(new Error(code), { code })));
-    };
-  t.intercept(fs, 'writev', { value: refuse('ENOSPC') });
   t.match(await outcome((done) => drive.write(0, [Buffer.alloc(512)], done)), { kind: 'no-space' });
-  const restore = t.intercept(fs, 'fdatasync', { value: refuse('EIO'), configurable: true });
   t.match(await outcome((done) => drive.sync(done)), { kind: 'io-error' });
-  restore.restore();
   t.match(await outcome((done) => drive.sync(done)), { kind: 'io-error' }, 'still');
 });
