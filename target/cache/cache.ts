@@ -28,6 +28,8 @@ export interface CacheParts {
   readonly bootId?: string;
   /** Serial number of the array, kept in the memory: data of another one is refused. Left out: not looked at. */
   readonly owner?: string;
+  /** How many sides hold what is written, and how many should (`DuplexMemory`); left out: one. */
+  readonly sides?: () => { readonly good: number; readonly wanted: number };
 }
 
 export class Cache {
@@ -35,6 +37,7 @@ export class Cache {
   readonly recovered: { readonly slots: number; readonly bytes: number };
   readonly #core: CacheCore;
   readonly #memory: CacheMemory;
+  readonly #sides: NonNullable<CacheParts['sides']>;
   /** Of volumes with recovered slots, by their ids. */
   readonly #unattached = new Map<number, SlotOwner>();
   #closed = false;
@@ -54,7 +57,8 @@ export class Cache {
     return new Cache(parts);
   }
 
-  private constructor({ memory, adapter, clock, log, bootId, owner }: CacheParts) {
+  private constructor({ memory, adapter, clock, log, bootId, owner, sides }: CacheParts) {
+    this.#sides = sides ?? (() => ({ good: 1, wanted: 1 }));
     const waiting = new WaitQueue(clock);
     const warn = (message: string) => log.error(message);
     const parted = 'parts' in memory ? memory : inParts(memory);
@@ -135,6 +139,8 @@ export class Cache {
       waiting: waiting.length,
       destagingBytes: destager.jobs.inFlight,
       recoveredSlots: this.recovered.slots,
+      sides: this.#sides().good,
+      sidesWanted: this.#sides().wanted,
     };
   }
 

@@ -98,6 +98,37 @@ export function openHeader(memory: PartedMemory, { bootId, owner, warn }: Opener
   return opened;
 }
 
+/**
+ * Looks at a side of the memory, changing nothing. @returns its generation; null: new, or its making was cut off
+ * @throws CacheMemoryError: it cannot be opened
+ */
+export function inspectSide(memory: PartedMemory, owner: string): number | null {
+  const bytes = memory.parts.reduce((sum, part) => sum + part.length, 0);
+  const header = words(memory, 0, PAGE_BYTES / 4);
+  if (header[HeaderWord.magic] !== MAGIC) return unformatted(memory, header);
+  const slots = verify(header, bytes);
+  if (slots !== slotsIn(bytes)) throw new CacheMemoryError('cache-geometry', 'the cache memory has another size');
+  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  let dirty = 0;
+  for (let index = 0; index < slots; index++) if (soundRecord(records, index)) dirty++;
+  const found = textAt(memory, OWNER_OFFSET, OWNER_BYTES);
+  if (dirty > 0 && found !== '' && found !== owner) {
+    throw new CacheMemoryError('cache-foreign', `the cache memory is that of array ${found}`);
+  }
+  return header[HeaderWord.generation]!;
+}
+
+/** @returns whether the slot is dirty. @throws CacheMemoryError: it is, and its record makes no sense */
+function soundRecord(records: Int32Array, index: number): boolean {
+  const word = index * RECORD_WORDS;
+  if (records[word + RecordWord.dirty] === 0) return false;
+  const high = records[word + RecordWord.slotHigh]!;
+  if (records[word + RecordWord.volume]! < 0 || high < 0 || high >= 2 ** 16) {
+    throw new CacheMemoryError('cache-torn', `the directory record of cache slot ${index} is damaged`);
+  }
+  return true;
+}
+
 /** Data of another array would go to wherever this one keeps volumes of the same numbers. */
 function takeOver(memory: PartedMemory, owner: string, dirty: boolean): void {
   const found = textAt(memory, OWNER_OFFSET, OWNER_BYTES);
@@ -282,10 +313,10 @@ function scan(memory: PartedMemory, slots: number): OpenedMemory {
   let sequence = 0;
   for (let index = 0; index < slots; index++) {
     const word = index * RECORD_WORDS;
-    if (records[word + RecordWord.dirty] === 0) continue;
+    if (!soundRecord(records, index)) continue;
     const volume = records[word + RecordWord.volume]!;
     const high = records[word + RecordWord.slotHigh]!;
-    if (volume < 0 || high < 0 || high >= 2 ** 16 || !(sequenceOf(index) > 0)) {
+    if (!(sequenceOf(index) > 0)) {
       throw new CacheMemoryError('cache-torn', `the directory record of cache slot ${index} is damaged`);
     }
     const slot = high * TWO_32 + (records[word + RecordWord.slotLow]! >>> 0);

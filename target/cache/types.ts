@@ -81,4 +81,7 @@ export interface CacheStats extends Readonly<CacheCounters> {
   readonly destagingBytes: number;
   /** Dirty slots found at open. */
   readonly recoveredSlots: number;
+  /** Cache sides that hold what was written: 2 with a duplexed cache that lacks nothing. */
+  readonly sides: number;
+  readonly sidesWanted: number;
 }

@@ -13,7 +13,7 @@ export function statusCommand(): Command {
       const hits = cache.hitRatio === null ? 'no reads yet' : `${(cache.hitRatio * 100).toFixed(1)} % read hits`;
       printLine(`lunarray ${status.version}, process ${status.pid}, up ${duration(status.uptimeSeconds)}`);
       printLine(`data     ${status.dataDir}`);
-      printLine(`cache    ${humanSize(cache.bytes)}, ${humanSize(cache.dirtyBytes)} dirty, ${hits}`);
+      printLine(`cache    ${humanSize(cache.bytes)}, ${humanSize(cache.dirtyBytes)} dirty, ${hits}${sidesText(cache)}`);
       printLine(`metrics  ${status.metrics ?? 'off'}`);
       printLine(`drives   through ${status.io === 'uring' ? 'io_uring' : 'the thread pool'}`);
       printLine('');
@@ -28,6 +28,12 @@ export function statusCommand(): Command {
       );
     },
   );
+}
+
+/** Nothing about a cache with one side. */
+function sidesText({ sides, sidesWanted }: StatusReply['cache']): string {
+  if (sidesWanted === 1) return '';
+  return sides === sidesWanted ? ', both sides good' : ', ONE SIDE LOST';
 }
 
 /** 93784 → `1 d 2 h`: the two largest units. */

@@ -141,7 +141,19 @@ function list<T extends TSchema>(items: T, minItems: number, maxItems: number, d
 export const ConfigSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'Ignored; for editors.' })),
-    cache: Type.Optional(size('Size of the cache memory, from 16M to all of the machine’s memory.', { default: '256M' })),
+    cache: Type.Optional(
+      size('Size of the cache memory, from 16M to all of the machine’s memory.', { default: '256M' }),
+    ),
+    cacheDuplex: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        description:
+          'Directory, best on another disk, for a second side of the cache memory, which holds the same written data: ' +
+          'losing one side loses nothing. Not made; relative to the data directory. `off`: one side only.',
+        default: 'off',
+      }),
+    ),
     polling: Type.Optional(
       Type.Integer({
         minimum: 0,

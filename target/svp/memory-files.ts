@@ -2,7 +2,7 @@
  * The files of memory that survives: what is missing, cut short or another array's is refused, since taking it for
  * empty would lose data without a word.
  */
-import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { Cache } from '../cache/cache.js';
 import { CacheMemoryError } from '../cache/memory-header.js';
 import { openPartedMemory, openPersistentMemory } from '../disk/persistent-memory.js';
@@ -10,7 +10,7 @@ import type { PartedMemory, PersistentMemory } from '../disk/types.js';
 import type { DataDirectory } from './data-directory.js';
 import { ArrayError } from './errors.js';
 
-const CACHE_FILE = 'cache.mem';
+export const CACHE_FILE = 'cache.mem';
 const HEADER_BYTES = 4096;
 
 /** Bytes of the cache memory that is there, if it has another size than `cacheBytes` needs; null: it can be used. */
@@ -44,11 +44,6 @@ export function refusedMemory(directory: DataDirectory, error: unknown): unknown
   if (!(error instanceof CacheMemoryError)) return error;
   const path = directory.file(CACHE_FILE);
   return new ArrayError('data-unusable', `${path}: ${error.message}. ${wayOut(path)}`, { cause: error });
-}
-
-/** Removes the cache memory, to be made anew in another size. Only after everything was destaged. */
-export function removeCacheMemory(directory: DataDirectory): void {
-  directory.guard(() => rmSync(directory.file(CACHE_FILE), { force: true }));
 }
 
 /** Opens shared memory by name; of an array that is not new it must be there, in full. */

@@ -168,6 +168,8 @@ export const metricFamilies: readonly MetricFamily[] = [
     yield [['clean'], cleanSlots];
     yield [['dirty'], dirtySlots];
   }),
+  perCache('sides', 'gauge', 'Cache sides that hold what hosts wrote.', (s) => s.sides),
+  perCache('sides_wanted', 'gauge', 'Cache sides configured: 2 with `cacheDuplex`.', (s) => s.sidesWanted),
   perCache('slot_bytes', 'gauge', 'Size of a slot.', (s) => s.slotBytes),
   perCache('pinned_slots', 'gauge', 'Slots being sent to hosts.', (s) => s.pinnedSlots),
   perCache('waiting', 'gauge', 'Commands waiting for slots or for the destager.', (s) => s.waiting),

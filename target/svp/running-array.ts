@@ -10,12 +10,13 @@ import type { LogicalUnits } from '../scsi/logical-units.js';
 import type { TargetPort } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import { compareConfig } from './apply.js';
+import { duplexOf, removeCacheSides } from './cache-sides.js';
 import type { ConfigInput } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
 import { completeConfig, DEFAULT_HTTP, DEFAULT_LISTEN } from './default-config.js';
 import { ArrayError } from './errors.js';
 import { createLogicalUnits } from './logical-unit-parts.js';
-import { otherCacheMemory, removeCacheMemory } from './memory-files.js';
+import { otherCacheMemory } from './memory-files.js';
 import { metricsOf } from './metrics.js';
 import { listenMetrics, type MetricsText } from './metrics-server.js';
 import { endedSettled, type Settings, saveSettings, settle } from './settings.js';
@@ -202,7 +203,13 @@ async function openResized(
   const settled = endedSettled(directory.file('settings.json'));
   const before = directory.guard(() => otherCacheMemory(directory, settings.cacheBytes));
   if (before !== null) {
-    const old = await openStorage(directory, store, { bytes: before, settled }, complete, log);
+    const old = await openStorage(
+      directory,
+      store,
+      { bytes: before, settled, duplex: duplexOf(directory) },
+      complete,
+      log,
+    );
     const left = await destageAll(old.cache, DESTAGE_LIMIT_MS * 20);
     await closeStorage(old);
     if (left !== null) {
@@ -212,10 +219,11 @@ async function openResized(
       );
     }
     directory.guard(() => saveSettings(directory.file('settings.json'), settings, true));
-    removeCacheMemory(directory);
+    directory.guard(() => removeCacheSides(directory));
   }
   const bytes = Cache.memoryBytes(settings.cacheBytes);
-  return openStorage(directory, store, { bytes, settled: settled || before !== null }, complete, log);
+  const duplex = settings.cacheDuplex === 'off' ? null : settings.cacheDuplex;
+  return openStorage(directory, store, { bytes, settled: settled || before !== null, duplex }, complete, log);
 }
 
 function tellStart(

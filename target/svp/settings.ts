@@ -7,6 +7,8 @@ import { parseAddress, parseSize } from './units.js';
 
 export interface Settings {
   readonly cacheBytes: number;
+  /** Directory of the second side of the cache, or `off`. */
+  readonly cacheDuplex: string;
   /** Microseconds. */
   readonly polling: number;
   /** HOST:PORT, or `off`. */
@@ -28,6 +30,7 @@ export function settle(file: string, config: ConfigInput): Settings {
   const saved = read(file);
   return {
     cacheBytes: parseSize(config.cache ?? saved.cacheBytes ?? DEFAULT_CACHE)!,
+    cacheDuplex: config.cacheDuplex ?? saved.cacheDuplex ?? 'off',
     polling: config.polling ?? saved.polling ?? DEFAULT_POLLING,
     http: config.http ?? saved.http ?? DEFAULT_HTTP,
     discoveryAuth: config.discoveryAuth ?? saved.discoveryAuth ?? 'none',
@@ -48,9 +51,10 @@ export function endedSettled(file: string): boolean {
 
 function read(file: string): Partial<Saved> {
   try {
-    const { cacheBytes, polling, http, discoveryAuth, settled } = JSON.parse(readFileSync(file, 'utf8'));
+    const { cacheBytes, cacheDuplex, polling, http, discoveryAuth, settled } = JSON.parse(readFileSync(file, 'utf8'));
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
+      ...(typeof cacheDuplex === 'string' && cacheDuplex !== '' && { cacheDuplex }),
       ...(Number.isSafeInteger(polling) && polling >= 0 && { polling }),
       ...(typeof settled === 'boolean' && { settled }),
       ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),

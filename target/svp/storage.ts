@@ -12,10 +12,11 @@ import type { PartedMemory } from '../disk/types.js';
 import { ConfigStore } from '../volumes/store.js';
 import { Volumes } from '../volumes/volumes.js';
 import { applyConfig, isNew } from './apply.js';
+import { openCacheSides } from './cache-sides.js';
 import type { ArrayConfig } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
 import { ArrayError } from './errors.js';
-import { openCacheMemory, refusedMemory, sharedMemory } from './memory-files.js';
+import { refusedMemory, sharedMemory } from './memory-files.js';
 
 export interface Storage {
   readonly store: ConfigStore;
@@ -46,7 +47,7 @@ export function openStore(directory: DataDirectory): ConfigStore {
 function refuseWithoutConfiguration(directory: DataDirectory): void {
   const sizeOf = (name: string) => statSync(directory.file(name), { throwIfNoEntry: false })?.size ?? 0;
   if (sizeOf('config.db') > 0 || sizeOf('config.db-wal') > 0) return;
-  const memories = readdirSync(directory.path).some((name) => REGION_MEMORY.test(name));
+  const memories = readdirSync(directory.path).some((name) => GROUP_MEMORY.test(name));
   if (!memories && readdirSync(directory.file('drives')).length === 0) return;
   throw new ArrayError(
     'data-unusable',
@@ -60,6 +61,8 @@ export interface CacheFile {
   readonly bytes: number;
   /** The last array here ended with everything on its drives. */
   readonly settled: boolean;
+  /** Directory of its second side; null or left out: none. */
+  readonly duplex?: string | null;
 }
 
 /**
@@ -69,7 +72,7 @@ export interface CacheFile {
 export async function openStorage(
   directory: DataDirectory,
   store: ConfigStore,
-  { bytes, settled }: CacheFile,
+  { bytes, settled, duplex = null }: CacheFile,
   config: ArrayConfig,
   log: Log,
 ): Promise<Storage> {
@@ -77,10 +80,12 @@ export async function openStorage(
   const io = chosenIo();
   try {
     const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
-    const memory = openCacheMemory(directory, bytes, settled || isFirst);
+    const owner = store.identity.serial;
+    const file = { bytes, settled: settled || isFirst, duplex };
+    const { memory, sides } = await openCacheSides(directory, file, owner, log);
     opened.push(memory);
     const adapter = new DiskAdapter('DKA-1', systemClock);
-    const cache = Cache.open({ memory, adapter, clock: systemClock, log, owner: store.identity.serial });
+    const cache = Cache.open({ memory, adapter, clock: systemClock, log, owner, sides });
     await secured(cache);
     if (isFirst) removeLeftovers(directory);
     const volumes = Volumes.open({
@@ -93,6 +98,11 @@ export async function openStorage(
         FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing', {
           io,
         }),
+      newDrive: (path, name, bytes) => {
+        const file = isAbsolute(path) ? path : directory.file(path);
+        rmSync(file, { force: true });
+        return FileDrive.open(file, name, bytes, 'create', { io });
+      },
       clock: systemClock,
       random: systemRandom,
       log,
@@ -120,12 +130,12 @@ function secured(cache: Cache): Promise<void> {
   return new Promise((done, failed) => cache.secure((error) => (error === null ? done() : failed(error))));
 }
 
-const REGION_MEMORY = /^regions-\d+\.mem$/;
+const GROUP_MEMORY = /^(regions|stripes)-\d+\.mem$/;
 
 /** A first start that was interrupted leaves files that hold nothing; with another configuration they would be in the way. */
 function removeLeftovers(directory: DataDirectory): void {
   for (const name of readdirSync(directory.path)) {
-    if (REGION_MEMORY.test(name)) rmSync(directory.file(name));
+    if (GROUP_MEMORY.test(name)) rmSync(directory.file(name));
   }
   for (const name of readdirSync(directory.file('drives'))) {
     const path = directory.file(`drives/${name}`);

@@ -151,6 +151,9 @@ export interface StatusReply {
     readonly bytes: number;
     readonly dirtyBytes: number;
     readonly hitRatio: number | null;
+    /** Cache sides that hold what was written, and how many are configured. */
+    readonly sides: number;
+    readonly sidesWanted: number;
   };
   readonly luns: readonly LunReply[];
 }

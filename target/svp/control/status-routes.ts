@@ -9,7 +9,7 @@ import type { SessionReply, StatsReply, StatusReply } from './api.js';
 
 export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
   app.get('/status', (): StatusReply => {
-    const { dirtySlots, slotBytes, readHits, readMisses } = array.cache.stats();
+    const { dirtySlots, slotBytes, readHits, readMisses, sides, sidesWanted } = array.cache.stats();
     const reads = readHits + readMisses;
     return {
       version: version(),
@@ -29,6 +29,8 @@ export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
         bytes: array.cacheBytes,
         dirtyBytes: dirtySlots * slotBytes,
         hitRatio: reads === 0 ? null : readHits / reads,
+        sides,
+        sidesWanted,
       },
       luns: lunPaths(array),
     };
