@@ -47,9 +47,13 @@ export class Cache {
     return memoryBytes(Math.max(1, Math.floor(cacheBytes / SLOT_BYTES)));
   }
 
-  /** Bytes of the parts of a memory of `bytes` bytes (`memoryBytes`). */
+  /** Bytes of the parts of a memory of `bytes` bytes; the last one takes what `memoryBytes` would not have. */
   static memoryParts(bytes: number): readonly number[] {
-    return partLengths(slotsIn(bytes));
+    const slots = slotsIn(bytes);
+    if (slots < 1) return [bytes];
+    const lengths = partLengths(slots);
+    lengths[lengths.length - 1]! += bytes - memoryBytes(slots);
+    return lengths;
   }
 
   /** @throws CacheMemoryError: the memory is not a cache's, damaged, or of another array or size and not empty */

@@ -17,6 +17,7 @@ import {
   placeInParts,
   RECORD_WORDS,
   RecordWord,
+  slotsIn,
 } from './layout.js';
 import { lowestSector, runLength, sectorMask } from './sectors.js';
 import { SECTOR_BYTES } from './types.js';
@@ -104,7 +105,7 @@ export function followSide(from: PartedMemory, to: PartedMemory): void {
 
 function copyDirtyData(from: PartedMemory, to: PartedMemory): void {
   const records = wordsOf(from).subarray(DIRECTORY_OFFSET / 4);
-  const slots = from.parts.slice(1).reduce((sum, part) => sum + part.length, 0) / (32 * SECTOR_BYTES);
+  const slots = slotsIn(from.parts.reduce((sum, part) => sum + part.length, 0));
   for (let index = 0; index < slots; index++) {
     const dirty = records[index * RECORD_WORDS + RecordWord.dirty]!;
     if (dirty === 0) continue;
