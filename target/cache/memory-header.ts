@@ -79,7 +79,7 @@ export function openHeader(memory: PartedMemory, { bootId, owner, warn }: Opener
   const bytes = memory.parts.reduce((sum, part) => sum + part.length, 0);
   const slots = slotsIn(bytes);
   if (slots < 1) {
-    throw new CacheMemoryError('cache-too-small', 'cache memory without room for a slot');
+    throw new CacheMemoryError('cache-too-small', `cache memory of ${bytes} bytes has no room for a slot`);
   }
   const header = words(memory, 0, PAGE_BYTES / 4);
   const found = header[HeaderWord.magic] === MAGIC ? verify(header, bytes) : unformatted(memory, header);
