@@ -1,4 +1,4 @@
-import type { DriveIo, ParityGroup } from './types.js';
+import type { DriveIo } from './types.js';
 
 /** Where the bytes of a parity group lie: `stripeBytes` on one drive, then as many on the next. */
 export interface Geometry {
@@ -98,4 +98,4 @@ const raid0: Level = {
   },
 };
 
-export const levels: Readonly<Record<ParityGroup['level'], Level>> = { plain, raid0 };
+export const levels: Readonly<Record<'plain' | 'raid0', Level>> = { plain, raid0 };

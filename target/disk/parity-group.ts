@@ -15,7 +15,7 @@ const DEFAULT_STRIPE_BYTES = 64 * 1024;
  */
 export function createParityGroup(
   name: string,
-  level: ParityGroup['level'],
+  level: keyof typeof levels,
   drives: readonly DriveIo[],
   stripeBytes = DEFAULT_STRIPE_BYTES,
 ): ParityGroup {

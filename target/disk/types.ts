@@ -77,10 +77,14 @@ export interface DiskAdapterStats {
   readonly sync: DiskQueueStats;
 }
 
+export type RaidLevel = 'plain' | 'raid0' | 'raid1+0' | 'raid5' | 'raid6';
+
 /** Drives joined by a RAID level into one linear address space. Same shape as a drive. */
 export interface ParityGroup extends DriveIo {
-  readonly level: 'plain' | 'raid0';
+  readonly level: RaidLevel;
   readonly drives: readonly DriveIo[];
+  /** Where writes that begin and end at multiples of it cost least; absent: nowhere. */
+  readonly stripeBytes?: number;
 }
 
 /** Memory that survives the process: a mapped file, or (without the addon) a buffer written through. */

@@ -17,6 +17,9 @@ export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
     const specs = names.map((name) => ({ name, path: join('drives', name), bytes: drives.get(name)! }));
     volumes.createParityGroup(id, level, specs, stripe === undefined ? null : parseSize(stripe));
   }
+  for (const { id, capacity } of config.spares ?? []) {
+    volumes.addSpare({ name: id, path: join('drives', id), bytes: parseSize(capacity)! });
+  }
   for (const { id, parityGroups } of config.pools) volumes.createPool(id, parityGroups);
   for (const { id, capacity, ...rest } of config.ldevs) {
     volumes.createLdev({ id: parseLdev(id)!, bytes: parseSize(capacity)!, ...rest });

@@ -21,11 +21,23 @@ const DriveSchema = Type.Object(
 const ParityGroupSchema = Type.Object(
   {
     id: name('Name of the parity group.'),
-    level: Type.Union([Type.Literal('plain'), Type.Literal('raid0')], {
-      description: '`plain`: one drive. `raid0`: striped over two or more drives.',
-    }),
+    level: Type.Union(
+      [
+        Type.Literal('plain'),
+        Type.Literal('raid0'),
+        Type.Literal('raid1+0'),
+        Type.Literal('raid5'),
+        Type.Literal('raid6'),
+      ],
+      {
+        description:
+          '`plain`: one drive. `raid0`: striped over two or more drives. `raid1+0`: striped over pairs of drives that ' +
+          'hold the same. `raid5`: one drive’s worth of parity, 3 to 16 drives (3D+1P, 7D+1P). `raid6`: two, 4 to 16 ' +
+          'drives (6D+2P).',
+      },
+    ),
     drives: Type.Array(name('Drive id.'), { minItems: 1, maxItems: 64, description: 'Its drives.' }),
-    stripe: Type.Optional(size('Stripe unit of `raid0`, a multiple of 16K.', { default: '256K' })),
+    stripe: Type.Optional(size('Stripe unit of all levels but `plain`, a multiple of 16K.', { default: '64K' })),
   },
   strict,
 );
@@ -174,6 +186,13 @@ export const ConfigSchema = Type.Object(
       }),
     ),
     drives: list(DriveSchema, 1, 256, 'Drives: sparse files.', 'two of 8T'),
+    spares: list(
+      DriveSchema,
+      0,
+      64,
+      'Drives that take the place of one that fails, in any parity group whose drives are no larger.',
+      'none',
+    ),
     parityGroups: list(ParityGroupSchema, 1, 64, 'Drives joined by RAID.', 'one of `raid0` over all drives'),
     pools: list(PoolSchema, 1, 64, 'Space that LDEVs are made from.', 'one of all parity groups'),
     ldevs: list(LdevSchema, 0, 4096, 'Logical devices.', 'the six in [cli.md](cli.md#what-the-first-start-makes)'),

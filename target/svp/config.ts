@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Ajv, type ErrorObject } from 'ajv';
 import { checkIscsiName } from '../volumes/naming.js';
+import { LEVELS } from '../volumes/open-group.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
@@ -149,6 +150,7 @@ function* ruleProblems(config: ArrayConfig): Generator<ConfigProblem> {
 function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
   const lists: readonly (readonly [string, string, readonly string[]])[] = [
     ['drives', 'id', config.drives.map((d) => d.id)],
+    ['spares', 'id', (config.spares ?? []).map((d) => d.id)],
     ['parityGroups', 'id', config.parityGroups.map((g) => g.id)],
     ['pools', 'id', config.pools.map((p) => p.id)],
     ['ldevs', 'id', config.ldevs.map((l) => l.id.toUpperCase())],
@@ -182,6 +184,9 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
     if (owner !== undefined) yield { path, message: `${item} is already used by ${owner}` };
     owners.set(item, path);
   };
+  for (const [s, spare] of (config.spares ?? []).entries()) {
+    if (drives.has(spare.id)) yield { path: `spares[${s}].id`, message: `"${spare.id}" is already used by drives` };
+  }
   for (const [g, group] of config.parityGroups.entries()) {
     for (const [d, drive] of group.drives.entries()) {
       const path = `parityGroups[${g}].drives[${d}]`;
@@ -233,11 +238,15 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
     }
   }
   for (const [g, group] of config.parityGroups.entries()) {
-    if (group.level === 'plain' && group.drives.length !== 1) {
-      yield { path: `parityGroups[${g}].drives`, message: 'level "plain" has exactly one drive' };
-    }
-    if (group.level === 'raid0' && group.drives.length < 2) {
-      yield { path: `parityGroups[${g}].drives`, message: 'level "raid0" has two drives or more' };
+    const { minimum, maximum, multiple } = LEVELS[group.level];
+    const { length } = group.drives;
+    if (length < minimum || length > maximum || length % multiple !== 0) {
+      const each = multiple === 1 ? '' : `, a multiple of ${multiple}`;
+      const range = minimum === maximum ? `exactly ${minimum}` : `${minimum} to ${maximum}${each}`;
+      yield {
+        path: `parityGroups[${g}].drives`,
+        message: `level "${group.level}" has ${range} ${maximum === 1 ? 'drive' : 'drives'}`,
+      };
     }
     if (group.stripe !== undefined && parseSize(group.stripe)! % 16384 !== 0) {
       yield { path: `parityGroups[${g}].stripe`, message: 'must be a multiple of 16K' };

@@ -58,7 +58,7 @@ export function sharedMemory(
       const found = size === null ? 'is missing' : `has ${size} bytes instead of ${bytes}`;
       throw new ArrayError(
         'data-unusable',
-        `${path} ${found}; it tells where on the drives each LDEV is. Put it back from a copy, or choose another directory with --data.`,
+        `${path} ${found}; ${name.startsWith('stripes') ? 'it tells which parity may be wrong' : 'it tells where on the drives each LDEV is'}. Put it back from a copy, or choose another directory with --data.`,
       );
     }
     return openPersistentMemory(path, bytes);

@@ -47,7 +47,7 @@ export function openStore(directory: DataDirectory): ConfigStore {
 function refuseWithoutConfiguration(directory: DataDirectory): void {
   const sizeOf = (name: string) => statSync(directory.file(name), { throwIfNoEntry: false })?.size ?? 0;
   if (sizeOf('config.db') > 0 || sizeOf('config.db-wal') > 0) return;
-  const memories = readdirSync(directory.path).some((name) => REGION_MEMORY.test(name));
+  const memories = readdirSync(directory.path).some((name) => GROUP_MEMORY.test(name));
   if (!memories && readdirSync(directory.file('drives')).length === 0) return;
   throw new ArrayError(
     'data-unusable',
@@ -98,6 +98,11 @@ export async function openStorage(
         FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing', {
           io,
         }),
+      newDrive: (path, name, bytes) => {
+        const file = isAbsolute(path) ? path : directory.file(path);
+        rmSync(file, { force: true });
+        return FileDrive.open(file, name, bytes, 'create', { io });
+      },
       clock: systemClock,
       random: systemRandom,
       log,
@@ -125,12 +130,12 @@ function secured(cache: Cache): Promise<void> {
   return new Promise((done, failed) => cache.secure((error) => (error === null ? done() : failed(error))));
 }
 
-const REGION_MEMORY = /^regions-\d+\.mem$/;
+const GROUP_MEMORY = /^(regions|stripes)-\d+\.mem$/;
 
 /** A first start that was interrupted leaves files that hold nothing; with another configuration they would be in the way. */
 function removeLeftovers(directory: DataDirectory): void {
   for (const name of readdirSync(directory.path)) {
-    if (REGION_MEMORY.test(name)) rmSync(directory.file(name));
+    if (GROUP_MEMORY.test(name)) rmSync(directory.file(name));
   }
   for (const name of readdirSync(directory.file('drives'))) {
     const path = directory.file(`drives/${name}`);

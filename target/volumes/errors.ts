@@ -17,6 +17,8 @@ export const configErrorMeaning = {
   'bad-capacity': 'A capacity is zero, too large, or no multiple of the block size.',
   'drive-exists': 'A drive of this name or file is already there.',
   'drive-unusable': 'The file of a drive cannot be opened.',
+  'drive-unknown': 'There is no such drive.',
+  'drive-needed': 'Without the drive data would be lost, or it has not failed.',
   'parity-group-exists': 'A parity group of this name is already there.',
   'parity-group-unknown': 'There is no such parity group.',
   'parity-group-taken': 'The parity group already belongs to a pool.',

@@ -119,4 +119,15 @@ export const migrations: readonly string[] = [
   ALTER TABLE ldevs ADD COLUMN physical_block_size INTEGER NOT NULL DEFAULT 512;
   UPDATE ldevs SET physical_block_size = block_size;
   `,
+  `
+  ALTER TABLE drives ADD COLUMN state TEXT NOT NULL DEFAULT 'good';
+  ALTER TABLE drives ADD COLUMN rebuilt INTEGER NOT NULL DEFAULT 0;  -- stripes, of a drive being rebuilt
+
+  CREATE TABLE spare_drives (           -- drives in no parity group
+    name TEXT PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    bytes INTEGER NOT NULL,
+    state TEXT NOT NULL                 -- spare or failed
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

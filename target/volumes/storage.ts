@@ -1,10 +1,12 @@
 /** Drives, parity groups and pools of a running array. */
 import type { Log } from '../base/log.js';
-import { createParityGroup as joinDrives } from '../disk/parity-group.js';
-import type { DriveIo, ParityGroup, PersistentMemory } from '../disk/types.js';
+import type { MemberStatus } from '../disk/raid/members.js';
+import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { Background } from './background.js';
+import { DriveBay, type GroupEntry } from './drive-bay.js';
 import { ConfigError } from './errors.js';
 import { checkInteger, checkName } from './naming.js';
+import { type GroupSpec, joinDrives, LEVELS, openDrives } from './open-group.js';
 import { Pool } from './pool.js';
 import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
@@ -16,7 +18,7 @@ export type DriveSpec = DriveRow;
 /** What administrators see of a parity group. */
 export interface ParityGroupInfo {
   readonly name: string;
-  readonly level: ParityGroup['level'];
+  readonly level: RaidLevel;
   readonly drives: readonly DriveSpec[];
   /** Null: the level's default. */
   readonly stripeBytes: number | null;
@@ -37,30 +39,31 @@ export interface StorageParts {
   readonly store: ConfigStore;
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly clock: Clock;
   readonly adapter: ReclaimAdapter;
   readonly background: Background;
   readonly log: Log;
 }
 
-const LEVELS: Readonly<Record<ParityGroup['level'], { minimum: number; maximum: number }>> = {
-  plain: { minimum: 1, maximum: 1 },
-  raid0: { minimum: 2, maximum: 64 },
-};
 const STRIPE_GRAIN = 16384;
 const MAX_DRIVE_BYTES = 2 ** 50;
 
 export class Storage {
-  private readonly groups = new Map<string, { row: ParityGroupRow; regions: GroupRegions }>();
+  readonly bay: DriveBay;
+  private readonly groups = new Map<string, GroupEntry>();
   private readonly pools = new Map<string, Pool>();
 
   /** Opens everything that the store lists. Throws ConfigError `damaged`. */
   constructor(private readonly parts: StorageParts) {
+    this.bay = new DriveBay(parts, this.groups);
     for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
     for (const row of parts.store.storage.parityGroups()) {
-      const regions = this.openRegions(row.id, this.openGroup(row));
+      const regions = this.openRegions(row.id, this.openGroup(row, openDrives(parts, row)));
       this.groups.set(row.name, { row, regions });
       if (row.pool !== null) this.pool(row.pool).add(regions);
     }
+    this.bay.useSpares();
   }
 
   /** Throws ConfigError `pool-unknown`. */
@@ -95,33 +98,37 @@ export class Storage {
   /** Throws ConfigError; see `check`. */
   createParityGroup(
     name: string,
-    level: ParityGroup['level'],
+    level: RaidLevel,
     drives: readonly DriveSpec[],
     stripeBytes: number | null,
   ): ParityGroupInfo {
     this.check(name, level, drives, stripeBytes);
-    const group = this.openGroup({ name, level, drives, stripeBytes });
-    const failure = group.drives.find((drive) => drive.failure)?.failure;
+    const opened = openDrives(this.parts, { name, level, drives, stripeBytes });
+    const failure = opened.find((drive) => drive.failure)?.failure;
     if (failure) {
-      group.close();
+      for (const drive of opened) drive.close();
       throw new ConfigError('drive-unusable', `${failure.message}: make its file usable or choose another path.`);
     }
     const { store, log } = this.parts;
+    let group: ParityGroup | null = null;
     let regions: GroupRegions | null = null;
     try {
-      const row = store.transaction(() => {
+      const row = store.transaction((): ParityGroupRow => {
         const id = store.storage.insertParityGroup({ name, level, drives, stripeBytes });
+        group = this.openGroup({ id, name, level, drives, stripeBytes }, opened);
         regions = this.openRegions(id, group);
         if (!regions.probeHoles()) {
           log.warn(`parity group ${name}: its file system does not tell holes; free space is taken to be empty`);
         }
-        return { id, name, level, drives, stripeBytes, pool: null };
+        const members = drives.map((drive) => ({ ...drive, state: 'good' as const, rebuilt: 0 }));
+        return { id, name, level, drives: members, stripeBytes, pool: null };
       });
       this.groups.set(name, { row, regions: regions! });
-      return info(row, group);
+      return info(row, group!);
     } catch (error) {
       (regions as GroupRegions | null)?.records.close();
-      group.close();
+      if (group !== null) (group as ParityGroup).close();
+      else for (const drive of opened) drive.close();
       throw error;
     }
   }
@@ -153,6 +160,12 @@ export class Storage {
     return this.poolInfos().find((each) => each.name === name)!;
   }
 
+  /** Throws ConfigError. */
+  addSpare(drive: DriveSpec): void {
+    this.checkDrives([drive]);
+    this.bay.addSpare(drive);
+  }
+
   /** Makes all assignments of regions durable. Rejects with the system's error. */
   async sync(): Promise<void> {
     await Promise.all(
@@ -166,6 +179,7 @@ export class Storage {
   }
 
   close(): void {
+    this.bay.close();
     for (const { regions } of this.groups.values()) {
       regions.records.close();
       regions.group.close();
@@ -193,14 +207,18 @@ export class Storage {
     return group;
   }
 
-  private openGroup(row: Pick<ParityGroupRow, 'name' | 'level' | 'drives' | 'stripeBytes'>): ParityGroup {
-    const drives = row.drives.map((drive) => this.parts.openDrive(drive.path, drive.name, drive.bytes));
-    for (const drive of drives) {
-      if (drive.failure) this.parts.log.error(`parity group ${row.name}: ${drive.failure.message}`);
-    }
-    return row.stripeBytes === null
-      ? joinDrives(row.name, row.level, drives)
-      : joinDrives(row.name, row.level, drives, row.stripeBytes);
+  private openGroup(spec: GroupSpec, drives: readonly DriveIo[]): ParityGroup {
+    const { store, clock, log } = this.parts;
+    return joinDrives(this.parts, spec, drives, (position: number, { state, rebuilt }: MemberStatus) => {
+      try {
+        store.storage.setMember(spec.id, position, state, rebuilt);
+      } catch (error) {
+        log.error(
+          `parity group ${spec.name}: config.db does not take the state of a drive: ${(error as Error).message}`,
+        );
+      }
+      if (state === 'failed') clock.setImmediate(() => this.bay.useSpares());
+    });
   }
 
   private openRegions(id: number, group: ParityGroup): GroupRegions {
@@ -224,12 +242,7 @@ export class Storage {
     background.track(work);
   }
 
-  private check(
-    name: string,
-    level: ParityGroup['level'],
-    drives: readonly DriveSpec[],
-    stripeBytes: number | null,
-  ): void {
+  private check(name: string, level: RaidLevel, drives: readonly DriveSpec[], stripeBytes: number | null): void {
     checkName('parity group', name);
     if (this.groups.has(name)) {
       throw new ConfigError('parity-group-exists', `there is a parity group "${name}" already: choose another name.`);
@@ -242,10 +255,17 @@ export class Storage {
       throw new ConfigError('bad-name', `"${level}" is no RAID level: give one of ${Object.keys(LEVELS).join(', ')}.`);
     }
     checkInteger(`number of drives of a ${level} parity group`, drives.length, limits.minimum, limits.maximum);
+    if (drives.length % limits.multiple !== 0) {
+      throw new ConfigError('bad-number', `a ${level} parity group has a multiple of ${limits.multiple} drives.`);
+    }
     if (stripeBytes !== null && (stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0)) {
       throw new ConfigError('bad-number', `stripe unit ${stripeBytes} is not a multiple of ${STRIPE_GRAIN} bytes.`);
     }
-    const present = [...this.groups.values()].flatMap(({ row }) => row.drives);
+    this.checkDrives(drives);
+  }
+
+  private checkDrives(drives: readonly DriveSpec[]): void {
+    const present = [...[...this.groups.values()].flatMap(({ row }) => row.drives), ...this.bay.spares()];
     for (const [index, drive] of drives.entries()) {
       checkName('drive', drive.name);
       checkInteger(`bytes of drive ${drive.name}`, drive.bytes, REGION_BYTES, MAX_DRIVE_BYTES);

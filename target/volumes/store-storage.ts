@@ -1,6 +1,7 @@
 /** Tables of config.db about drives, parity groups, pools and LDEVs. */
 import type Database from 'better-sqlite3';
-import type { ParityGroup } from '../disk/types.js';
+import type { MemberState } from '../disk/raid/members.js';
+import type { RaidLevel } from '../disk/types.js';
 import type { LdevAttribute } from './model.js';
 
 export interface DriveRow {
@@ -9,15 +10,27 @@ export interface DriveRow {
   readonly bytes: number;
 }
 
+/** A drive of a parity group. */
+export interface MemberRow extends DriveRow {
+  readonly state: MemberState;
+  /** Stripes; of a drive being rebuilt. */
+  readonly rebuilt: number;
+}
+
+/** A drive of no parity group. */
+export interface SpareRow extends DriveRow {
+  readonly state: 'spare' | 'failed';
+}
+
 export interface ParityGroupRow {
   /** Never used again. */
   readonly id: number;
   readonly name: string;
-  readonly level: ParityGroup['level'];
+  readonly level: RaidLevel;
   readonly stripeBytes: number | null;
   readonly pool: string | null;
   /** In the order of the address space. */
-  readonly drives: readonly DriveRow[];
+  readonly drives: readonly MemberRow[];
 }
 
 export interface LdevRow {
@@ -36,6 +49,9 @@ export interface LdevRow {
   readonly deleting: boolean;
 }
 
+/** A parity group to be made; its drives are good. */
+export type NewParityGroup = Omit<ParityGroupRow, 'id' | 'pool' | 'drives'> & { readonly drives: readonly DriveRow[] };
+
 type FlatLdev = Omit<LdevRow, 'thin' | 'readOnly' | 'deleting'> & Record<'thin' | 'readOnly' | 'deleting', number>;
 
 export class StorageTables {
@@ -50,8 +66,8 @@ export class StorageTables {
   }
 
   parityGroups(): ParityGroupRow[] {
-    const drives = this.db.prepare<[number], DriveRow>(
-      'SELECT name, path, bytes FROM drives WHERE parity_group = ? ORDER BY position',
+    const drives = this.db.prepare<[number], MemberRow>(
+      'SELECT name, path, bytes, state, rebuilt FROM drives WHERE parity_group = ? ORDER BY position',
     );
     return this.db
       .prepare<[], Omit<ParityGroupRow, 'drives'>>(
@@ -62,15 +78,44 @@ export class StorageTables {
   }
 
   /** Inserts the group and its drives; returns its id. */
-  insertParityGroup(group: Omit<ParityGroupRow, 'id' | 'pool'>): number {
+  insertParityGroup(group: NewParityGroup): number {
     const { lastInsertRowid } = this.db
       .prepare('INSERT INTO parity_groups (name, level, stripe_bytes) VALUES (?, ?, ?)')
       .run(group.name, group.level, group.stripeBytes);
-    const insert = this.db.prepare('INSERT INTO drives VALUES (?, ?, ?, ?, ?)');
+    const insert = this.db.prepare(
+      'INSERT INTO drives (name, path, bytes, parity_group, position) VALUES (?, ?, ?, ?, ?)',
+    );
     for (const [position, drive] of group.drives.entries()) {
       insert.run(drive.name, drive.path, drive.bytes, lastInsertRowid, position);
     }
     return Number(lastInsertRowid);
+  }
+
+  setMember(group: number, position: number, state: MemberState, rebuilt: number): void {
+    this.db
+      .prepare('UPDATE drives SET state = ?, rebuilt = ? WHERE parity_group = ? AND position = ?')
+      .run(state, rebuilt, group, position);
+  }
+
+  /** Another drive takes a place in a parity group. */
+  setMemberDrive(group: number, position: number, { name, path, bytes }: DriveRow): void {
+    this.db
+      .prepare('UPDATE drives SET name = ?, path = ?, bytes = ? WHERE parity_group = ? AND position = ?')
+      .run(name, path, bytes, group, position);
+  }
+
+  /** Drives of no parity group. */
+  spares(): SpareRow[] {
+    return this.db.prepare<[], SpareRow>('SELECT name, path, bytes, state FROM spare_drives ORDER BY name').all();
+  }
+
+  /** Adds the drive, or changes what is known of it. */
+  putSpare({ name, path, bytes, state }: SpareRow): void {
+    this.db.prepare('INSERT OR REPLACE INTO spare_drives VALUES (?, ?, ?, ?)').run(name, path, bytes, state);
+  }
+
+  removeSpare(name: string): void {
+    this.db.prepare('DELETE FROM spare_drives WHERE name = ?').run(name);
   }
 
   assignParityGroup(id: number, pool: string): void {

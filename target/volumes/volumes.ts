@@ -7,8 +7,9 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Log } from '../base/log.js';
-import type { Clock, DriveIo, ParityGroup, PersistentMemory, Random } from '../disk/types.js';
+import type { Clock, DriveIo, PersistentMemory, RaidLevel, Random } from '../disk/types.js';
 import { Background } from './background.js';
+import type { DriveBay } from './drive-bay.js';
 import { ConfigError } from './errors.js';
 import { admits, type HostGroupSpec, HostGroups } from './host-groups.js';
 import type { FaultRules } from './layers/fault-rules.js';
@@ -30,6 +31,8 @@ export interface VolumesParts {
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   /** Opens a drive, made if there is none. `path` is as given in the configuration. */
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  /** Makes a drive that holds nothing, in the place of what is at the path; `openDrive` when left out. */
+  readonly newDrive?: (path: string, name: string, bytes: number) => DriveIo;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -50,10 +53,10 @@ export class Volumes extends EventEmitter<Events> {
 
   private constructor(private readonly parts: VolumesParts) {
     super();
-    const { store, cache, adapter, shared, openDrive, clock, log } = parts;
+    const { store, cache, adapter, shared, openDrive, newDrive = openDrive, clock, log } = parts;
     const background = new Background(clock);
     this.background = background;
-    this.storage = new Storage({ store, shared, openDrive, adapter, background, log });
+    this.storage = new Storage({ store, shared, openDrive, newDrive, clock, adapter, background, log });
     this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, background, log });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());
@@ -88,11 +91,21 @@ export class Volumes extends EventEmitter<Events> {
 
   createParityGroup(
     name: string,
-    level: ParityGroup['level'],
+    level: RaidLevel,
     drives: readonly DriveSpec[],
     stripeBytes: number | null = null,
   ): ParityGroupInfo {
     return this.storage.createParityGroup(name, level, drives, stripeBytes);
+  }
+
+  /** Drives: their states, taking out, replacing. */
+  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace'> {
+    return this.storage.bay;
+  }
+
+  /** A drive that takes the place of one that fails. Throws ConfigError. */
+  addSpare(drive: DriveSpec): void {
+    this.storage.addSpare(drive);
   }
 
   pools(): readonly PoolInfo[] {

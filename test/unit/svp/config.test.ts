@@ -34,7 +34,7 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['object for a size', (c) => (c.cache = { size: '1G' }), 'cache', /must be text or an integer/],
   ['bad size', (c) => (c.ldevs[0].capacity = 'ten gigs'), 'ldevs[0].capacity', /size such as/],
   ['size zero', (c) => (c.drives[0].capacity = '0G'), 'drives[0].capacity', /size such as/],
-  ['choice', (c) => (c.parityGroups[0].level = 'raid5'), 'parityGroups[0].level', /one of "plain", "raid0"/],
+  ['choice', (c) => (c.parityGroups[0].level = 'raid3'), 'parityGroups[0].level', /one of "plain", "raid0"/],
   ['block size', (c) => (c.ldevs[0].blockSize = 1024), 'ldevs[0].blockSize', /one of 512, 4096/],
   ['physical block', (c) => (c.ldevs[0].physicalBlockSize = 1024), 'ldevs[0].physicalBlockSize', /one of 512, 4096/],
   ['small physical', (c) => (c.ldevs[4].physicalBlockSize = 512), 'ldevs[4].physicalBlockSize', /block size 4096/],
@@ -60,7 +60,7 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ['cache too small', (c) => (c.cache = '1M'), 'cache', /16M/],
   ['cache too large', (c) => (c.cache = '8T'), 'cache', /memory of this machine/],
   ['stripe', (c) => (c.parityGroups[0].stripe = '20K'), 'parityGroups[0].stripe', /16K/],
-  ['raid0 of one', (c) => (c.parityGroups[0].drives = ['HDD000']), 'parityGroups[0].drives', /two drives/],
+  ['raid0 of one', (c) => (c.parityGroups[0].drives = ['HDD000']), 'parityGroups[0].drives', /2 to 64 drives/],
   ['odd capacity', (c) => (c.ldevs[4].capacity = '1000'), 'ldevs[4].capacity', /block size 4096/],
   ['polling', (c) => (c.polling = -1), 'polling', />= 0/],
 ];

@@ -47,7 +47,7 @@ t.test('refusals', async (t) => {
   t.equal(group('2', 'plain', []), 'bad-number');
   t.equal(group('2', 'plain', [drive('x'), drive('y')]), 'bad-number');
   t.equal(group('2', 'raid0', [drive('x')]), 'bad-number');
-  t.equal(group('2', 'raid5' as 'raid0', [drive('x')]), 'bad-name');
+  t.equal(group('2', 'raid3' as 'raid0', [drive('x')]), 'bad-name');
   t.equal(group('2', 'plain', [drive('a')]), 'drive-exists');
   t.equal(group('2', 'plain', [{ ...drive('z'), path: 'a' }]), 'drive-exists');
   t.equal(group('2', 'raid0', [drive('x'), drive('x')]), 'drive-exists');

@@ -1,0 +1,128 @@
+import { inParallel } from '../in-parallel.js';
+import type { DriveDone, DriveError } from '../types.js';
+import type { GroupCore } from './group-core.js';
+
+/** Of the drive, at a time: what keeps hosts from waiting long for the stripes concerned. */
+const STEP_BYTES = 2 ** 20;
+/** Rest between steps while hosts write; without it a rebuild would take what the drives can give. */
+const YIELD_MS = 20;
+/** Of the drive, between notes of how far it is: what is done again after a kill. */
+const NOTE_BYTES = 256 * 2 ** 20;
+const RETRY_MS = 5_000;
+
+/** Fills a drive that took the place of another, stripe by stripe, from what the others hold. */
+export class Rebuild {
+  #stopped = false;
+  #noted: number;
+
+  /** @param ended all is on the drive, or it is not part of the group any more */
+  constructor(
+    private readonly core: GroupCore,
+    private readonly position: number,
+    private readonly ended: () => void,
+  ) {
+    this.#noted = this.#at;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get #at(): number {
+    return this.core.parts.members.list[this.position]!.rebuilt;
+  }
+
+  #next(): void {
+    const { clock, gate } = this.core.parts;
+    clock.setTimeout(() => this.#step(), gate.busy ? YIELD_MS : 0);
+  }
+
+  #step(): void {
+    const { layout, members, locks } = this.core.parts;
+    if (this.#stopped) return;
+    const { drive, state } = members.list[this.position]!;
+    if (state !== 'rebuilding') {
+      this.ended();
+      return;
+    }
+    const first = this.#at;
+    const end = Math.min(layout.stripes, first + Math.max(1, Math.floor(STEP_BYTES / layout.unit)));
+    locks.lockRange(first, end, (unlock) => {
+      const stripes = Array.from({ length: end - first }, (_, index) => first + index);
+      inParallel(
+        stripes,
+        (stripe, done) => this.#fill(stripe, done),
+        (error) => {
+          const same = members.list[this.position]!.drive === drive;
+          if (error === null && same && members.list[this.position]!.state === 'rebuilding') {
+            members.advance(this.position, end);
+          }
+          unlock();
+          if (error !== null) this.#failed(error);
+          else if (end === layout.stripes) this.ended();
+          else if ((end - this.#noted) * layout.unit >= NOTE_BYTES) this.#note(end);
+          else this.#next();
+        },
+      );
+    });
+  }
+
+  /** What cannot be recovered holds the rebuild up: a drive that counts as whole must not hold anything wrong. */
+  #fill(stripe: number, done: DriveDone): void {
+    const { layout, members } = this.core.parts;
+    const { drive } = members.list[this.position]!;
+    const column = layout.columnOf(stripe, this.position);
+    const offset = stripe * layout.unit;
+    const ended: DriveDone = (error) => {
+      if (error !== null && !members.writeFailed(this.position, drive, error)) done(error);
+      else done(null);
+    };
+    this.core.settle(stripe, (unsettled) => {
+      if (unsettled !== null) {
+        done(unsettled);
+        return;
+      }
+      if (this.#holdsNothing(offset)) {
+        drive.punch(offset, layout.unit, ended);
+        return;
+      }
+      this.core.solve(stripe, column, 0, layout.unit, 0, (error, data) => {
+        if (error === null) drive.write(offset, [data], ended);
+        else done(error);
+      });
+    });
+  }
+
+  #holdsNothing(offset: number): boolean {
+    const { layout, members } = this.core.parts;
+    return members.list.every(({ drive, state }, position) => {
+      if (position === this.position || state === 'failed') return true;
+      const [extent] = drive.extents(offset, layout.unit, 1);
+      return !extent!.allocated && extent!.bytes >= layout.unit;
+    });
+  }
+
+  #note(stripes: number): void {
+    const { members } = this.core.parts;
+    const { drive } = members.list[this.position]!;
+    drive.sync((error) => {
+      if (this.#stopped) return;
+      if (error !== null && members.writeFailed(this.position, drive, error)) {
+        this.ended();
+      } else if (error !== null) {
+        this.#failed(error);
+      } else {
+        this.#noted = stripes;
+        members.rebuilt(this.position, stripes);
+        this.#next();
+      }
+    });
+  }
+
+  #failed(error: DriveError): void {
+    const { clock, log, name } = this.core.parts;
+    log.warn(`parity group ${name}: rebuild waits: ${error.message}`);
+    clock.setTimeout(() => this.#step(), RETRY_MS);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What a degraded group is writing, kept in shared memory until it is certain to be on the drives. A stripe that lacks
+ * a drive holds that drive's data only in its checks: were it left with some columns new and some old, data that
+ * nobody was writing would be lost. So everything that is written goes here first, and an unclean end is made good by
+ * writing it again, in order.
+ *
+ * An entry: 32 bytes (magic, generation, sequence number, descriptors, payload bytes, CRC-32C of all the rest),
+ * descriptors of 24 bytes (drive, kind, offset, bytes), payload. Its CRC is its commit. Entries stand one after the other
+ * from the start of the area; the first that is not of the generation, or not next in sequence, ends the list. The
+ * generation is in the map's header page.
+ */
+import { native } from '../../../native/index.js';
+import type { DriveDone, PersistentMemory } from '../types.js';
+
+const MAGIC = 0x4f444552; // "REDO"
+const HEAD = 32;
+const DESCRIPTOR = 24;
+/** Of the generation, in the header page of the memory. */
+const GENERATION_AT = 64;
+
+/** One drive's part: data at an offset, or (null) `bytes` of zeros. */
+export interface LoggedWrite {
+  /** Position in the group. */
+  readonly drive: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly buffers: readonly Buffer[] | null;
+}
+
+export class RedoLog {
+  #generation: number;
+  #sequence = 0;
+  #used = 0;
+  #waiting: DriveDone[] = [];
+  #syncing = false;
+
+  constructor(
+    private readonly memory: PersistentMemory,
+    private readonly offset: number,
+    private readonly bytes: number,
+  ) {
+    this.#generation = memory.buffer.readUInt32LE(GENERATION_AT);
+  }
+
+  /** Entries left by an unclean end, in the order in which they are to be written again. */
+  *entries(): Generator<readonly LoggedWrite[]> {
+    for (let at = 0, sequence = 0; ; sequence++) {
+      const entry = this.#entry(at, sequence);
+      if (entry === null) return;
+      yield entry.writes;
+      at = entry.end;
+    }
+  }
+
+  /** False: there is no room before a `reset`. Otherwise `done` is called when the entry survives loss of power. */
+  append(writes: readonly LoggedWrite[], done: DriveDone): boolean {
+    const payload = writes.reduce((sum, { bytes, buffers }) => sum + (buffers === null ? 0 : bytes), 0);
+    const length = HEAD + writes.length * DESCRIPTOR + payload;
+    if (this.#used + length > this.bytes) return false;
+    const entry = this.memory.buffer.subarray(this.offset + this.#used, this.offset + this.#used + length);
+    entry.writeUInt32LE(MAGIC, 0);
+    entry.writeUInt32LE(this.#generation, 4);
+    entry.writeUInt32LE(this.#sequence, 8);
+    entry.writeUInt32LE(writes.length, 12);
+    entry.writeUInt32LE(payload, 16);
+    entry.fill(0, 20, HEAD);
+    let at = HEAD;
+    for (const { drive, offset, bytes, buffers } of writes) {
+      entry.writeUInt32LE(drive, at);
+      entry.writeUInt32LE(Number(buffers !== null), at + 4);
+      entry.writeDoubleLE(offset, at + 8);
+      entry.writeDoubleLE(bytes, at + 16);
+      at += DESCRIPTOR;
+    }
+    for (const { buffers } of writes) {
+      for (const buffer of buffers ?? []) at += buffer.copy(entry, at);
+    }
+    entry.writeUInt32LE(native.crc32c(entry.subarray(0, 28), native.crc32c(entry.subarray(HEAD))), 28);
+    this.memory.commit(this.offset + this.#used, length);
+    this.#used += length;
+    this.#sequence++;
+    this.#waiting.push(done);
+    this.#sync();
+    return true;
+  }
+
+  /** Forgets all entries: what they hold is on the drives. `done` is called when that survives loss of power. */
+  reset(done: DriveDone): void {
+    this.#generation = (this.#generation + 1) >>> 0;
+    this.#sequence = 0;
+    this.#used = 0;
+    this.memory.buffer.writeUInt32LE(this.#generation, GENERATION_AT);
+    this.memory.commit(GENERATION_AT, 4);
+    this.#waiting.push(done);
+    this.#sync();
+  }
+
+  #sync(): void {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    const group = this.#waiting;
+    this.#waiting = [];
+    this.memory.sync((error) => {
+      this.#syncing = false;
+      for (const done of group) done(error && { kind: 'io-error', message: `redo log: ${error.message}` });
+      if (this.#waiting.length > 0) this.#sync();
+    });
+  }
+
+  #entry(at: number, sequence: number): { readonly writes: LoggedWrite[]; readonly end: number } | null {
+    const area = this.memory.buffer.subarray(this.offset, this.offset + this.bytes);
+    if (at + HEAD > area.length) return null;
+    const head = [0, 4, 8].map((field) => area.readUInt32LE(at + field));
+    if (head[0] !== MAGIC || head[1] !== this.#generation || head[2] !== sequence) return null;
+    const count = area.readUInt32LE(at + 12);
+    const end = at + HEAD + count * DESCRIPTOR + area.readUInt32LE(at + 16);
+    if (end > area.length) return null;
+    const crc = native.crc32c(area.subarray(at, at + 28), native.crc32c(area.subarray(at + HEAD, end)));
+    if (crc !== area.readUInt32LE(at + 28)) return null;
+    const writes: LoggedWrite[] = [];
+    let payload = at + HEAD + count * DESCRIPTOR;
+    for (let i = 0; i < count; i++) {
+      const from = at + HEAD + i * DESCRIPTOR;
+      const bytes = area.readDoubleLE(from + 16);
+      const filled = area.readUInt32LE(from + 4) !== 0;
+      // A copy: the area is used again before the write has ended.
+      const buffers = filled ? [Buffer.from(area.subarray(payload, payload + bytes))] : null;
+      writes.push({ drive: area.readUInt32LE(from), offset: area.readDoubleLE(from + 8), bytes, buffers });
+      if (filled) payload += bytes;
+    }
+    return { writes, end };
+  }
+}

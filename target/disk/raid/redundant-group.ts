@@ -1,0 +1,443 @@
+import type { Log } from '../../base/log.js';
+import { inParallel } from '../in-parallel.js';
+import type {
+  Clock,
+  DriveDone,
+  DriveError,
+  DriveExtent,
+  DriveIo,
+  DriveWrite,
+  ParityGroup,
+  PersistentMemory,
+} from '../types.js';
+import { createCode, has, Recovery, type RedundantLevel } from './code.js';
+import { GroupCore } from './group-core.js';
+import { redundantExtents } from './group-extents.js';
+import { StripeLayout } from './layout.js';
+import { type Member, type MemberStatus, Members } from './members.js';
+import { Rebuild } from './rebuild.js';
+import { RedoLog } from './redo-log.js';
+import { StripeLocks } from './stripe-locks.js';
+import { mapLayout, StripeMap } from './stripe-map.js';
+import { StripePlanner } from './stripe-plan.js';
+import { StripeReader } from './stripe-reader.js';
+import { StripeWriter } from './stripe-writer.js';
+import { Suspects } from './suspects.js';
+import { WriteGate } from './write-gate.js';
+
+const STRIPE_GRAIN = 16 * 1024;
+/** How long a bit of the stripe map stays set after the last write in its reach. */
+const CLEAR_MS = 5_000;
+
+export interface RedundantShape {
+  readonly name: string;
+  readonly level: RedundantLevel;
+  readonly drives: readonly DriveIo[];
+  /** Stripe unit, a multiple of 16 KiB. */
+  readonly stripeBytes: number;
+}
+
+export interface RedundantParts extends RedundantShape {
+  /** By drive; left out: all are good. */
+  readonly statuses?: readonly MemberStatus[];
+  /** Of `redundantMemoryBytes`; the group closes it. */
+  readonly memory: PersistentMemory;
+  readonly clock: Clock;
+  readonly log: Log;
+  /**
+   * A drive has failed, or a rebuild has come this far. Durable on return as far as it can be; that a drive failed
+   * is noted in `memory` as well.
+   */
+  readonly changed: (position: number, status: MemberStatus) => void;
+}
+
+/** Bytes of the stripe map and redo log of such a group. @throws RangeError as `RedundantGroup.open` */
+export function redundantMemoryBytes(shape: RedundantShape): number {
+  const { layout, logged } = layoutOf(shape);
+  return mapLayout({ stripes: layout.stripes, unit: layout.unit, drives: layout.drives }, logged).bytes;
+}
+
+/**
+ * Drives joined by mirrors or parity (code.ts, layout.ts). Reads and writes go on while drives are missing, as long as
+ * the others hold what is needed; where they do not, and only there, the error is `io-error`.
+ *
+ * After an unclean end, what was being written while drives were missing is written again before anything else is
+ * done; checks of stripes that were being written otherwise are made right in the background, or when needed before.
+ */
+export class RedundantGroup implements ParityGroup {
+  readonly name: string;
+  readonly level: RedundantLevel;
+  readonly bytes: number;
+  /** Of data in a stripe: writes that fill whole ones are the cheapest. */
+  readonly stripeBytes: number;
+  readonly #core: GroupCore;
+  readonly #reader: StripeReader;
+  readonly #writer: StripeWriter;
+  readonly #memory: PersistentMemory;
+  #ready = false;
+  #waiting: (() => void)[] = [];
+  #checkpointing = false;
+  #checkpointDue = false;
+  /** Run at the next checkpoint once the redo log is durable: drives that have failed are noted. */
+  #notes: (() => void)[] = [];
+  /** Syncs asked for during a checkpoint. */
+  #syncsDue: (() => void)[] = [];
+  /** Run at the next checkpoint, with no write under way and everything synced. */
+  #whenQuiet: (() => void)[] = [];
+  #clearTimer: { cancel(): void } | null = null;
+  #clearFrom = 0;
+  #rebuild: Rebuild | null = null;
+  #closed = false;
+
+  /** @throws RangeError for an impossible shape; StripeMapError when the memory is of another group, or damaged */
+  static open(parts: RedundantParts): RedundantGroup {
+    return new RedundantGroup(parts);
+  }
+
+  private constructor(parts: RedundantParts) {
+    const { name, level, memory, clock, log } = parts;
+    const { layout, logged } = layoutOf(parts);
+    const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
+    const { logOffset, logBytes } = mapLayout(geometry, logged);
+    const map = new StripeMap(memory, geometry, logged);
+    const recovery = new Recovery(layout.code);
+    const changed = (position: number, member: Member) => this.#changed(parts, map, position, member);
+    const statuses = parts.drives.map((_, position): MemberStatus => {
+      if (has(map.failed, position)) return { state: 'failed', rebuilt: 0 };
+      return parts.statuses?.[position] ?? { state: 'good', rebuilt: 0 };
+    });
+    const members = new Members(parts.drives, statuses, layout, recovery, changed);
+    this.name = name;
+    this.level = level;
+    this.bytes = layout.bytes;
+    this.stripeBytes = layout.stripeBytes;
+    this.#memory = memory;
+    this.#core = new GroupCore({
+      name,
+      layout,
+      recovery,
+      planner: new StripePlanner(layout.code, recovery),
+      members,
+      map,
+      redo: logged ? new RedoLog(memory, logOffset, logBytes) : null,
+      suspects: new Suspects(map.suspects(layout.stripes)),
+      gate: new WriteGate(),
+      locks: new StripeLocks(),
+      clock,
+      log,
+    });
+    this.#reader = new StripeReader(this.#core);
+    this.#writer = new StripeWriter(this.#core, () => this.#checkpoint());
+    this.#recover();
+  }
+
+  get drives(): readonly DriveIo[] {
+    return this.#core.parts.members.list.map(({ drive }) => drive);
+  }
+
+  get members(): readonly Member[] {
+    return this.#core.parts.members.list;
+  }
+
+  /** Stripes of the group. */
+  get stripes(): number {
+    return this.#core.parts.layout.stripes;
+  }
+
+  /** Stripes whose checks are still to be made right after an unclean end. */
+  get suspects(): number {
+    return this.#core.parts.suspects.count;
+  }
+
+  get failure(): DriveError | null {
+    return this.#core.parts.members.failure;
+  }
+
+  readNow(offset: number, buffers: readonly Buffer[]): boolean {
+    return this.#ready && this.#reader.readNow(offset, buffers);
+  }
+
+  read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    this.#whenReady(() => this.#reader.read(offset, buffers, done));
+  }
+
+  write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    this.writeMany([{ offset, buffers }], done);
+  }
+
+  writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
+    this.#whenReady(() => {
+      this.#writer.writeMany(writes, done);
+      this.#clearLater();
+    });
+  }
+
+  punch(offset: number, bytes: number, done: DriveDone): void {
+    this.#whenReady(() => {
+      this.#writer.punch(offset, bytes, done);
+      this.#clearLater();
+    });
+  }
+
+  extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
+    const { layout, members } = this.#core.parts;
+    return redundantExtents(layout, members, offset, bytes, limit);
+  }
+
+  /** A drive that cannot be synced is taken out, if the others can do without it. */
+  sync(done: DriveDone): void {
+    this.#whenReady(() => {
+      // What was written in the midst of a failure is durable when the failure is noted, not before.
+      if (this.#checkpointing) this.#syncsDue.push(() => this.sync(done));
+      else this.#syncDrives(done);
+    });
+  }
+
+  /** What has been synced needs no check at the next start. */
+  close(): void {
+    this.#closed = true;
+    this.#clearTimer?.cancel();
+    this.#rebuild?.stop();
+    if (this.#clearFrom > 0 && this.#settled) this.#core.parts.map.clear(this.#clearFrom);
+    for (const { drive } of this.members) drive.close();
+    this.#memory.close();
+  }
+
+  /** Whether the group can do without this drive too. */
+  dispensable(position: number): boolean {
+    return this.#core.parts.members.dispensable(position);
+  }
+
+  /** Takes a drive out, whatever that costs. */
+  failDrive(position: number, failure: DriveError): void {
+    this.#core.parts.members.fail(position, failure);
+  }
+
+  /**
+   * Puts a drive in the place of one that has failed, and rebuilds it in the background. The drive's old content means
+   * nothing. The caller keeps the old drive, and closes it.
+   */
+  replaceDrive(position: number, drive: DriveIo): void {
+    this.#core.parts.members.replace(position, drive);
+    this.#startRebuild();
+  }
+
+  #changed(parts: RedundantParts, map: StripeMap, position: number, member: Member): void {
+    const { state, rebuilt, failure, drive } = member;
+    const note = (): void => {
+      map.failed = state === 'failed' ? map.failed | (1 << position) : map.failed & ~(1 << position);
+      parts.changed(position, { state, rebuilt });
+    };
+    if (state !== 'failed') {
+      note();
+      return;
+    }
+    parts.log.error(`parity group ${parts.name}: drive ${drive.name} failed${failure ? `: ${failure.message}` : ''}`);
+    // A drive that was missing at the start: nothing is under way yet.
+    if (this.#core === undefined) {
+      note();
+      return;
+    }
+    const { redo } = this.#core.parts;
+    this.#core.epoch++;
+    if (redo === null) {
+      note();
+    } else {
+      // From here on stripes depend on all of their columns being written. If the process dies before the drive is
+      // noted, all drives are taken to be good, and the log makes what was under way right on each.
+      for (const writes of this.#core.unlogged) redo.append(writes, () => {});
+      this.#core.unlogged.clear();
+      this.#notes.push(() => {
+        if (this.members[position] === member) note();
+      });
+    }
+    this.#checkpoint();
+  }
+
+  #whenReady(run: () => void): void {
+    if (this.#ready) run();
+    else this.#waiting.push(run);
+  }
+
+  /** Does again what the redo log holds, then lets everything through. */
+  #recover(): void {
+    const { redo, suspects, layout } = this.#core.parts;
+    const entries = redo === null ? [] : [...redo.entries()];
+    const next = (index: number): void => {
+      const entry = entries[index];
+      if (entry === undefined) {
+        this.#recovered(entries.length);
+        return;
+      }
+      this.#core.issue(entry, (error) => {
+        if (error !== null) this.#core.keepUnfinished(entry);
+        else {
+          for (const { offset, bytes } of entry) {
+            suspects.removeRange(Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit));
+          }
+        }
+        next(index + 1);
+      });
+    };
+    next(0);
+  }
+
+  #recovered(entries: number): void {
+    const { log, suspects } = this.#core.parts;
+    if (entries > 0) log.warn(`parity group ${this.name}: ${entries} writes of an unclean end done again`);
+    const open = (): void => {
+      this.#ready = true;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const run of waiting) run();
+      if (suspects.count > 0) {
+        log.warn(`parity group ${this.name}: parity of ${suspects.count} stripes is checked after an unclean end`);
+        this.#checkSuspects();
+      }
+      this.#startRebuild();
+    };
+    if (entries === 0) open();
+    else this.#afterSync(open);
+  }
+
+  #checkSuspects(): void {
+    const { suspects, locks, clock } = this.#core.parts;
+    const stripe = suspects.first;
+    if (stripe < 0 || this.#closed) {
+      this.#clearLater();
+      return;
+    }
+    locks.lockRange(stripe, stripe + 1, (unlock) => {
+      this.#core.settle(stripe, (error) => {
+        unlock();
+        const next = () => this.#checkSuspects();
+        if (error === null) clock.setImmediate(next);
+        else clock.setTimeout(next, CLEAR_MS);
+      });
+    });
+  }
+
+  #startRebuild(): void {
+    if (this.#rebuild !== null || this.#closed) return;
+    const position = this.members.findIndex(({ state }) => state === 'rebuilding');
+    if (position < 0) return;
+    this.#rebuild = new Rebuild(this.#core, position, () => {
+      // Writes to a whole group are not logged: it is whole only when the log is emptied.
+      this.#whenQuiet.push(() => this.#rebuilt(position));
+      this.#checkpoint();
+    });
+  }
+
+  #rebuilt(position: number): void {
+    const { members, log } = this.#core.parts;
+    this.#rebuild = null;
+    const { drive, state, rebuilt } = this.members[position]!;
+    if (state === 'rebuilding' && rebuilt === this.stripes) {
+      members.rebuilt(position, this.stripes);
+      log.info(`parity group ${this.name}: drive ${drive.name} is rebuilt`);
+    }
+    this.#startRebuild();
+  }
+
+  /** Nothing is known that a start would have to put right. */
+  get #settled(): boolean {
+    return this.#core.parts.suspects.count === 0 && this.#core.unfinished.size === 0;
+  }
+
+  /** Holds writes back until those under way are durable and the redo log is empty. */
+  #checkpoint(): void {
+    if (this.#checkpointing) {
+      this.#checkpointDue = true;
+      return;
+    }
+    this.#checkpointing = true;
+    const { gate } = this.#core.parts;
+    gate.close(() => {
+      this.#noteFailures(() => {
+        this.#afterSync(() => {
+          this.#checkpointing = false;
+          if (this.#checkpointDue) {
+            this.#checkpointDue = false;
+            this.#checkpoint();
+          } else {
+            gate.open();
+            const syncs = this.#syncsDue;
+            this.#syncsDue = [];
+            for (const run of syncs) run();
+          }
+        });
+      });
+    });
+  }
+
+  #noteFailures(done: () => void): void {
+    const notes = this.#notes;
+    this.#notes = [];
+    if (notes.length === 0) {
+      done();
+      return;
+    }
+    this.#memory.sync(() => {
+      for (const run of notes) run();
+      done();
+    });
+  }
+
+  #afterSync(done: () => void): void {
+    const { redo, log } = this.#core.parts;
+    this.#syncDrives((error) => {
+      if (error !== null) log.error(`parity group ${this.name}: ${error.message}`);
+      const quiet = this.#whenQuiet;
+      this.#whenQuiet = [];
+      for (const run of quiet) run();
+      if (redo === null) {
+        this.#memory.sync(() => done());
+        return;
+      }
+      redo.reset((failure) => {
+        if (failure !== null) log.error(`parity group ${this.name}: ${failure.message}`);
+        const unfinished = [...this.#core.unfinished.values()];
+        inParallel(unfinished, (writes, kept) => void (redo.append(writes, kept) || kept(null)), done);
+      });
+    });
+  }
+
+  #syncDrives(done: DriveDone): void {
+    const { members, map } = this.#core.parts;
+    const { moment } = map;
+    const present = [...members.list.entries()].filter(([, { state }]) => state !== 'failed');
+    const sync = ([position, { drive }]: readonly [number, Member], ended: DriveDone) =>
+      drive.sync((error) => ended(error !== null && members.writeFailed(position, drive, error) ? null : error));
+    inParallel(present, sync, (error) => {
+      if (error === null) this.#clearFrom = moment;
+      done(error);
+    });
+  }
+
+  /** Clears bits of the map that no write has needed for a while. */
+  #clearLater(): void {
+    if (this.#clearTimer !== null || this.#closed) return;
+    const { clock, map } = this.#core.parts;
+    const { moment } = map;
+    this.#clearTimer = clock.setTimeout(() => {
+      const settled = this.#settled;
+      this.sync((error) => {
+        this.#clearTimer = null;
+        if (this.#closed) return;
+        if (error === null && settled) map.clear(moment);
+        if (map.count > 0) this.#clearLater();
+      });
+    }, CLEAR_MS);
+  }
+}
+
+function layoutOf({ name, level, drives, stripeBytes }: RedundantShape) {
+  if (!Number.isSafeInteger(stripeBytes) || stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0) {
+    throw new RangeError(
+      `parity group ${name}: stripe unit of ${stripeBytes} bytes, not a multiple of ${STRIPE_GRAIN}`,
+    );
+  }
+  const code = createCode(level, drives.length);
+  const stripes = Math.floor(Math.min(...drives.map((drive) => drive.bytes)) / stripeBytes);
+  return { layout: new StripeLayout(code, stripeBytes, stripes), logged: !code.mirrored };
+}

@@ -1,0 +1,168 @@
+/** Reads of a redundant group: from the drives that hold the data, else out of the others. */
+import { inParallel } from '../in-parallel.js';
+import type { DriveDone } from '../types.js';
+import { has } from './code.js';
+import type { GroupCore } from './group-core.js';
+
+/** A stretch of one column, and where it goes. */
+interface Stretch {
+  readonly stripe: number;
+  readonly column: number;
+  readonly at: number;
+  readonly end: number;
+  readonly buffers: Buffer[];
+}
+
+/** Stretches adjacent on one drive. */
+interface DriveRead {
+  readonly position: number;
+  readonly offset: number;
+  end: number;
+  readonly buffers: Buffer[];
+  readonly stretches: Stretch[];
+}
+
+export class StripeReader {
+  constructor(private readonly core: GroupCore) {}
+
+  /** As `DriveIo.readNow`: from drives only, nothing is recovered for it. */
+  readNow(offset: number, buffers: readonly Buffer[]): boolean {
+    const { unit } = this.core.parts.layout;
+    let bytes = 0;
+    for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
+    const row = Math.floor(offset / unit);
+    // Most reads stay within a stripe unit: those need no parts.
+    if (offset + bytes <= (row + 1) * unit) return this.#readUnit(row, offset - row * unit, buffers);
+    for (const { stripe, column, at, buffers: own } of this.#stretches(offset, buffers)) {
+      if (!this.#readUnit(stripe * this.core.parts.layout.code.data + column, at, own)) return false;
+    }
+    return true;
+  }
+
+  read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    const { layout, members } = this.core.parts;
+    const reads: DriveRead[] = [];
+    const lost: Stretch[] = [];
+    const latest: (DriveRead | undefined)[] = new Array(layout.drives);
+    for (const stretch of this.#stretches(offset, buffers)) {
+      const { stripe, column, at, end } = stretch;
+      if (!members.whole && has(members.missing(stripe), column)) {
+        lost.push(stretch);
+        continue;
+      }
+      const position = this.#source(stripe, column);
+      const start = stripe * layout.unit + at;
+      let read = latest[position];
+      if (read === undefined || read.end !== start) {
+        read = { position, offset: start, end: start, buffers: [], stretches: [] };
+        latest[position] = read;
+        reads.push(read);
+      }
+      read.end = start + end - at;
+      read.buffers.push(...stretch.buffers);
+      read.stretches.push(stretch);
+    }
+    const recover = (stretch: Stretch, ended: DriveDone) => this.#recover(stretch, ended);
+    inParallel(
+      [...reads, ...lost],
+      (part, ended) => ('column' in part ? recover(part, ended) : this.#read(part, recover, ended)),
+      done,
+    );
+  }
+
+  #read(read: DriveRead, recover: (stretch: Stretch, ended: DriveDone) => void, done: DriveDone): void {
+    const { members } = this.core.parts;
+    const { drive } = members.list[read.position]!;
+    drive.read(read.offset, read.buffers, (error) => {
+      if (error === null) {
+        done(null);
+        return;
+      }
+      members.readFailed(read.position, drive, error);
+      inParallel(read.stretches, recover, done);
+    });
+  }
+
+  #readUnit(unit: number, at: number, buffers: readonly Buffer[]): boolean {
+    const { layout, members } = this.core.parts;
+    const { data } = layout.code;
+    const stripe = Math.floor(unit / data);
+    const column = unit - stripe * data;
+    const position = this.#source(stripe, column);
+    if (!members.whole && !members.has(position, stripe)) return false;
+    return members.list[position]!.drive.readNow(stripe * layout.unit + at, buffers);
+  }
+
+  /** The drive to read a column from: of two copies one for each stripe, so that both drives have something to do. */
+  #source(stripe: number, column: number): number {
+    const { layout, members, suspects } = this.core.parts;
+    const { mirrored, data } = layout.code;
+    const copy = mirrored && stripe % 2 === 1 && members.whole && suspects.count === 0;
+    return layout.driveOf(stripe, copy && !this.core.unfinished.has(stripe) ? data + column : column);
+  }
+
+  /** Tries the column's own drive once more, unless it is missing; then the others, and writes what was unreadable. */
+  #recover({ stripe, column, at, end, buffers }: Stretch, done: DriveDone): void {
+    const { locks, members } = this.core.parts;
+    locks.lockRange(stripe, stripe + 1, (unlock) => {
+      const finish: DriveDone = (error) => {
+        unlock();
+        done(error);
+      };
+      const solve = (unreadable: number): void => {
+        this.core.solve(stripe, column, at, end, unreadable, (error, data) => {
+          if (error !== null) {
+            finish(error);
+            return;
+          }
+          let from = 0;
+          for (const buffer of buffers) from += data.copy(buffer, 0, from);
+          if (has(members.missing(stripe), column)) finish(null);
+          else this.#rewrite(stripe, column, at, data, () => finish(null));
+        });
+      };
+      this.core.settle(stripe, (unsettled) => {
+        if (has(members.missing(stripe), column)) {
+          if (unsettled === null) solve(0);
+          else finish(this.core.lost(stripe));
+          return;
+        }
+        this.core.readColumn(stripe, column, at, buffers, (error) => {
+          if (error === null) finish(null);
+          else if (unsettled === null) solve(1 << column);
+          else finish(this.core.lost(stripe));
+        });
+      });
+    });
+  }
+
+  /** A place that cannot be read often can be once it has been written anew. */
+  #rewrite(stripe: number, column: number, at: number, data: Buffer, done: () => void): void {
+    const { position, drive } = this.core.driveAt(stripe, column);
+    drive.write(stripe * this.core.parts.layout.unit + at, [data], (error) => {
+      if (error !== null) this.core.parts.members.writeFailed(position, drive, error);
+      done();
+    });
+  }
+
+  #stretches(offset: number, buffers: readonly Buffer[]): Stretch[] {
+    const stretches: Stretch[] = [];
+    let at = offset;
+    for (const buffer of buffers) {
+      let used = 0;
+      this.core.parts.layout.place(at, buffer.length, (stripe, column, inUnit, length) => {
+        const part = length === buffer.length ? buffer : buffer.subarray(used, used + length);
+        used += length;
+        const last = stretches.at(-1);
+        if (last?.stripe === stripe && last.column === column) {
+          last.buffers.push(part);
+          (last as { end: number }).end = inUnit + length;
+        } else {
+          stretches.push({ stripe, column, at: inUnit, end: inUnit + length, buffers: [part] });
+        }
+      });
+      at += buffer.length;
+    }
+    return stretches;
+  }
+}

@@ -1,0 +1,202 @@
+/** Drives as an administrator sees them: which there are, taking one out, putting a new one in, spares. */
+import type { Log } from '../base/log.js';
+import { RedundantGroup } from '../disk/raid/redundant-group.js';
+import type { Clock, DriveError, DriveIo } from '../disk/types.js';
+import { ConfigError } from './errors.js';
+import type { GroupRegions } from './regions.js';
+import type { ConfigStore } from './store.js';
+import type { DriveRow, ParityGroupRow, SpareRow } from './store-storage.js';
+
+export type DriveState = 'good' | 'failed' | 'rebuilding' | 'spare';
+
+export interface DriveInfo {
+  readonly name: string;
+  readonly bytes: number;
+  readonly state: DriveState;
+  /** Null: in none. */
+  readonly parityGroup: string | null;
+  /** 0 to 1, of a drive being rebuilt; else null. */
+  readonly progress: number | null;
+  /** Since the start. */
+  readonly readErrors: number;
+  /** Why it failed, as far as known. */
+  readonly failure: string | null;
+}
+
+export interface GroupEntry {
+  readonly row: ParityGroupRow;
+  readonly regions: GroupRegions;
+}
+
+export interface DriveBayParts {
+  readonly store: ConfigStore;
+  /** Makes a drive that holds nothing, in the place of what is at the path. */
+  readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Found {
+  readonly entry: GroupEntry;
+  readonly position: number;
+}
+
+export class DriveBay {
+  #closed = false;
+
+  /** @param groups by name; rows are replaced when drives change places */
+  constructor(
+    private readonly parts: DriveBayParts,
+    private readonly groups: Map<string, GroupEntry>,
+  ) {}
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** By name. */
+  list(): DriveInfo[] {
+    const members = [...this.groups.values()].flatMap((entry) =>
+      entry.row.drives.map((_, position) => memberInfo(entry, position)),
+    );
+    const others = this.parts.store.storage.spares().map(spareInfo);
+    return [...members, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  spares(): SpareRow[] {
+    return this.parts.store.storage.spares();
+  }
+
+  /** Adds a spare, for any group whose drives are no larger. The caller has checked that name and path are free. */
+  addSpare(drive: DriveRow): void {
+    this.parts.store.storage.putSpare({ ...drive, state: 'spare' });
+    this.useSpares();
+  }
+
+  /** Throws ConfigError `drive-unknown` or `drive-needed`. */
+  fail(name: string): DriveInfo {
+    const { entry, position } = this.#member(name);
+    const group = redundant(entry);
+    if (group !== null && group.members[position]!.state === 'failed') return memberInfo(entry, position);
+    if (group === null || !group.dispensable(position)) {
+      throw new ConfigError(
+        'drive-needed',
+        `drive "${name}" cannot be taken out: parity group "${entry.row.name}" would lose data.`,
+      );
+    }
+    group.failDrive(position, { kind: 'io-error', message: `${name}: taken out` } satisfies DriveError);
+    return memberInfo(entry, position);
+  }
+
+  /**
+   * Puts a new drive in the place of one that failed: into its parity group, or, where a spare has taken that
+   * place, among the spares. Throws ConfigError `drive-unknown` or `drive-needed`.
+   */
+  replace(name: string): DriveInfo {
+    const spare = this.parts.store.storage.spares().find((each) => each.name === name);
+    if (spare?.state === 'failed') {
+      this.addSpare(spare);
+      return this.list().find((each) => each.name === name)!;
+    }
+    const { entry, position } = this.#member(name);
+    const group = redundant(entry);
+    if (group === null || group.members[position]!.state !== 'failed' || group.failure !== null) {
+      throw new ConfigError(
+        'drive-needed',
+        group?.failure
+          ? `drive "${name}" cannot be replaced: too many drives of parity group "${entry.row.name}" have failed, and what is left of its data would be given up.`
+          : `drive "${name}" has not failed: take it out first with "drive fail".`,
+      );
+    }
+    this.#put(entry, position, entry.row.drives[position]!);
+    return memberInfo(this.groups.get(entry.row.name)!, position);
+  }
+
+  /** To be called when a drive has failed; not from within the call that told so. */
+  useSpares(): void {
+    if (this.#closed) return;
+    const { store, log } = this.parts;
+    for (const entry of this.groups.values()) {
+      const group = redundant(entry);
+      if (group === null || group.failure !== null) continue;
+      for (const [position, { state }] of group.members.entries()) {
+        const failed = entry.row.drives[position]!;
+        const [spare] = state !== 'failed' ? [] : this.#fitting(failed.bytes);
+        if (spare === undefined) continue;
+        log.warn(`parity group ${entry.row.name}: spare ${spare.name} takes the place of drive ${failed.name}`);
+        this.#put(this.groups.get(entry.row.name)!, position, { ...spare, bytes: spare.bytes }, () => {
+          store.storage.removeSpare(spare.name);
+          store.storage.putSpare({ name: failed.name, path: failed.path, bytes: failed.bytes, state: 'failed' });
+        });
+      }
+    }
+  }
+
+  /** Spares that are large enough, the smallest first. */
+  #fitting(bytes: number): SpareRow[] {
+    return this.spares()
+      .filter((spare) => spare.state === 'spare' && spare.bytes >= bytes)
+      .sort((a, b) => a.bytes - b.bytes);
+  }
+
+  #put({ row, regions }: GroupEntry, position: number, { name, path, bytes }: DriveRow, also = () => {}): void {
+    const { store, newDrive, log } = this.parts;
+    const drive = newDrive(path, name, bytes);
+    if (drive.failure) {
+      log.error(`parity group ${row.name}: ${drive.failure.message}`);
+      throw new ConfigError('drive-unusable', `${drive.failure.message}: make its file usable.`);
+    }
+    const group = regions.group as RedundantGroup;
+    const old = group.drives[position]!;
+    store.transaction(() => {
+      store.storage.setMemberDrive(row.id, position, { name, path, bytes });
+      also();
+      group.replaceDrive(position, drive);
+    });
+    old.close();
+    const drives = row.drives.map((each, at) =>
+      at === position ? { name, path, bytes, state: 'rebuilding' as const, rebuilt: 0 } : each,
+    );
+    this.groups.set(row.name, { row: { ...row, drives }, regions });
+  }
+
+  #member(name: string): Found {
+    for (const entry of this.groups.values()) {
+      const position = entry.row.drives.findIndex((drive) => drive.name === name);
+      if (position >= 0) return { entry, position };
+    }
+    throw new ConfigError(
+      'drive-unknown',
+      `there is no drive "${name}" in a parity group: list them to see which are.`,
+    );
+  }
+}
+
+function redundant({ regions }: GroupEntry): RedundantGroup | null {
+  return regions.group instanceof RedundantGroup ? regions.group : null;
+}
+
+function memberInfo(entry: GroupEntry, position: number): DriveInfo {
+  const { name, bytes } = entry.row.drives[position]!;
+  const group = redundant(entry);
+  if (group === null) {
+    const failure = entry.regions.group.drives[position]!.failure ?? null;
+    const state = failure === null ? 'good' : 'failed';
+    const rest = { progress: null, readErrors: 0, failure: failure?.message ?? null };
+    return { name, bytes, state, parityGroup: entry.row.name, ...rest };
+  }
+  const { state, rebuilt, readErrors, failure } = group.members[position]!;
+  return {
+    name,
+    bytes,
+    state,
+    parityGroup: entry.row.name,
+    progress: state === 'rebuilding' ? rebuilt / group.stripes : null,
+    readErrors,
+    failure: failure?.message ?? null,
+  };
+}
+
+function spareInfo({ name, bytes, state }: SpareRow): DriveInfo {
+  return { name, bytes, state, parityGroup: null, progress: null, readErrors: 0, failure: null };
+}

@@ -1,0 +1,57 @@
+/** Parity groups from their rows in config.db. */
+import type { Log } from '../base/log.js';
+import { createParityGroup } from '../disk/parity-group.js';
+import { shapes } from '../disk/raid/code.js';
+import type { MemberStatus } from '../disk/raid/members.js';
+import { RedundantGroup, redundantMemoryBytes } from '../disk/raid/redundant-group.js';
+import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
+import type { DriveRow, MemberRow } from './store-storage.js';
+
+/** Left out in the configuration: small, so that few writes fill less than a stripe. */
+const REDUNDANT_STRIPE_BYTES = 64 * 1024;
+
+/** Numbers of drives that a level may have. */
+export const LEVELS: Readonly<Record<RaidLevel, { minimum: number; maximum: number; multiple: number }>> = {
+  plain: { minimum: 1, maximum: 1, multiple: 1 },
+  raid0: { minimum: 2, maximum: 64, multiple: 1 },
+  ...shapes,
+};
+
+export interface GroupParts {
+  readonly shared: (name: string, bytes: number) => PersistentMemory;
+  readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface GroupSpec {
+  readonly id: number;
+  readonly name: string;
+  readonly level: RaidLevel;
+  readonly stripeBytes: number | null;
+  readonly drives: readonly (DriveRow & Partial<MemberRow>)[];
+}
+
+export function openDrives({ openDrive, log }: GroupParts, { name, drives }: Omit<GroupSpec, 'id'>): DriveIo[] {
+  const opened = drives.map((drive) => openDrive(drive.path, drive.name, drive.bytes));
+  for (const drive of opened) if (drive.failure) log.error(`parity group ${name}: ${drive.failure.message}`);
+  return opened;
+}
+
+/** @param changed as in `RedundantParts`; of groups without redundancy nothing is told */
+export function joinDrives(
+  { shared, clock, log }: GroupParts,
+  { id, name, level, stripeBytes, drives: rows }: GroupSpec,
+  drives: readonly DriveIo[],
+  changed: (position: number, status: MemberStatus) => void,
+): ParityGroup {
+  if (level === 'plain' || level === 'raid0') {
+    return stripeBytes === null
+      ? createParityGroup(name, level, drives)
+      : createParityGroup(name, level, drives, stripeBytes);
+  }
+  const shape = { name, level, drives, stripeBytes: stripeBytes ?? REDUNDANT_STRIPE_BYTES };
+  const memory = shared(`stripes-${id}`, redundantMemoryBytes(shape));
+  const statuses = rows.map(({ state = 'good', rebuilt = 0 }) => ({ state, rebuilt }));
+  return RedundantGroup.open({ ...shape, statuses, memory, clock, log, changed });
+}
