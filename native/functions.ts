@@ -74,6 +74,13 @@ export interface NativeFunctions {
   punchHole(fd: number, offset: number, bytes: number, done: (error: SystemError | null) => void): void;
 
   /**
+   * Reads one sector through a descriptor opened with O_DIRECT, to find out if sectors of 512 bytes can be moved so.
+   * Null in the twin.
+   * @throws SystemError EINVAL, if larger pieces or alignment are needed
+   */
+  readonly tryDirect: ((fd: number) => void) | null;
+
+  /**
    * First offset at or after `offset` that holds data; −1: none up to the end of the file. Where that needs
    * reading, it is not looked for beyond `limit`: the answer may then be any offset from there on, or −1. The twin
    * reads, and calls a 4 KiB block of zeros a hole; kernels of file systems without holes call everything data.
@@ -117,6 +124,7 @@ export interface NativeFunctions {
 /**
  * Asynchronous operations on files; those of one turn of the event loop go to the kernel together. `token` is any
  * integer of 32 bits, told back with the result. The buffers must not change, nor the descriptor be closed, until then.
+ * With O_DIRECT, offsets and totals are multiples of 512; buffers may have any length and stand anywhere.
  * An operation under way keeps the process from ending by itself.
  */
 export interface FileRing {
@@ -149,6 +157,7 @@ export interface RawFunctions {
   ): void;
   preallocate(fd: number, offset: number, bytes: number): number;
   punchHole(fd: number, offset: number, bytes: number, done: (result: number) => void): void;
+  readonly tryDirect: ((fd: number) => number) | null;
   seekData(fd: number, offset: number, limit: number): number;
   seekHole(fd: number, offset: number, limit: number): number;
   readonly sendNow: ((fd: number, buffers: readonly Uint8Array[]) => number) | null;

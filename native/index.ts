@@ -63,7 +63,7 @@ function packageRoot(): string {
 }
 
 function checked(raw: RawFunctions): NativeFunctions {
-  const { map, openRing, sendNow } = raw;
+  const { map, openRing, sendNow, tryDirect } = raw;
   return {
     crc32c(data, seed = 0) {
       if (data.length < CRC_ADDON_BYTES) return crc32cTypeScript(data, seed);
@@ -113,6 +113,14 @@ function checked(raw: RawFunctions): NativeFunctions {
         else finish(result);
       });
     },
+    tryDirect:
+      tryDirect === null
+        ? null
+        : (fd) => {
+            checkPosition(fd);
+            const result = tryDirect(fd);
+            if (result < 0) throw systemError(result, 'pread');
+          },
     seekData(fd, offset, limit) {
       checkRange(fd, offset, 1);
       return sought(raw.seekData(fd, offset, limit));

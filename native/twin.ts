@@ -21,6 +21,7 @@ export const twin: RawFunctions = {
   writeMany,
   preallocate: (fd, offset, bytes) => attempt(() => fillZeros(fd, offset, bytes)),
   punchHole,
+  tryDirect: null,
   seekData: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, true)),
   seekHole: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, false)),
   sendNow: null,

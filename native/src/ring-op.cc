@@ -1,6 +1,8 @@
 #include "ring-op.h"
 
 #include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <linux/falloc.h>
 
 #if LUNARRAY_RING
@@ -27,6 +29,42 @@ void RingOp::Add(const iovec* vectors, size_t count) {
   for (size_t i = 0; i < count; i++) {
     if (vectors[i].iov_len > 0) vectors_.push_back(vectors[i]);
   }
+}
+
+void RingOp::Align() {
+  size_t bytes = 0;
+  bool fit = true;
+  for (const iovec& vector : vectors_) {
+    bytes += vector.iov_len;
+    fit = fit && (reinterpret_cast<uintptr_t>(vector.iov_base) | vector.iov_len) % kSector == 0;
+  }
+  if (fit || (fcntl(fd_, F_GETFL) & O_DIRECT) == 0) return;
+  bounce_.reset(static_cast<uint8_t*>(operator new(bytes, std::align_val_t(kSector))));
+  if (kind_ == Kind::kWrite) {
+    uint8_t* to = bounce_.get();
+    for (const iovec& vector : vectors_) {
+      memcpy(to, vector.iov_base, vector.iov_len);
+      to += vector.iov_len;
+    }
+  }
+  asked_.swap(vectors_);
+  vectors_.assign(1, {bounce_.get(), bytes});
+}
+
+// What was read into other memory goes where it was asked for.
+void RingOp::GiveBack() {
+  if (kind_ == Kind::kRead) {
+    const uint8_t* from = bounce_.get();
+    const uint8_t* end = at_ == vectors_.size() ? nullptr : static_cast<const uint8_t*>(vectors_[at_].iov_base);
+    for (const iovec& vector : asked_) {
+      size_t step = vector.iov_len;
+      if (end != nullptr && static_cast<size_t>(end - from) < step) step = static_cast<size_t>(end - from);
+      memcpy(vector.iov_base, from, step);
+      from += step;
+    }
+  }
+  bounce_.reset();
+  asked_.clear();
 }
 
 void RingOp::Fill(io_uring_sqe* sqe) {
@@ -57,6 +95,12 @@ void RingOp::Fill(io_uring_sqe* sqe) {
 }
 
 bool RingOp::Progress(int result) {
+  const bool ended = Advance(result);
+  if (ended && bounce_ != nullptr) GiveBack();
+  return ended;
+}
+
+bool RingOp::Advance(int result) {
   if (result == -EINTR || result == -EAGAIN) return false;
   if (result < 0) {
     if (request->result >= 0) request->result = result;

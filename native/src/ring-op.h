@@ -8,9 +8,14 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <vector>
 
 namespace lunarray {
+
+// Direct I/O is used where this suffices as alignment.
+constexpr size_t kSector = 512;
 
 // What JavaScript asked for under one token: ends when its last operation has.
 struct RingRequest {
@@ -31,6 +36,9 @@ class RingOp {
   // `bytes`: of a punch.
   void set_bytes(int64_t bytes) { bytes_ = bytes; }
   void Add(const iovec* vectors, size_t count);
+  // After the last `Add`. Where the descriptor is for direct I/O and the memory is not fit for it, other memory takes its
+  // place.
+  void Align();
 
   void Fill(io_uring_sqe* sqe);
 
@@ -38,12 +46,21 @@ class RingOp {
   bool Progress(int result);
 
  private:
+  bool Advance(int result);
+  void GiveBack();
+
   Kind kind_ = Kind::kSync;
   int fd_ = -1;
   int64_t offset_ = 0;
   int64_t bytes_ = 0;
   std::vector<iovec> vectors_;
   size_t at_ = 0;
+  struct Free {
+    void operator()(uint8_t* memory) const { operator delete(memory, std::align_val_t(kSector)); }
+  };
+  // Stands in for `asked_`, the vectors that were asked for.
+  std::unique_ptr<uint8_t, Free> bounce_;
+  std::vector<iovec> asked_;
 };
 
 }  // namespace lunarray

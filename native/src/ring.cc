@@ -67,6 +67,7 @@ class Ring : public Napi::ObjectWrap<Ring> {
     RingOp* op = NewOp(NewRequest(info, 1), RingOp::Kind::kRead, info, Offset(info[2]));
     Spans spans(info.Env(), info[3]);
     op->Add(spans.data(), spans.count());
+    op->Align();
     return info.Env().Undefined();
   }
 
@@ -80,6 +81,7 @@ class Ring : public Napi::ObjectWrap<Ring> {
       RingOp* op = NewOp(request, RingOp::Kind::kWrite, info, Offset(offsets.Get(i)));
       Spans spans(info.Env(), lists.Get(i));
       op->Add(spans.data(), spans.count());
+      op->Align();
     }
     return info.Env().Undefined();
   }

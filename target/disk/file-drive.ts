@@ -9,6 +9,13 @@ import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from './
 export interface FileDriveOptions {
   readonly functions?: NativeFunctions;
   readonly io?: FileIo;
+  /** Past the page cache of the machine (O_DIRECT). */
+  readonly direct?: boolean;
+}
+
+/** Direct I/O was asked for where it cannot be. */
+export class DirectError extends Error {
+  override readonly name = 'DirectError';
 }
 
 /** From half of so many refusals in a row on, the page cache is asked for one read in so many. */
@@ -36,13 +43,14 @@ export class FileDrive implements DriveIo {
    * @param name used in messages
    * @param bytes multiple of 512
    * @param mode `create` makes the file if there is none; `existing` never does
+   * @throws DirectError
    */
   static open(
     path: string,
     name: string,
     bytes: number,
     mode: 'create' | 'existing' = 'create',
-    { functions = native, io = defaultFileIo(functions) }: FileDriveOptions = {},
+    { functions = native, io = defaultFileIo(functions), direct = false }: FileDriveOptions = {},
   ): FileDrive {
     if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % 512 !== 0) {
       throw new RangeError(`drive ${name} of ${bytes} bytes: not a multiple of 512`);
@@ -50,12 +58,14 @@ export class FileDrive implements DriveIo {
     let fd = -1;
     try {
       fd = openFile(path, bytes, mode);
+      if (direct) fd = openedDirect(fd, path, name, functions, io);
       const size = fs.fstatSync(fd).size;
-      if (size === bytes) return new FileDrive(name, bytes, fd, null, functions, io);
+      if (size === bytes) return new FileDrive(name, bytes, fd, null, functions, io, direct);
       fs.closeSync(fd);
       const message = `${name}: ${path} has ${size} bytes instead of ${bytes}`;
       return new FileDrive(name, bytes, -1, { kind: 'wrong-length', message }, functions, io);
     } catch (error) {
+      if (error instanceof DirectError) throw error;
       return new FileDrive(name, bytes, -1, driveError(name, error as NodeJS.ErrnoException), functions, io);
     }
   }
@@ -68,12 +78,13 @@ export class FileDrive implements DriveIo {
     readonly failure: DriveError | null,
     private readonly functions: NativeFunctions,
     private readonly io: FileIo,
+    private readonly direct = false,
   ) {
     this.#fd = fd;
   }
 
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
-    if (this.#fd < 0 || !this.#worthAsking()) return false;
+    if (this.#fd < 0 || this.direct || !this.#worthAsking()) return false;
     try {
       const had = this.functions.readNow(this.#fd, offset, buffers) === total(buffers);
       this.#refusals = had ? this.#refusals >> 1 : Math.min(this.#refusals + 1, MAX_REFUSALS);
@@ -194,6 +205,28 @@ function openFile(path: string, bytes: number, mode: 'create' | 'existing'): num
   } catch (error) {
     fs.closeSync(fd);
     throw error;
+  }
+}
+
+/**
+ * Opens the file anew, for direct I/O; closes `fd`. The ring brings memory into line; the pool cannot.
+ * Larger sectors than those of drives would need a read and a write for each piece, and are not taken.
+ * @throws DirectError
+ */
+function openedDirect(fd: number, path: string, name: string, functions: NativeFunctions, io: FileIo): number {
+  fs.closeSync(fd);
+  if (io.kind !== 'uring' || functions.tryDirect === null) {
+    throw new DirectError(`drive ${name}: direct I/O needs io_uring, which is not used here`);
+  }
+  let direct = -1;
+  try {
+    direct = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_DIRECT);
+    functions.tryDirect(direct);
+    return direct;
+  } catch (error) {
+    if (direct >= 0) fs.closeSync(direct);
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    throw new DirectError(`drive ${name}: the file system of ${path} does not take direct I/O in sectors of 512 bytes`);
   }
 }
 

@@ -14,6 +14,14 @@ const DriveSchema = Type.Object(
   {
     id: name('Name of the drive; its sparse file is `drives/<id>` in the data directory.'),
     capacity: size('Size of the drive. The file is sparse: it uses only what has been written.'),
+    direct: Type.Optional(
+      Type.Boolean({
+        description:
+          'Past the page cache of the machine (O_DIRECT): what was read or written takes no memory beside the cache, and ' +
+          'what is read again is read from the medium. Refused where the file system or the kernel cannot.',
+        default: false,
+      }),
+    ),
   },
   strict,
 );

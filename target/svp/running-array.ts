@@ -209,6 +209,7 @@ async function openResized(
       { bytes: before, settled, duplex: duplexOf(directory) },
       complete,
       log,
+      settings.directDrives,
     );
     const left = await destageAll(old.cache, DESTAGE_LIMIT_MS * 20);
     await closeStorage(old);
@@ -223,7 +224,8 @@ async function openResized(
   }
   const bytes = Cache.memoryBytes(settings.cacheBytes);
   const duplex = settings.cacheDuplex === 'off' ? null : settings.cacheDuplex;
-  return openStorage(directory, store, { bytes, settled: settled || before !== null, duplex }, complete, log);
+  const file = { bytes, settled: settled || before !== null, duplex };
+  return openStorage(directory, store, file, complete, log, settings.directDrives);
 }
 
 function tellStart(

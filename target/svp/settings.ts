@@ -15,6 +15,8 @@ export interface Settings {
   readonly http: string;
   /** What discovery sessions have to prove. */
   readonly discoveryAuth: AuthMethod;
+  /** Ids of the drives that are read and written past the page cache. */
+  readonly directDrives: readonly string[];
 }
 
 const AUTH_METHODS: readonly unknown[] = ['none', 'chap', 'mutual-chap'] satisfies AuthMethod[];
@@ -34,6 +36,7 @@ export function settle(file: string, config: ConfigInput): Settings {
     polling: config.polling ?? saved.polling ?? DEFAULT_POLLING,
     http: config.http ?? saved.http ?? DEFAULT_HTTP,
     discoveryAuth: config.discoveryAuth ?? saved.discoveryAuth ?? 'none',
+    directDrives: config.drives?.filter(({ direct }) => direct).map(({ id }) => id) ?? saved.directDrives ?? [],
   };
 }
 
@@ -51,13 +54,15 @@ export function endedSettled(file: string): boolean {
 
 function read(file: string): Partial<Saved> {
   try {
-    const { cacheBytes, cacheDuplex, polling, http, discoveryAuth, settled } = JSON.parse(readFileSync(file, 'utf8'));
+    const saved = JSON.parse(readFileSync(file, 'utf8'));
+    const { cacheBytes, cacheDuplex, polling, http, directDrives, discoveryAuth, settled } = saved;
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
       ...(typeof cacheDuplex === 'string' && cacheDuplex !== '' && { cacheDuplex }),
       ...(Number.isSafeInteger(polling) && polling >= 0 && { polling }),
       ...(typeof settled === 'boolean' && { settled }),
       ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),
+      ...(Array.isArray(directDrives) && { directDrives: directDrives.map(String) }),
       ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };
   } catch {

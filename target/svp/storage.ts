@@ -1,13 +1,10 @@
 /** The lower half of an array: configuration store, memories, disk adapter, cache, volumes; opened and closed in order. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { systemRandom } from '../base/random.js';
 import { Cache } from '../cache/cache.js';
 import { DiskAdapter } from '../disk/disk-adapter.js';
-import { FileDrive } from '../disk/file-drive.js';
-import { defaultFileIo, type FileIo } from '../disk/file-io.js';
 import type { PartedMemory } from '../disk/types.js';
 import { ConfigStore } from '../volumes/store.js';
 import { Volumes } from '../volumes/volumes.js';
@@ -15,6 +12,7 @@ import { applyConfig, isNew } from './apply.js';
 import { openCacheSides } from './cache-sides.js';
 import type { ArrayConfig } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
+import { driveFiles } from './drive-files.js';
 import { ArrayError } from './errors.js';
 import { refusedMemory, sharedMemory } from './memory-files.js';
 
@@ -67,6 +65,7 @@ export interface CacheFile {
 
 /**
  * Opens everything else; `config` is applied when the directory is new.
+ * @param directDrives their ids
  * @throws ArrayError; nothing stays open but the store
  */
 export async function openStorage(
@@ -75,9 +74,10 @@ export async function openStorage(
   { bytes, settled, duplex = null }: CacheFile,
   config: ArrayConfig,
   log: Log,
+  directDrives: readonly string[] = [],
 ): Promise<Storage> {
   const opened: { close(): void }[] = [];
-  const io = chosenIo();
+  const drives = driveFiles(directory, directDrives);
   try {
     const isFirst = store.storage.parityGroups().length === 0 && store.paths.ports().length === 0;
     const owner = store.identity.serial;
@@ -94,15 +94,8 @@ export async function openStorage(
       adapter,
       shared: sharedMemory(directory, isFirst),
       // A drive that is missing later must fail, not come back empty.
-      openDrive: (path, name, bytes) =>
-        FileDrive.open(isAbsolute(path) ? path : directory.file(path), name, bytes, isFirst ? 'create' : 'existing', {
-          io,
-        }),
-      newDrive: (path, name, bytes) => {
-        const file = isAbsolute(path) ? path : directory.file(path);
-        rmSync(file, { force: true });
-        return FileDrive.open(file, name, bytes, 'create', { io });
-      },
+      openDrive: (path, name, bytes) => drives.open(path, name, bytes, isFirst ? 'create' : 'existing'),
+      newDrive: drives.replace,
       clock: systemClock,
       random: systemRandom,
       log,
@@ -114,15 +107,6 @@ export async function openStorage(
   } catch (error) {
     for (const part of opened.reverse()) part.close();
     directory.fail(refusedMemory(directory, error));
-  }
-}
-
-/** @throws ArrayError `usage`: LUNARRAY_IO asks for what there is not */
-function chosenIo(): FileIo {
-  try {
-    return defaultFileIo();
-  } catch (error) {
-    throw new ArrayError('usage', `drives cannot be read and written: ${(error as Error).message}.`);
   }
 }
 
