@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../svp/version.js';
+import { driveCommand } from './drive.js';
 import { faultCommand } from './fault.js';
 import { hostGroupCommand } from './hostgroup.js';
 import { ldevCommand } from './ldev.js';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     hostGroupCommand(),
     lunCommand(),
     userCommand(),
+    driveCommand(),
     faultCommand(),
     sessionCommand(),
     statsCommand(),

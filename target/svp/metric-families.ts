@@ -8,6 +8,7 @@ import type { ChannelAdapterStats } from '../channel/statistics.js';
 import type { DiskQueueStats } from '../disk/types.js';
 import type { PortStats } from '../ports/iscsi/stats.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
+import { DRIVE_STATES } from '../volumes/drive-bay.js';
 import { ldevName } from '../volumes/model.js';
 import type { ArrayView } from './view.js';
 
@@ -108,6 +109,29 @@ export const metricFamilies: readonly MetricFamily[] = [
   family('pool_free_bytes', 'gauge', 'Bytes in regions that no LDEV has.', ['pool'], function* (array) {
     for (const pool of array.volumes.pools()) yield [[pool.name], pool.freeBytes];
   }),
+  family('drive_state', 'gauge', 'Drives by state: 1 for the one it is in.', ['drive', 'state'], function* (array) {
+    for (const { name, state } of array.volumes.drives.list()) {
+      for (const each of DRIVE_STATES) yield [[name, each], Number(each === state)];
+    }
+  }),
+  family(
+    'drive_rebuild_ratio',
+    'gauge',
+    'How much of a drive being rebuilt is done, 0 to 1.',
+    ['drive'],
+    function* (array) {
+      for (const { name, progress } of array.volumes.drives.list()) if (progress !== null) yield [[name], progress];
+    },
+  ),
+  family(
+    'drive_read_errors_total',
+    'counter',
+    'Reads that failed; redundancy made up for them if it could.',
+    ['drive'],
+    function* (array) {
+      for (const { name, readErrors } of array.volumes.drives.list()) yield [[name], readErrors];
+    },
+  ),
   family('ldev_assigned_bytes', 'gauge', 'Bytes in regions assigned to it.', ['ldev'], function* (array) {
     for (const { id } of array.volumes.ldevs()) yield [[ldevName(id)], array.volumes.assignedBytes(id)];
   }),

@@ -7,7 +7,8 @@ import type { GroupRegions } from './regions.js';
 import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow, SpareRow } from './store-storage.js';
 
-export type DriveState = 'good' | 'failed' | 'rebuilding' | 'spare';
+export const DRIVE_STATES = ['good', 'failed', 'rebuilding', 'spare'] as const;
+export type DriveState = (typeof DRIVE_STATES)[number];
 
 export interface DriveInfo {
   readonly name: string;

@@ -4,6 +4,8 @@ import type { GroupCore } from './group-core.js';
 
 /** Of the drive, at a time: what keeps hosts from waiting long for the stripes concerned. */
 const STEP_BYTES = 2 ** 20;
+/** Passed over at a time where no drive holds anything. */
+const EMPTY_BYTES = 256 * 2 ** 20;
 /** Rest between steps while hosts write; without it a rebuild would take what the drives can give. */
 const YIELD_MS = 20;
 /** Of the drive, between notes of how far it is: what is done again after a kill. */
@@ -47,7 +49,13 @@ export class Rebuild {
       return;
     }
     const first = this.#at;
-    const end = Math.min(layout.stripes, first + Math.max(1, Math.floor(STEP_BYTES / layout.unit)));
+    const step = Math.min(layout.stripes - first, Math.max(1, Math.floor(STEP_BYTES / layout.unit)));
+    const empty = this.#emptyFrom(first);
+    if (empty > step) {
+      this.#passOver(first, first + empty);
+      return;
+    }
+    const end = first + step;
     locks.lockRange(first, end, (unlock) => {
       const stripes = Array.from({ length: end - first }, (_, index) => first + index);
       inParallel(
@@ -60,11 +68,44 @@ export class Rebuild {
           }
           unlock();
           if (error !== null) this.#failed(error);
-          else if (end === layout.stripes) this.ended();
-          else if ((end - this.#noted) * layout.unit >= NOTE_BYTES) this.#note(end);
-          else this.#next();
+          else this.#stepped(end);
         },
       );
+    });
+  }
+
+  #stepped(end: number): void {
+    const { layout } = this.core.parts;
+    if (end === layout.stripes) this.ended();
+    else if ((end - this.#noted) * layout.unit >= NOTE_BYTES) this.#note(end);
+    else this.#next();
+  }
+
+  /** Stripes from `first` on in which no drive holds anything, the one being rebuilt included. */
+  #emptyFrom(first: number): number {
+    const { layout, members, suspects } = this.core.parts;
+    if (suspects.count > 0 || this.core.unfinished.size > 0) return 0;
+    const offset = first * layout.unit;
+    const bytes = Math.min((layout.stripes - first) * layout.unit, EMPTY_BYTES);
+    let empty = bytes;
+    for (const { drive, state } of members.list) {
+      if (state === 'failed') continue;
+      const [extent] = drive.extents(offset, bytes, 1);
+      empty = Math.min(empty, extent!.allocated ? 0 : extent!.bytes);
+    }
+    return Math.floor(empty / layout.unit);
+  }
+
+  #passOver(first: number, end: number): void {
+    const { locks, members } = this.core.parts;
+    const { drive } = members.list[this.position]!;
+    locks.lockRange(first, end, (unlock) => {
+      // Something may have been written while this waited for the lock.
+      const still = Math.min(end, first + this.#emptyFrom(first));
+      const member = members.list[this.position]!;
+      if (member.drive === drive && member.state === 'rebuilding') members.advance(this.position, still);
+      unlock();
+      this.#stepped(still);
     });
   }
 

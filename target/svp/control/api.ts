@@ -158,6 +158,20 @@ export interface StatusReply {
   readonly luns: readonly LunReply[];
 }
 
+/** A drive of a parity group, or a spare. */
+export interface DriveReply {
+  readonly name: string;
+  readonly bytes: number;
+  readonly state: string;
+  /** Null: in none. */
+  readonly parityGroup: string | null;
+  /** Of a rebuild, 0 to 1; null: there is none. */
+  readonly progress: number | null;
+  /** Since the start. */
+  readonly readErrors: number;
+  readonly failure: string | null;
+}
+
 /** A session as its port tells of it. */
 export type SessionReply = SessionInfo & {
   /** `CL1-A/default`; empty for a discovery session. */

@@ -176,3 +176,22 @@ t.test('a stripe map of another group is refused', (t) => {
   t.throws(() => w.restart('kill'), { name: 'StripeMapError' });
   t.end();
 });
+
+t.test('a rebuild passes over what is empty', (t) => {
+  const w = new RaidWorld(seed, { level: 'raid6', drives: 6, stripes: 300, drive: { latencyMs: [0, 1] } });
+  w.write(w.sectors.length - 700, 300);
+  w.write(20, 30);
+  w.drain();
+  w.failDrive(1);
+  w.clock.advance(50);
+  w.replaceDrive(1);
+  const before = w.clock.now();
+  w.heal();
+  t.ok((w.clock.now() - before) / 1e6 < 100, 'in a few steps');
+  w.failDrive(0);
+  w.failDrive(3);
+  w.clock.advance(50);
+  w.verify('after the rebuild', 'kill');
+  t.equal(w.wrong, null);
+  t.end();
+});

@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import type { DriveReply } from '../svp/control/api.js';
+import { humanSize } from '../svp/units.js';
+import { call } from './client.js';
+import { administration, type CommonOptions, printJson, printLine, printTable } from './output.js';
+
+export function driveCommand(): Command {
+  const drive = new Command('drive').description('drives of parity groups, and spares');
+
+  administration(drive.command('list').description('list drives with their state and how far a rebuild is')).action(
+    async (options: CommonOptions) => {
+      const drives = await call<DriveReply[]>(options.data, 'GET', '/drives');
+      if (options.json) return printJson(drives);
+      await printTable(
+        ['DRIVE', 'CAPACITY', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'FAILURE'],
+        drives.map((d) => [d.name, humanSize(d.bytes), state(d), d.parityGroup ?? '', d.readErrors, d.failure ?? '']),
+      );
+    },
+  );
+
+  change(drive, 'fail', 'take a drive out of its parity group; refused if data would be lost', 'taken out');
+  change(drive, 'replace', 'put a new, empty drive in the place of one that failed, and rebuild it', 'replaced');
+  return drive;
+}
+
+function change(drive: Command, action: 'fail' | 'replace', description: string, done: string): void {
+  administration(drive.command(action).description(description).argument('<drive>', 'name of the drive')).action(
+    async (name: string, options: CommonOptions) => {
+      const reply = await call<DriveReply>(options.data, 'POST', `/drives/${encodeURIComponent(name)}/${action}`);
+      if (options.json) printJson(reply);
+      else printLine(`${done} ${reply.name}: ${state(reply)}`);
+    },
+  );
+}
+
+function state({ state, progress }: DriveReply): string {
+  return progress === null ? state : `${state} ${Math.floor(progress * 100)} %`;
+}

@@ -1,0 +1,16 @@
+import type { FastifyInstance } from 'fastify';
+import type { ArrayView } from '../view.js';
+import type { DriveReply } from './api.js';
+
+export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
+  const { drives } = array.volumes;
+
+  app.get('/drives', (): readonly DriveReply[] => drives.list());
+
+  app.post<{ Params: { name: string } }>('/drives/:name/fail', ({ params }): DriveReply => drives.fail(params.name));
+
+  app.post<{ Params: { name: string } }>(
+    '/drives/:name/replace',
+    ({ params }): DriveReply => drives.replace(params.name),
+  );
+}
