@@ -115,6 +115,13 @@ export interface NativeFunctions {
   readonly openRing: ((ended: RingEnded) => FileRing) | null;
 
   /**
+   * Brings pages of a mapping into memory and maps them, in the thread pool: the first store to each costs a third
+   * then. `memory` starts at a page. Null in the twin.
+   * @param done never called before this returns; an error where the kernel cannot do it (before Linux 5.14)
+   */
+  readonly populate: ((memory: Buffer, done: (error: SystemError | null) => void) => void) | null;
+
+  /**
    * Ends the process at once (_exit(2)): `process.exit` waits until the thread pool has worked off what was handed to
    * it, which takes as long as a slow disk does. The twin can only do that.
    */
@@ -164,6 +171,7 @@ export interface RawFunctions {
   readonly map: ((fd: number, offset: number, bytes: number) => Buffer | number) | null;
   /** A number is minus errno. At most as many pairs at a time as `pairs` has room for. */
   readonly openRing: ((pairs: Float64Array, ended: (count: number) => void) => FileRing | number) | null;
+  readonly populate: ((memory: Buffer, done: (result: number) => void) => void) | null;
   exitNow(code: number): never;
 }
 

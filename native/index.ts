@@ -63,7 +63,7 @@ function packageRoot(): string {
 }
 
 function checked(raw: RawFunctions): NativeFunctions {
-  const { map, openRing, sendNow, tryDirect } = raw;
+  const { map, populate, openRing, sendNow, tryDirect } = raw;
   return {
     crc32c(data, seed = 0) {
       if (data.length < CRC_ADDON_BYTES) return crc32cTypeScript(data, seed);
@@ -153,6 +153,13 @@ function checked(raw: RawFunctions): NativeFunctions {
             const ring = openRing(pairs, (count) => ended(pairs, count));
             if (typeof ring === 'number') throw systemError(ring, 'io_uring_setup');
             return checkedRing(ring);
+          },
+    populate:
+      populate === null
+        ? null
+        : (memory, done) => {
+            checkBytes(memory);
+            populate(memory, (result) => done(result < 0 ? systemError(result, 'madvise') : null));
           },
     exitNow: raw.exitNow,
   };

@@ -26,6 +26,7 @@ export const twin: RawFunctions = {
   seekHole: (fd, offset, limit) => attempt(() => seek(fd, offset, limit, false)),
   sendNow: null,
   map: null,
+  populate: null,
   openRing: null,
   exitNow: (code) => process.exit(code),
 };

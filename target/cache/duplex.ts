@@ -47,6 +47,11 @@ export class DuplexMemory implements PartedMemory {
     this.second.commit(part, offset, bytes);
   }
 
+  populate(): void {
+    this.first.populate?.();
+    this.second.populate?.();
+  }
+
   /** Done when every side that counts is synced; fails when none does any more. */
   sync(done: (error: Error | null) => void): void {
     const errors: (Error | null)[] = [];

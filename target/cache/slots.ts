@@ -90,7 +90,7 @@ export class Slots {
     this.#owners = [...this.recovered];
     const handles = new Map(this.recovered.map(({ id, handle }) => [id, handle]));
     for (let index = 0; index < count; index++) {
-      if (memory.dirty(index) === 0) this.#putFree(index);
+      if (memory.dirty(index) === 0) this.#putFreeLast(index);
       else this.#adopt(index, handles.get(memory.volumeOf(index))!);
     }
   }
@@ -295,6 +295,12 @@ export class Slots {
       this.#putFree(index);
     }
     this.#freed();
+  }
+
+  /** At the start: slots are taken in the order in which the memory is populated. */
+  #putFreeLast(index: number): void {
+    this.#listed[index] = Listed.free;
+    this.#free.pushTail(index);
   }
 
   #putFree(index: number): void {

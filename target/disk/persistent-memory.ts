@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:buffer';
 import fs from 'node:fs';
+import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { type NativeFunctions, native } from '../../native/index.js';
 import type { PartedMemory, PersistentMemory } from './types.js';
@@ -67,7 +68,7 @@ export function openPartedMemory(
     functions.preallocate(fd, 0, bytes);
     fs.fsyncSync(fd);
     if (!existed) syncFolder(dirname(path));
-    return functions.map === null ? new WrittenMemory(fd, lengths) : new MappedMemory(fd, lengths, functions.map);
+    return functions.map === null ? new WrittenMemory(fd, lengths) : new MappedMemory(fd, lengths, functions);
   } catch (error) {
     if (fd !== null) {
       // What a full disk had room for is given back, so that the file can be opened as it was.
@@ -98,15 +99,21 @@ function startsOf(lengths: readonly number[]): number[] {
   });
 }
 
+/** Mapped in one go of a thread: 2 ms or so when it is in the page cache. */
+const POPULATE_BYTES = 16 << 20;
+
 class MappedMemory implements PartedMemory {
   readonly parts: readonly Buffer[];
+  readonly #populate: NativeFunctions['populate'];
+  #closed = false;
 
   constructor(
     private readonly fd: number,
     lengths: readonly number[],
-    map: NonNullable<NativeFunctions['map']>,
+    { map, populate }: NativeFunctions,
   ) {
-    this.parts = startsOf(lengths).map((start, part) => map(fd, start, lengths[part]!));
+    this.parts = startsOf(lengths).map((start, part) => map!(fd, start, lengths[part]!));
+    this.#populate = populate;
   }
 
   commit(): void {}
@@ -116,8 +123,29 @@ class MappedMemory implements PartedMemory {
     fs.fdatasync(this.fd, done);
   }
 
+  /**
+   * A store to a page that is not mapped takes 4 µs here, to one that is mapped 1.2 µs. No more is brought in than half
+   * of the machine's memory: the rest would push out what others need.
+   */
+  populate(): void {
+    const populate = this.#populate;
+    if (populate === null) return;
+    let left = totalmem() / 2;
+    const step = (part: number, offset: number): void => {
+      if (this.#closed || part === this.parts.length || left <= 0) return;
+      const piece = this.parts[part]!.subarray(offset, offset + POPULATE_BYTES);
+      left -= piece.length;
+      const next = offset + POPULATE_BYTES;
+      populate(piece, (error) => {
+        if (error === null) next < this.parts[part]!.length ? step(part, next) : step(part + 1, 0);
+      });
+    };
+    step(0, 0);
+  }
+
   /** The buffers stay valid; a mapping goes when nothing refers to it any more. */
   close(): void {
+    this.#closed = true;
     fs.closeSync(this.fd);
   }
 }

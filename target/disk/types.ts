@@ -105,6 +105,8 @@ export interface PartedMemory {
   readonly parts: readonly Buffer[];
   /** As `PersistentMemory.commit`; offset in the part. */
   commit(part: number, offset: number, bytes: number): void;
+  /** Makes first stores to pages cheap, in the background, from the first part on. Missing where they are so already. */
+  populate?(): void;
   sync(done: (error: Error | null) => void): void;
   close(): void;
 }

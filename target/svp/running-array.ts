@@ -76,6 +76,7 @@ export class RunningArray implements ArrayView {
       tellStart(storage, config, options.note ?? (() => {}));
       for (const fault of options.faults ?? []) storage.volumes.faults.add(fault);
       await array.open(config, options);
+      storage.memory.populate?.();
       return array;
     } catch (error) {
       if (array !== null) await array.close();

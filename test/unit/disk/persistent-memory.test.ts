@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type NativeFunctions, SystemError } from '../../../native/index.js';
-import { openPersistentMemory } from '../../../target/disk/persistent-memory.js';
+import { openPartedMemory, openPersistentMemory } from '../../../target/disk/persistent-memory.js';
 import { each } from '../native/each.js';
 
 const BYTES = 1 << 16;
@@ -36,6 +36,31 @@ for (const [name, functions] of each) {
       t.ok(functions.isZero(longer.buffer.subarray(BYTES)));
       longer.close();
       t.end();
+    });
+
+    t.test('in parts: one after the other in the file, each by itself', async (t) => {
+      const file = join(folder, 'parts.mem');
+      const lengths = [8192, BYTES, 4096];
+      const memory = openPartedMemory(file, lengths, functions);
+      t.same(
+        memory.parts.map((part) => part.length),
+        lengths,
+      );
+      memory.populate?.();
+      memory.parts[1]!.write('middle', 4000);
+      memory.commit(1, 4000, 6);
+      memory.parts[2]!.write('end', 4093);
+      memory.commit(2, 4093, 3);
+      t.equal(await new Promise((done) => memory.sync(done)), null);
+      memory.close();
+      const content = fs.readFileSync(file, 'latin1');
+      t.equal(content.length, 8192 + BYTES + 4096);
+      t.equal(content.indexOf('middle'), 8192 + 4000);
+      t.ok(content.endsWith('end'));
+      const again = openPartedMemory(file, lengths, functions);
+      t.equal(again.parts[1]!.toString('latin1', 4000, 4006), 'middle');
+      t.equal(again.parts[2]!.toString('latin1', 4093), 'end');
+      again.close();
     });
 
     t.test('shorter is refused', (t) => {

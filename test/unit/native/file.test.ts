@@ -162,5 +162,23 @@ for (const [name, native] of each) {
       t.throws(() => native.map!(999_999, 0, PAGE), { code: 'EBADF' });
       t.end();
     });
+
+    t.test('populate', { skip: native.populate === null && 'only the addon can' }, async (t) => {
+      const fd = open('populated');
+      native.preallocate(fd, 0, 8 * PAGE);
+      const second = native.map!(fd, 4 * PAGE, 4 * PAGE);
+      second.write('kept', 100);
+      let returned = false;
+      const error = await new Promise<Error | null>((done) => {
+        native.populate!(second, (failure) => done(returned ? failure : new Error('too early')));
+        returned = true;
+      });
+      // Kernels before 5.14 do not know it.
+      if (error !== null) t.match(error, { code: 'EINVAL' });
+      t.equal(second.toString('latin1', 100, 104), 'kept');
+      const back = Buffer.alloc(4);
+      fs.readSync(fd, back, 0, 4, 4 * PAGE + 100);
+      t.equal(back.toString(), 'kept', 'the part of the file that was asked for');
+    });
   });
 }
