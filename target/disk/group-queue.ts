@@ -5,6 +5,8 @@ import type { DriveDone, ParityGroup } from './types.js';
 /** Limits of one operation on many writes: what keeps a drive from being blocked for long. */
 const MAX_BUFFERS = 1024;
 const MAX_BATCH_BYTES = 1 << 20;
+/** Where a group has stripes: many whole ones, as those at the ends of a batch cost reads. */
+const MAX_BATCH_STRIPES = 8;
 
 const NONE: readonly DiskJob[] = [];
 
@@ -24,7 +26,11 @@ export class GroupQueue {
   #position = 0;
   readonly sync = { running: false, waiting: [] as { readonly done: DriveDone; readonly submittedAt: number }[] };
 
-  constructor(readonly group: ParityGroup) {}
+  readonly #batchBytes: number;
+
+  constructor(readonly group: ParityGroup) {
+    this.#batchBytes = Math.max(MAX_BATCH_BYTES, MAX_BATCH_STRIPES * (group.stripeBytes ?? 0));
+  }
 
   /** Jobs not ended, syncs included. */
   get busy(): boolean {
@@ -100,7 +106,7 @@ export class GroupQueue {
       if (next.kind === 'punch' && next.offset !== last.end) break;
       bytes += next.bytes;
       buffers += next.buffers.length;
-      if (next.kind === 'write' && (bytes > MAX_BATCH_BYTES || buffers > MAX_BUFFERS)) break;
+      if (next.kind === 'write' && (bytes > this.#batchBytes || buffers > MAX_BUFFERS)) break;
       batch.push(next);
       last = next;
     }

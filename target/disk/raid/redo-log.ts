@@ -86,13 +86,18 @@ export class RedoLog {
 
   /** Forgets all entries: what they hold is on the drives. `done` is called when that survives loss of power. */
   reset(done: DriveDone): void {
+    this.forget();
+    this.#waiting.push(done);
+    this.#sync();
+  }
+
+  /** As `reset`, where it does no harm if a loss of power brings the entries back: nothing is written any more. */
+  forget(): void {
     this.#generation = (this.#generation + 1) >>> 0;
     this.#sequence = 0;
     this.#used = 0;
     this.memory.buffer.writeUInt32LE(this.#generation, GENERATION_AT);
     this.memory.commit(GENERATION_AT, 4);
-    this.#waiting.push(done);
-    this.#sync();
   }
 
   #sync(): void {

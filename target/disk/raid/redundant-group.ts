@@ -198,7 +198,9 @@ export class RedundantGroup implements ParityGroup {
     this.#closed = true;
     this.#clearTimer?.cancel();
     this.#rebuild?.stop();
-    if (this.#clearFrom > 0 && this.#settled) this.#core.parts.map.clear(this.#clearFrom);
+    const { map, redo, gate } = this.#core.parts;
+    if (this.#clearFrom > 0 && this.#settled) map.clear(this.#clearFrom);
+    if (this.#clearFrom === map.moment && this.#settled && !gate.busy) redo?.forget();
     for (const { drive } of this.members) drive.close();
     this.#memory.close();
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
+import { RedoLog } from '../../../../target/disk/raid/redo-log.js';
 import { RaidWorld, SECTOR, UNIT } from './raid-world.js';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1e6);
@@ -193,5 +194,20 @@ t.test('a rebuild passes over what is empty', (t) => {
   w.clock.advance(50);
   w.verify('after the rebuild', 'kill');
   t.equal(w.wrong, null);
+  t.end();
+});
+
+t.test('a clean end of a degraded group leaves nothing to do again', (t) => {
+  const w = world('raid5', 4);
+  w.failDrive(1);
+  w.clock.advance(50);
+  w.write(3, 50);
+  w.drain();
+  const entries = () => [...new RedoLog(w.memory, w.logOffset, w.memory.buffer.length - w.logOffset).entries()].length;
+  t.equal(entries(), 1);
+  w.sync();
+  w.drain();
+  w.group.close();
+  t.equal(entries(), 0);
   t.end();
 });

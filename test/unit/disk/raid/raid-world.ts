@@ -6,6 +6,7 @@ import { DiskAdapter } from '../../../../target/disk/disk-adapter.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import type { MemberStatus } from '../../../../target/disk/raid/members.js';
 import { RedundantGroup, redundantMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
+import { mapLayout } from '../../../../target/disk/raid/stripe-map.js';
 import { SimulatedDrive, type SimulatedDriveOptions } from '../../../../target/disk/simulated-drive.js';
 import type { DriveError, Random } from '../../../../target/disk/types.js';
 import { SimulatedMemory } from '../../volumes/simulated-memory.js';
@@ -65,6 +66,12 @@ export class RaidWorld {
     this.sectors = Array.from({ length: this.group.bytes / SECTOR }, () => {
       return { possible: new Set([0]), durable: new Set([0]), token: 0 };
     });
+  }
+
+  /** Where in the memory the redo log begins. */
+  get logOffset(): number {
+    const { stripes, drives } = this.options;
+    return mapLayout({ stripes, unit: UNIT, drives }, true).logOffset;
   }
 
   below(limit: number): number {
