@@ -125,10 +125,14 @@ export class DriveBay {
         const [spare] = state !== 'failed' ? [] : this.#fitting(failed.bytes);
         if (spare === undefined) continue;
         log.warn(`parity group ${entry.row.name}: spare ${spare.name} takes the place of drive ${failed.name}`);
-        this.#put(this.groups.get(entry.row.name)!, position, { ...spare, bytes: spare.bytes }, () => {
-          store.storage.removeSpare(spare.name);
-          store.storage.putSpare({ name: failed.name, path: failed.path, bytes: failed.bytes, state: 'failed' });
-        });
+        try {
+          this.#put(this.groups.get(entry.row.name)!, position, spare, () => {
+            store.storage.removeSpare(spare.name);
+            store.storage.putSpare({ name: failed.name, path: failed.path, bytes: failed.bytes, state: 'failed' });
+          });
+        } catch (error) {
+          log.error(`spare ${spare.name} cannot be used: ${(error as Error).message}`);
+        }
       }
     }
   }
@@ -141,10 +145,9 @@ export class DriveBay {
   }
 
   #put({ row, regions }: GroupEntry, position: number, { name, path, bytes }: DriveRow, also = () => {}): void {
-    const { store, newDrive, log } = this.parts;
+    const { store, newDrive } = this.parts;
     const drive = newDrive(path, name, bytes);
     if (drive.failure) {
-      log.error(`parity group ${row.name}: ${drive.failure.message}`);
       throw new ConfigError('drive-unusable', `${drive.failure.message}: make its file usable.`);
     }
     const group = regions.group as RedundantGroup;

@@ -34,6 +34,8 @@ export class Members {
   /** Drives that miss all or part of their data. */
   #incomplete: Mask = 0;
   #failed: Mask = 0;
+  /** Drives that are being closed give errors that say nothing of them. */
+  #closed = false;
 
   constructor(
     drives: readonly DriveIo[],
@@ -84,10 +86,15 @@ export class Members {
     return this.list.find(({ failure }) => failure !== null)?.failure ?? LOST;
   }
 
+  /** From now on errors are passed on, and no drive is taken out. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Counts an error of a read. True: the drive has been taken out for it. */
   readFailed(position: number, drive: DriveIo, error: DriveError): boolean {
     const member = this.list[position]!;
-    if (member.drive !== drive || member.state === 'failed') return false;
+    if (this.#closed || member.drive !== drive || member.state === 'failed') return false;
     const readErrors = member.readErrors + 1;
     this.list[position] = { ...member, readErrors };
     const enough = readErrors >= READ_ERRORS || GONE.has(error.kind);
@@ -97,6 +104,7 @@ export class Members {
   /** As `readFailed`, for writes and syncs: what one of them did to the drive nobody knows. */
   writeFailed(position: number, drive: DriveIo, error: DriveError): boolean {
     const member = this.list[position]!;
+    if (this.#closed) return false;
     // That one is not part of the group any more.
     if (member.drive !== drive || member.state === 'failed') return true;
     return error.kind !== 'no-space' && this.#takeOut(position, error);

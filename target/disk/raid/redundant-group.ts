@@ -198,6 +198,7 @@ export class RedundantGroup implements ParityGroup {
     this.#closed = true;
     this.#clearTimer?.cancel();
     this.#rebuild?.stop();
+    this.#core.parts.members.close();
     const { map, redo, gate } = this.#core.parts;
     if (this.#clearFrom > 0 && this.#settled) map.clear(this.#clearFrom);
     if (this.#clearFrom === map.moment && this.#settled && !gate.busy) redo?.forget();

@@ -91,3 +91,29 @@ t.test('refused', async (t) => {
   t.throws(() => rig.volumes.createParityGroup('2', 'raid6', ['x', 'y', 'z'].map(drive)), { code: 'bad-number' });
   await rig.stop();
 });
+
+t.test('a stop in the midst of a rebuild fails no drive', async (t) => {
+  const dir = t.testdir({ drives: {} });
+  let rig = start(dir);
+  const data = Buffer.alloc(2 * MiB, 'redundant');
+  for (let lba = 0; lba < 80 * 2048; lba += 4096) await write(top(rig), lba, data, 512, fua);
+  rig.volumes.drives.fail('c');
+  rig.volumes.drives.replace('c');
+  rig.kill();
+  await new Promise((wake) => setTimeout(wake, 50));
+  rig = new Rig(dir);
+  t.equal(find(rig, 'c').state, 'rebuilding');
+  t.equal(rig.volumes.drives.list().filter(({ state }) => state === 'failed').length, 0);
+  await until(() => find(rig, 'c').state === 'good');
+  t.equal(find(rig, 'c').state, 'good');
+  await rig.stop();
+});
+
+t.test('a spare that cannot be opened is left alone', async (t) => {
+  const dir = t.testdir({ drives: { s: { 'in the way': '' } } });
+  const rig = start(dir, ['s']);
+  rig.volumes.drives.fail('a');
+  await new Promise((wake) => setTimeout(wake, 50));
+  t.same(states(rig), ['a failed', 'b good', 'c good', 'd good', 's spare']);
+  await rig.stop();
+});
