@@ -211,3 +211,19 @@ t.test('a clean end of a degraded group leaves nothing to do again', (t) => {
   t.equal(entries(), 0);
   t.end();
 });
+
+t.test('a redo log that is full is emptied, and writes go on', (t) => {
+  const w = world('raid5', 4, 8);
+  w.failDrive(1);
+  w.clock.advance(50);
+  for (let round = 0; round < 60 && w.wrong === null; round++) {
+    for (let each = 0; each < 4; each++) w.write(w.below(100), 600);
+    if (round % 7 !== 0) w.drain();
+    else w.clock.advance(3);
+    if (round % 20 !== 19) continue;
+    w.restart(round === 39 ? 'cut' : 'kill');
+    w.verify(`round ${round}`, round === 39 ? 'cut' : 'kill');
+  }
+  t.equal(w.wrong, null);
+  t.end();
+});
