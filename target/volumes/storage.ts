@@ -285,6 +285,7 @@ export class Storage {
 }
 
 function info(row: ParityGroupRow, group: ParityGroup): ParityGroupInfo {
-  const { name, level, drives, stripeBytes, pool } = row;
+  const { name, level, stripeBytes, pool } = row;
+  const drives = row.drives.map((drive) => ({ name: drive.name, path: drive.path, bytes: drive.bytes }));
   return { name, level, drives, stripeBytes, pool, bytes: group.bytes };
 }
