@@ -6,7 +6,6 @@ import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { codeOf, flush, GiB, MiB, read, rig, write } from './fixture.js';
 
 const drive = (name: string, bytes = 64 * MiB) => ({ name, path: name, bytes });
-const good = (name: string) => ({ ...drive(name), state: 'good', rebuilt: 0 });
 
 t.test('parity groups and pools are durable', async (t) => {
   const array = rig(t);
@@ -22,12 +21,12 @@ t.test('parity groups and pools are durable', async (t) => {
     {
       name: '1-1',
       level: 'raid0',
-      drives: [good('a'), good('b')],
+      drives: [drive('a'), drive('b')],
       stripeBytes: 128 * 1024,
       pool: 'p',
       bytes: 128 * MiB,
     },
-    { name: '1-2', level: 'plain', drives: [good('c')], stripeBytes: null, pool: null, bytes: 64 * MiB },
+    { name: '1-2', level: 'plain', drives: [drive('c')], stripeBytes: null, pool: null, bytes: 64 * MiB },
   ]);
   t.same(array.volumes.pools(), [
     { name: 'p', parityGroups: ['1-1'], bytes: 128 * MiB, freeBytes: 128 * MiB - REGION_BYTES },
