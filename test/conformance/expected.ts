@@ -36,6 +36,18 @@ export function excuse(test: string, unit: UnitName): string | undefined {
   return find(maySkip, test);
 }
 
+/** Tests that reset the target: every session with it ends, so nothing may run beside them. */
+const resetTheTarget: readonly string[] = [
+  'ALL.PreventAllow.WarmReset',
+  'ALL.PreventAllow.ColdReset',
+  'ALL.Reserve6.TargetColdReset',
+  'ALL.Reserve6.TargetWarmReset',
+];
+
+export function resetsTheTarget(test: string): boolean {
+  return resetTheTarget.includes(test);
+}
+
 function find<T>(table: Readonly<Record<string, T>>, test: string): T | undefined {
   const [, suite, name] = test.split('.');
   return table[suite!] ?? table[`${suite}.${name}`];

@@ -1,6 +1,6 @@
 /** The whole family ALL on the LUs that its tests need, and the verdict on each test. */
 import type { LunArray } from '../../target/index.js';
-import { excuse, specialUnit, wrongInLibiscsi } from './expected.js';
+import { excuse, resetsTheTarget, specialUnit, wrongInLibiscsi } from './expected.js';
 import { listTests, type Outcome, runTests } from './iscsi-test-cu.js';
 import { pathsOf, type UnitName, units } from './units.js';
 
@@ -18,22 +18,32 @@ export interface Judgement {
   readonly wrong: readonly UnitOutcome[];
 }
 
-/** Every test on a plain LU, two of which share the work; those that need a special LU there too. */
+/**
+ * Every test on a plain LU, two of which share the work; those that need a special LU there too. What resets the
+ * target has it to itself.
+ */
 export async function runAll(array: LunArray, each: (outcome: UnitOutcome) => void = () => {}): Promise<Judgement[]> {
   const tests = await listTests();
   const outcomes: UnitOutcome[] = [];
   for (const unit of Object.keys(units) as UnitName[]) {
     const wanted = unit === 'plain' ? tests : tests.filter((test) => specialUnit(test) === unit);
+    const shared = wanted.filter((test) => !resetsTheTarget(test));
     const paths = pathsOf(array, unit);
-    const lanes = paths.map((urls, lane) => {
-      const share = wanted.filter((_test, at) => at % paths.length === lane);
-      return runTests(urls, share, (ran) => {
-        const outcome = { ...ran, unit };
-        outcomes.push(outcome);
-        each(outcome);
-      });
-    });
-    await Promise.all(lanes);
+    const note = (ran: Outcome) => {
+      const outcome = { ...ran, unit };
+      outcomes.push(outcome);
+      each(outcome);
+    };
+    await Promise.all(
+      paths.map((urls, lane) =>
+        runTests(
+          urls,
+          shared.filter((_test, at) => at % paths.length === lane),
+          note,
+        ),
+      ),
+    );
+    await runTests(paths[0]!, wanted.filter(resetsTheTarget), note);
   }
   return tests.map((test) => judgement(test, outcomes));
 }
