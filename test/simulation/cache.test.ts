@@ -3,15 +3,13 @@
  * random order and sometimes fail; the process is killed inside a random store, or the machine loses power; then
  * everything is read and compared. LUNARRAY_SEED=n repeats one run, LUNARRAY_ROUNDS=n sets how many.
  */
-import t from 'tap';
 import { seededRandom } from '../../target/base/random.js';
 import type { CacheHints } from '../../target/cache/types.js';
 import type { Random } from '../../target/disk/types.js';
 import { KillableMemory, Killed, Rig } from '../unit/cache/rig.js';
 import { Ledger, stamped } from './cache-ledger.js';
+import { simulationRuns } from './runs.js';
 
-const ROUNDS = Number(process.env.LUNARRAY_ROUNDS ?? 150);
-const FIRST_SEED = Number(process.env.LUNARRAY_SEED ?? Math.floor(Math.random() * 1e9));
 const VOLUME_SLOTS = 24;
 const SECTORS = VOLUME_SLOTS * 32;
 
@@ -218,21 +216,4 @@ function simulate(seed: number): string | null {
   return simulation.wrong;
 }
 
-t.setTimeout(0);
-
-t.test(`${ROUNDS} runs from seed ${FIRST_SEED}`, (t) => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + ROUNDS; seed++) {
-    let wrong: string | null;
-    try {
-      wrong = simulate(seed);
-    } catch (error) {
-      wrong = String((error as Error).stack);
-    }
-    if (wrong !== null) {
-      t.fail(`LUNARRAY_SEED=${seed} LUNARRAY_ROUNDS=1: ${wrong}`);
-      break;
-    }
-  }
-  t.pass('read and recovered data as written');
-  t.end();
-});
+simulationRuns(150, 'read and recovered data as written', simulate);

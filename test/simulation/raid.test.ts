@@ -3,12 +3,9 @@
  * of power at any moment; then everything is read, and read again without any one drive.
  * LUNARRAY_SEED=n LUNARRAY_ROUNDS=1 repeats one run.
  */
-import t from 'tap';
 import type { RedundantLevel } from '../../target/disk/raid/code.js';
 import { RaidWorld } from '../unit/disk/raid/raid-world.js';
-
-const ROUNDS = Number(process.env.LUNARRAY_ROUNDS ?? 40);
-const FIRST_SEED = Number(process.env.LUNARRAY_SEED ?? Math.floor(Math.random() * 1e9));
+import { simulationRuns } from './runs.js';
 
 const kinds = [
   ['raid1+0', 4, 1],
@@ -85,21 +82,4 @@ function withoutAny(world: RaidWorld): void {
   }
 }
 
-t.setTimeout(0);
-
-t.test(`${ROUNDS} runs from seed ${FIRST_SEED}`, (t) => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + ROUNDS; seed++) {
-    let wrong: string | null;
-    try {
-      wrong = simulate(seed);
-    } catch (error) {
-      wrong = String((error as Error).stack);
-    }
-    if (wrong !== null) {
-      t.fail(`LUNARRAY_SEED=${seed} LUNARRAY_ROUNDS=1: ${wrong}`);
-      break;
-    }
-  }
-  t.pass('every read right');
-  t.end();
-});
+simulationRuns(40, 'every read right', simulate);

@@ -1,14 +1,5 @@
 import t from 'tap';
-import { fill, HOST, Rig } from './rig.js';
-
-/** A volume of clean slots, none cached. */
-function cold(slots: number, volumeSlots: number): Rig {
-  const rig = new Rig({ slots, volumeSlots });
-  for (let slot = 0; slot < volumeSlots; slot++) rig.write(slot * 32, fill(slot + 1, 32));
-  rig.flush();
-  rig.restart();
-  return rig;
-}
+import { cold, fill, HOST } from './rig.js';
 
 t.test('the slot read longest ago goes first', (t) => {
   const rig = cold(10, 20);

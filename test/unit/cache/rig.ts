@@ -238,3 +238,12 @@ export class Rig {
 export function fill(value: number, sectors = 8): Buffer {
   return Buffer.alloc(sectors * SECTOR_BYTES, value);
 }
+
+/** A volume of clean slots, none cached. */
+export function cold(slots: number, volumeSlots: number): Rig {
+  const rig = new Rig({ slots, volumeSlots });
+  for (let slot = 0; slot < volumeSlots; slot++) rig.write(slot * 32, fill(slot + 1, 32));
+  rig.flush();
+  rig.restart();
+  return rig;
+}

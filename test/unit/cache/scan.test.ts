@@ -1,14 +1,5 @@
 import t from 'tap';
-import { fill, HOST, Rig } from './rig.js';
-
-/** A volume of clean slots, none cached. */
-function cold(slots: number, volumeSlots: number): Rig {
-  const rig = new Rig({ slots, volumeSlots });
-  for (let slot = 0; slot < volumeSlots; slot++) rig.write(slot * 32, fill(slot + 1, 32));
-  rig.flush();
-  rig.restart();
-  return rig;
-}
+import { cold, fill, HOST, type Rig } from './rig.js';
 
 /** Misses of one more pass over the first `slots` slots. */
 function misses(rig: Rig, slots: number): number {
