@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import type { DriveReply } from '../svp/control/api.js';
+import type { DriveReply, DriveSettingsReply } from '../svp/control/api.js';
 import { humanSize } from '../svp/units.js';
 import { call } from './client.js';
-import { administration, type CommonOptions, printJson, printLine, printTable } from './output.js';
+import { administration, argument, type CommonOptions, printJson, printLine, printTable } from './output.js';
 
 export function driveCommand(): Command {
   const drive = new Command('drive').description('drives of parity groups, and spares');
@@ -20,7 +20,24 @@ export function driveCommand(): Command {
 
   change(drive, 'fail', 'take a drive out of its parity group; refused if data would be lost', 'taken out');
   change(drive, 'replace', 'put a new, empty drive in the place of one that failed, and rebuild it', 'replaced');
+  rebuildRate(drive);
   return drive;
+}
+
+function rebuildRate(drive: Command): void {
+  administration(
+    drive
+      .command('rebuild-rate')
+      .description('show or set how fast each drive is rebuilt at most; hosts come first at any rate')
+      .argument('[rate]', 'bytes a second, as 50M, or max', argument.rate),
+  ).action(async (rate: number | null | undefined, options: CommonOptions) => {
+    const reply =
+      rate === undefined
+        ? await call<DriveSettingsReply>(options.data, 'GET', '/drive-settings')
+        : await call<DriveSettingsReply>(options.data, 'PATCH', '/drive-settings', { rebuildRate: rate });
+    if (options.json) printJson(reply);
+    else printLine(`rebuild rate ${reply.rebuildRate === null ? 'max' : `${humanSize(reply.rebuildRate)}/s`}`);
+  });
 }
 
 function change(drive: Command, action: 'fail' | 'replace', description: string, done: string): void {

@@ -75,6 +75,13 @@ export const argument = {
   httpAddress(text: string): string {
     return text === 'off' ? text : argument.address(text);
   },
+  /** Bytes a second; null: `max`. */
+  rate(text: string): number | null {
+    if (text === 'max') return null;
+    const bytes = parseSize(text);
+    if (bytes === null || bytes === 0) throw new InvalidArgumentError('"max" or a rate such as 50M is needed.');
+    return bytes;
+  },
   count(text: string): number {
     if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number is needed.');
     return Number(text);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ldevName } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { ArrayConfig, ConfigInput } from './config-schema.js';
-import { formatAddress, formatSize, parseAddress, parseLdev, parseSize } from './units.js';
+import { formatAddress, formatRate, formatSize, parseAddress, parseLdev, parseRate, parseSize } from './units.js';
 
 /** Whether nothing has been configured: the data directory is new. */
 export function isNew(volumes: Volumes): boolean {
@@ -12,6 +12,9 @@ export function isNew(volumes: Volumes): boolean {
 
 /** Makes everything that a checked configuration describes. Throws ConfigError; the caller's transaction undoes. */
 export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
+  if (config.rebuildRate !== undefined) {
+    volumes.drives.settings.change({ rebuildRate: parseRate(config.rebuildRate) });
+  }
   const drives = new Map(config.drives.map((drive) => [drive.id, parseSize(drive.capacity)!]));
   for (const { id, level, drives: names, stripe } of config.parityGroups) {
     const specs = names.map((name) => ({ name, path: join('drives', name), bytes: drives.get(name)! }));
@@ -67,6 +70,7 @@ export function compareConfig(volumes: Volumes, config: ConfigInput): string[] {
 function describe(volumes: Volumes): ConfigInput {
   const groups = new Map(volumes.hostGroups().map((group) => [group.id, `${group.port}/${group.name}`]));
   return {
+    rebuildRate: formatRate(volumes.drives.settings.rebuildRate),
     drives: volumes
       .parityGroups()
       .flatMap((group) => group.drives.map(({ name, bytes }) => ({ id: name, capacity: bytes }))),
@@ -118,6 +122,9 @@ function facts(config: ConfigInput, lists = new Set(Object.keys(config))): Facts
     const given = Object.entries(fields).filter(([, value]) => value !== undefined);
     all.set(item, new Map(given.map(([field, value]) => [field, text(value)])));
   };
+  if (config.rebuildRate !== undefined) {
+    add('rebuildRate', 'rebuilds', { rate: formatRate(parseRate(config.rebuildRate)) });
+  }
   for (const { id, capacity } of config.drives ?? []) add('drives', `drive ${id}`, { capacity: sizeText(capacity) });
   for (const { id, stripe, ...rest } of config.parityGroups ?? []) {
     add('parityGroups', `parity group ${id}`, { ...rest, stripe: stripe === undefined ? undefined : sizeText(stripe) });

@@ -41,7 +41,7 @@ function typeName(schema: TSchema): string {
     return schema.anyOf.map((each: TSchema) => `\`${JSON.stringify(each.const)}\``).join(', ');
   if (schema.type === 'array')
     return `list of ${schema.items.properties === undefined ? typeName(schema.items) : 'objects'}`;
-  if (Array.isArray(schema.type)) return 'size';
+  if (Array.isArray(schema.type)) return schema.format === 'rate' ? 'size or `"max"`' : 'size';
   if (schema.patternProperties !== undefined) return 'object: LUN → LDEV number';
   if (schema.type === 'integer') return `integer ${schema.minimum} … ${schema.maximum}`;
   return FORMAT_NAMES[schema.format as string] ?? schema.type;

@@ -193,6 +193,13 @@ export const ConfigSchema = Type.Object(
         default: 'none',
       }),
     ),
+    rebuildRate: Type.Optional(
+      size(
+        'Bytes a second, from 1M, with which each drive is rebuilt at most, or `max`: as fast as drives and hosts let it. ' +
+          'Hosts come first at any rate.',
+        { format: 'rate', default: 'max' },
+      ),
+    ),
     drives: list(DriveSchema, 1, 256, 'Drives: sparse files.', 'two of 8T'),
     spares: list(
       DriveSchema,

@@ -2,16 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Ajv, type ErrorObject } from 'ajv';
+import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
 import { LEVELS } from '../volumes/open-group.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
-import { humanSize, parseAddress, parseLdev, parseSize } from './units.js';
+import { humanSize, parseAddress, parseLdev, parseRate, parseSize } from './units.js';
 
 /** Text formats of the schema: what is accepted, and how to tell a person. */
 const FORMATS: Readonly<Record<string, { readonly accepts: (text: string) => boolean; readonly hint: string }>> = {
   size: { accepts: (text) => (parseSize(text) ?? 0) > 0, hint: 'a size such as "10G"' },
+  rate: { accepts: (text) => text === 'max' || (parseSize(text) ?? 0) > 0, hint: '"max" or a size such as "50M"' },
   ldev: { accepts: (text) => parseLdev(text) !== null, hint: 'an LDEV number such as "00:1A"' },
   address: { accepts: (text) => parseAddress(text) !== null, hint: 'HOST:PORT such as "127.0.0.1:3260"' },
   http: { accepts: (text) => text === 'off' || parseAddress(text) !== null, hint: '"off" or HOST:PORT' },
@@ -236,6 +238,9 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
       const maximum = `${humanSize(CACHE_LIMITS.maximum)}, the memory of this machine`;
       yield { path: 'cache', message: `must be 16M to ${maximum}` };
     }
+  }
+  if (config.rebuildRate !== undefined && (parseRate(config.rebuildRate) ?? LOWEST_RATE) < LOWEST_RATE) {
+    yield { path: 'rebuildRate', message: 'must be 1M or more, or "max"' };
   }
   for (const [g, group] of config.parityGroups.entries()) {
     const { minimum, maximum, multiple } = LEVELS[group.level];

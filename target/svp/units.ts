@@ -11,6 +11,16 @@ export function parseSize(text: string | number): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
+/** `50M` → bytes a second; null: `max`, as fast as it goes. The text has been checked. */
+export function parseRate(text: string | number): number | null {
+  return text === 'max' ? null : parseSize(text);
+}
+
+/** The reverse of `parseRate`. */
+export function formatRate(rate: number | null): string {
+  return rate === null ? 'max' : formatSize(rate);
+}
+
 /** 10737418240 → `10G`: the largest unit that divides it, so that parseSize gives it back exactly. */
 export function formatSize(bytes: number): string {
   let unit = 0;

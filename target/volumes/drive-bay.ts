@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { Clock, DriveError, DriveIo } from '../disk/types.js';
+import { DriveSettings } from './drive-settings.js';
 import { ConfigError } from './errors.js';
 import type { GroupRegions } from './regions.js';
 import type { ConfigStore } from './store.js';
@@ -43,13 +44,16 @@ interface Found {
 }
 
 export class DriveBay {
+  readonly settings: DriveSettings;
   #closed = false;
 
   /** @param groups by name; rows are replaced when drives change places */
   constructor(
     private readonly parts: DriveBayParts,
     private readonly groups: Map<string, GroupEntry>,
-  ) {}
+  ) {
+    this.settings = new DriveSettings(parts.store);
+  }
 
   close(): void {
     this.#closed = true;

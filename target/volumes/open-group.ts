@@ -3,12 +3,11 @@ import type { Log } from '../base/log.js';
 import { createParityGroup } from '../disk/parity-group.js';
 import { shapes } from '../disk/raid/code.js';
 import type { MemberStatus } from '../disk/raid/members.js';
+import type { CopyRate } from '../disk/raid/pace.js';
 import { RedundantGroup, redundantMemoryBytes } from '../disk/raid/redundant-group.js';
+import { DEFAULT_STRIPE_BYTES } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { DriveRow, MemberRow } from './store-storage.js';
-
-/** Left out in the configuration: small, so that few writes fill less than a stripe. */
-const REDUNDANT_STRIPE_BYTES = 64 * 1024;
 
 /** Numbers of drives that a level may have. */
 export const LEVELS: Readonly<Record<RaidLevel, { minimum: number; maximum: number; multiple: number }>> = {
@@ -20,6 +19,8 @@ export const LEVELS: Readonly<Record<RaidLevel, { minimum: number; maximum: numb
 export interface GroupParts {
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
+  /** Of rebuilds. */
+  readonly rate: CopyRate;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,7 +33,10 @@ export interface GroupSpec {
   readonly drives: readonly (DriveRow & Partial<MemberRow>)[];
 }
 
-export function openDrives({ openDrive, log }: GroupParts, { name, drives }: Omit<GroupSpec, 'id'>): DriveIo[] {
+export function openDrives(
+  { openDrive, log }: Omit<GroupParts, 'rate'>,
+  { name, drives }: Omit<GroupSpec, 'id'>,
+): DriveIo[] {
   const opened = drives.map((drive) => openDrive(drive.path, drive.name, drive.bytes));
   for (const drive of opened) if (drive.failure) log.error(`parity group ${name}: ${drive.failure.message}`);
   return opened;
@@ -40,7 +44,7 @@ export function openDrives({ openDrive, log }: GroupParts, { name, drives }: Omi
 
 /** @param changed as in `RedundantParts`; of groups without redundancy nothing is told */
 export function joinDrives(
-  { shared, clock, log }: GroupParts,
+  { shared, rate, clock, log }: GroupParts,
   { id, name, level, stripeBytes, drives: rows }: GroupSpec,
   drives: readonly DriveIo[],
   changed: (position: number, status: MemberStatus) => void,
@@ -50,8 +54,8 @@ export function joinDrives(
       ? createParityGroup(name, level, drives)
       : createParityGroup(name, level, drives, stripeBytes);
   }
-  const shape = { name, level, drives, stripeBytes: stripeBytes ?? REDUNDANT_STRIPE_BYTES };
+  const shape = { name, level, drives, stripeBytes: stripeBytes ?? DEFAULT_STRIPE_BYTES };
   const memory = shared(`stripes-${id}`, redundantMemoryBytes(shape));
   const statuses = rows.map(({ state = 'good', rebuilt = 0 }) => ({ state, rebuilt }));
-  return RedundantGroup.open({ ...shape, statuses, memory, clock, log, changed });
+  return RedundantGroup.open({ ...shape, statuses, memory, rate, clock, log, changed });
 }

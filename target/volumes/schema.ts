@@ -130,4 +130,10 @@ export const migrations: readonly string[] = [
     state TEXT NOT NULL                 -- spare or failed
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE settings (               -- of the array as a whole; what is not there has its default
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL                 -- JSON
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

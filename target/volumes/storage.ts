@@ -1,6 +1,7 @@
 /** Drives, parity groups and pools of a running array. */
 import type { Log } from '../base/log.js';
 import type { MemberStatus } from '../disk/raid/members.js';
+import { isStripeUnit, STRIPE_GRAIN } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { Background } from './background.js';
 import { DriveBay, type GroupEntry } from './drive-bay.js';
@@ -46,7 +47,6 @@ export interface StorageParts {
   readonly log: Log;
 }
 
-const STRIPE_GRAIN = 16384;
 const MAX_DRIVE_BYTES = 2 ** 50;
 
 export class Storage {
@@ -209,7 +209,8 @@ export class Storage {
 
   private openGroup(spec: GroupSpec, drives: readonly DriveIo[]): ParityGroup {
     const { store, clock, log } = this.parts;
-    return joinDrives(this.parts, spec, drives, (position: number, { state, rebuilt }: MemberStatus) => {
+    const parts = { ...this.parts, rate: this.bay.settings.rate };
+    return joinDrives(parts, spec, drives, (position: number, { state, rebuilt }: MemberStatus) => {
       try {
         store.storage.setMember(spec.id, position, state, rebuilt);
       } catch (error) {
@@ -258,7 +259,7 @@ export class Storage {
     if (drives.length % limits.multiple !== 0) {
       throw new ConfigError('bad-number', `a ${level} parity group has a multiple of ${limits.multiple} drives.`);
     }
-    if (stripeBytes !== null && (stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0)) {
+    if (stripeBytes !== null && !isStripeUnit(stripeBytes)) {
       throw new ConfigError('bad-number', `stripe unit ${stripeBytes} is not a multiple of ${STRIPE_GRAIN} bytes.`);
     }
     this.checkDrives(drives);

@@ -118,6 +118,17 @@ export class StorageTables {
     this.db.prepare('DELETE FROM spare_drives WHERE name = ?').run(name);
   }
 
+  /** A setting of the array; undefined: nobody has set it. */
+  setting(name: string): unknown {
+    const value = this.db.prepare<[string], string>('SELECT value FROM settings WHERE name = ?').pluck().get(name);
+    return value === undefined ? undefined : JSON.parse(value);
+  }
+
+  /** @param value as JSON has it */
+  putSetting(name: string, value: unknown): void {
+    this.db.prepare('INSERT OR REPLACE INTO settings VALUES (?, ?)').run(name, JSON.stringify(value));
+  }
+
   assignParityGroup(id: number, pool: string): void {
     this.db.prepare('UPDATE parity_groups SET pool = ? WHERE id = ?').run(pool, id);
   }

@@ -98,8 +98,8 @@ export class Volumes extends EventEmitter<Events> {
     return this.storage.createParityGroup(name, level, drives, stripeBytes);
   }
 
-  /** Drives: their states, taking out, replacing. */
-  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace'> {
+  /** Drives: their states, taking out, replacing, settings. */
+  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace' | 'settings'> {
     return this.storage.bay;
   }
 

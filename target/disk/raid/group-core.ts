@@ -6,6 +6,7 @@ import type { Clock, DriveDone, DriveError, DriveIo, DriveWrite } from '../types
 import { has, type Mask, type Recovery } from './code.js';
 import type { StripeLayout } from './layout.js';
 import type { Members } from './members.js';
+import type { CopyRate } from './pace.js';
 import type { LoggedWrite, RedoLog } from './redo-log.js';
 import type { StripeLocks } from './stripe-locks.js';
 import type { StripeMap } from './stripe-map.js';
@@ -25,6 +26,8 @@ export interface CoreParts {
   readonly suspects: Suspects;
   readonly gate: WriteGate;
   readonly locks: StripeLocks;
+  /** Of rebuilds. */
+  readonly rate: Readonly<CopyRate>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,6 +35,8 @@ export interface CoreParts {
 export class GroupCore {
   /** Rises whenever a drive is taken out: what was planned before then must be planned anew. */
   epoch = 0;
+  /** Begun for the group's users so far: what goes on in the background rests where this rises. */
+  hostOperations = 0;
   /**
    * Writes that failed on the way, by stripe: some columns may be new and some old. They are done again before
    * anything else is done with the stripe.

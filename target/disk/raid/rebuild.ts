@@ -1,13 +1,12 @@
 import { inParallel } from '../in-parallel.js';
 import type { DriveDone, DriveError } from '../types.js';
 import type { GroupCore } from './group-core.js';
+import { CopyPace } from './pace.js';
 
 /** Of the drive, at a time: what keeps hosts from waiting long for the stripes concerned. */
 const STEP_BYTES = 2 ** 20;
 /** Passed over at a time where no drive holds anything. */
 const EMPTY_BYTES = 256 * 2 ** 20;
-/** Rest between steps while hosts write; without it a rebuild would take what the drives can give. */
-const YIELD_MS = 20;
 /** Of the drive, between notes of how far it is: what is done again after a kill. */
 const NOTE_BYTES = 256 * 2 ** 20;
 const RETRY_MS = 5_000;
@@ -16,6 +15,7 @@ const RETRY_MS = 5_000;
 export class Rebuild {
   #stopped = false;
   #noted: number;
+  readonly #pace: CopyPace;
 
   /** @param ended all is on the drive, or it is not part of the group any more */
   constructor(
@@ -24,7 +24,8 @@ export class Rebuild {
     private readonly ended: () => void,
   ) {
     this.#noted = this.#at;
-    this.#next();
+    this.#pace = new CopyPace(core.parts.clock, core.parts.rate);
+    this.#next(0);
   }
 
   stop(): void {
@@ -35,9 +36,9 @@ export class Rebuild {
     return this.core.parts.members.list[this.position]!.rebuilt;
   }
 
-  #next(): void {
-    const { clock, gate } = this.core.parts;
-    clock.setTimeout(() => this.#step(), gate.busy ? YIELD_MS : 0);
+  /** @param bytes written to the drive since the last call */
+  #next(bytes: number): void {
+    this.#pace.next(bytes, this.core.hostOperations, this.core.parts.gate.busy, () => this.#step());
   }
 
   #step(): void {
@@ -68,17 +69,18 @@ export class Rebuild {
           }
           unlock();
           if (error !== null) this.#failed(error);
-          else this.#stepped(end);
+          else this.#stepped(end, (end - first) * layout.unit);
         },
       );
     });
   }
 
-  #stepped(end: number): void {
+  /** @param bytes written to the drive */
+  #stepped(end: number, bytes: number): void {
     const { layout } = this.core.parts;
     if (end === layout.stripes) this.ended();
-    else if ((end - this.#noted) * layout.unit >= NOTE_BYTES) this.#note(end);
-    else this.#next();
+    else if ((end - this.#noted) * layout.unit >= NOTE_BYTES) this.#note(end, bytes);
+    else this.#next(bytes);
   }
 
   /** Stripes from `first` on in which no drive holds anything, the one being rebuilt included. */
@@ -105,7 +107,7 @@ export class Rebuild {
       const member = members.list[this.position]!;
       if (member.drive === drive && member.state === 'rebuilding') members.advance(this.position, still);
       unlock();
-      this.#stepped(still);
+      this.#stepped(still, 0);
     });
   }
 
@@ -144,7 +146,7 @@ export class Rebuild {
     });
   }
 
-  #note(stripes: number): void {
+  #note(stripes: number, bytes: number): void {
     const { members } = this.core.parts;
     const { drive } = members.list[this.position]!;
     drive.sync((error) => {
@@ -156,7 +158,7 @@ export class Rebuild {
       } else {
         this.#noted = stripes;
         members.rebuilt(this.position, stripes);
-        this.#next();
+        this.#next(bytes);
       }
     });
   }

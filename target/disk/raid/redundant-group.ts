@@ -1,5 +1,6 @@
 import type { Log } from '../../base/log.js';
 import { inParallel } from '../in-parallel.js';
+import { checkStripeUnit } from '../stripe-unit.js';
 import type {
   Clock,
   DriveDone,
@@ -15,6 +16,7 @@ import { GroupCore } from './group-core.js';
 import { redundantExtents } from './group-extents.js';
 import { StripeLayout } from './layout.js';
 import { type Member, type MemberStatus, Members } from './members.js';
+import type { CopyRate } from './pace.js';
 import { Rebuild } from './rebuild.js';
 import { RedoLog } from './redo-log.js';
 import { StripeLocks } from './stripe-locks.js';
@@ -25,7 +27,6 @@ import { StripeWriter } from './stripe-writer.js';
 import { Suspects } from './suspects.js';
 import { WriteGate } from './write-gate.js';
 
-const STRIPE_GRAIN = 16 * 1024;
 /** How long a bit of the stripe map stays set after the last write in its reach. */
 const CLEAR_MS = 5_000;
 
@@ -42,6 +43,8 @@ export interface RedundantParts extends RedundantShape {
   readonly statuses?: readonly MemberStatus[];
   /** Of `redundantMemoryBytes`; the group closes it. */
   readonly memory: PersistentMemory;
+  /** Of rebuilds; left out: as fast as drives and hosts let them. */
+  readonly rate?: Readonly<CopyRate>;
   readonly clock: Clock;
   readonly log: Log;
   /**
@@ -123,6 +126,7 @@ export class RedundantGroup implements ParityGroup {
       suspects: new Suspects(map.suspects(layout.stripes)),
       gate: new WriteGate(),
       locks: new StripeLocks(),
+      rate: parts.rate ?? { bytesPerSecond: null },
       clock,
       log,
     });
@@ -154,10 +158,12 @@ export class RedundantGroup implements ParityGroup {
   }
 
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
+    this.#core.hostOperations++;
     return this.#ready && this.#reader.readNow(offset, buffers);
   }
 
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
+    this.#core.hostOperations++;
     this.#whenReady(() => this.#reader.read(offset, buffers, done));
   }
 
@@ -166,6 +172,7 @@ export class RedundantGroup implements ParityGroup {
   }
 
   writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
+    this.#core.hostOperations++;
     this.#whenReady(() => {
       this.#writer.writeMany(writes, done);
       this.#clearLater();
@@ -173,6 +180,7 @@ export class RedundantGroup implements ParityGroup {
   }
 
   punch(offset: number, bytes: number, done: DriveDone): void {
+    this.#core.hostOperations++;
     this.#whenReady(() => {
       this.#writer.punch(offset, bytes, done);
       this.#clearLater();
@@ -435,11 +443,7 @@ export class RedundantGroup implements ParityGroup {
 }
 
 function layoutOf({ name, level, drives, stripeBytes }: RedundantShape) {
-  if (!Number.isSafeInteger(stripeBytes) || stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0) {
-    throw new RangeError(
-      `parity group ${name}: stripe unit of ${stripeBytes} bytes, not a multiple of ${STRIPE_GRAIN}`,
-    );
-  }
+  checkStripeUnit(name, stripeBytes);
   const code = createCode(level, drives.length);
   const stripes = Math.floor(Math.min(...drives.map((drive) => drive.bytes)) / stripeBytes);
   return { layout: new StripeLayout(code, stripeBytes, stripes), logged: !code.mirrored };

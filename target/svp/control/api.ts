@@ -58,6 +58,15 @@ export const UserAdd = Type.Object(
   strict,
 );
 
+/** What is left out stays. */
+export const DriveSettings = Type.Object(
+  {
+    /** Bytes a second; null: as fast as drives and hosts let it. */
+    rebuildRate: Type.Optional(Type.Union([Bytes, Type.Null()])),
+  },
+  strict,
+);
+
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const FaultAdd = Type.Object(
   {
@@ -84,6 +93,7 @@ export type InitiatorAdd = Static<typeof InitiatorAdd>;
 export type AuthSet = Static<typeof AuthSet>;
 export type LunMap = Static<typeof LunMap>;
 export type UserAdd = Static<typeof UserAdd>;
+export type DriveSettings = Static<typeof DriveSettings>;
 
 export interface LdevReply {
   readonly id: string;
@@ -170,6 +180,10 @@ export interface DriveReply {
   /** Since the start. */
   readonly readErrors: number;
   readonly failure: string | null;
+}
+
+export interface DriveSettingsReply {
+  readonly rebuildRate: number | null;
 }
 
 /** A session as its port tells of it. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ArrayView } from '../view.js';
-import type { DriveReply } from './api.js';
+import { type DriveReply, DriveSettings, type DriveSettingsReply } from './api.js';
 
 export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
   const { drives } = array.volumes;
@@ -12,5 +12,13 @@ export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
   app.post<{ Params: { name: string } }>(
     '/drives/:name/replace',
     ({ params }): DriveReply => drives.replace(params.name),
+  );
+
+  app.get('/drive-settings', (): DriveSettingsReply => drives.settings.info());
+
+  app.patch<{ Body: DriveSettings }>(
+    '/drive-settings',
+    { schema: { body: DriveSettings } },
+    ({ body }): DriveSettingsReply => drives.settings.change(body),
   );
 }

@@ -63,6 +63,25 @@ t.test('the example is applied once and then agrees', async (t) => {
   store.close();
 });
 
+t.test('the rebuild rate', async (t) => {
+  const directory = DataDirectory.open(join(t.testdir(), 'data'));
+  const store = openStore(directory);
+  const config = checkConfig({ rebuildRate: '50M' }, 'x');
+  const storage = await openStorage(directory, store, CACHE, completeConfig(config), silentLog);
+  const { settings } = storage.volumes.drives;
+  t.equal(settings.rebuildRate, 50 * 2 ** 20);
+  t.same(compareConfig(storage.volumes, config), []);
+  settings.change({ rebuildRate: null });
+  t.same(compareConfig(storage.volumes, config), ['rebuilds: rate is max in the array, 50M in the configuration']);
+  t.same(compareConfig(storage.volumes, { rebuildRate: 'max' }), []);
+  t.same(compareConfig(storage.volumes, {}), []);
+  for (const rebuildRate of ['1K', 'slow', 0]) {
+    t.throws(() => checkConfig({ rebuildRate }, 'x'), { code: 'bad-config', message: /rebuildRate/ });
+  }
+  await closeStorage(storage);
+  store.close();
+});
+
 t.test('a configuration that cannot be applied leaves nothing that hinders the next', async (t) => {
   const directory = DataDirectory.open(join(t.testdir(), 'data'));
   const store = openStore(directory);

@@ -109,6 +109,27 @@ t.test('a stop in the midst of a rebuild fails no drive', async (t) => {
   await rig.stop();
 });
 
+t.test('the rebuild rate is kept', async (t) => {
+  const dir = t.testdir({ drives: {} });
+  let rig = start(dir);
+  t.equal(rig.volumes.drives.settings.rebuildRate, null, 'as fast as it goes');
+  t.same(rig.volumes.drives.settings.change({ rebuildRate: 4 * MiB }), { rebuildRate: 4 * MiB });
+  t.throws(() => rig.volumes.drives.settings.change({ rebuildRate: MiB - 1 }), { code: 'bad-number' });
+  const data = Buffer.alloc(2 * MiB, 'redundant');
+  for (let lba = 0; lba < 80 * 2048; lba += 4096) await write(top(rig), lba, data, 512, fua);
+  rig.volumes.drives.fail('c');
+  rig.volumes.drives.replace('c');
+  rig.kill();
+  rig = new Rig(dir);
+  t.equal(rig.volumes.drives.settings.rebuildRate, 4 * MiB);
+  await new Promise((wake) => setTimeout(wake, 300));
+  t.equal(find(rig, 'c').state, 'rebuilding', '27 MiB take longer at this rate');
+  rig.volumes.drives.settings.change({ rebuildRate: null });
+  await until(() => find(rig, 'c').state === 'good');
+  t.equal(find(rig, 'c').state, 'good');
+  await rig.stop();
+});
+
 t.test('a spare that cannot be opened is left alone', async (t) => {
   const dir = t.testdir({ drives: { s: { 'in the way': '' } } });
   const rig = start(dir, ['s']);

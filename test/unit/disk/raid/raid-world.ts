@@ -5,6 +5,7 @@ import { seededRandom } from '../../../../target/base/random.js';
 import { DiskAdapter } from '../../../../target/disk/disk-adapter.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import type { MemberStatus } from '../../../../target/disk/raid/members.js';
+import type { CopyRate } from '../../../../target/disk/raid/pace.js';
 import { RedundantGroup, redundantMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
 import { mapLayout } from '../../../../target/disk/raid/stripe-map.js';
 import { SimulatedDrive, type SimulatedDriveOptions } from '../../../../target/disk/simulated-drive.js';
@@ -20,6 +21,8 @@ export interface WorldOptions {
   readonly drives: number;
   readonly stripes: number;
   readonly drive?: SimulatedDriveOptions;
+  /** Of rebuilds. */
+  readonly rate?: CopyRate;
 }
 
 /** Per sector. Values are numbers; 0 is a hole. */
@@ -193,6 +196,7 @@ export class RaidWorld {
       stripeBytes: UNIT,
       statuses: this.statuses,
       memory: this.memory,
+      rate: this.options.rate ?? { bytesPerSecond: null },
       clock: this.clock,
       log: silentLog,
       changed: (position, status) => {
