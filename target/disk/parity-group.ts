@@ -1,11 +1,8 @@
 import { groupExtents } from './group-extents.js';
 import { inParallel } from './in-parallel.js';
 import { type Geometry, type Level, levels, type Span } from './levels.js';
+import { checkStripeUnit, DEFAULT_STRIPE_BYTES, STRIPE_GRAIN } from './stripe-unit.js';
 import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite, ParityGroup } from './types.js';
-
-/** Stripe units are multiples of this, so that a cache slot (16 KiB) lies on one drive. */
-const STRIPE_GRAIN = 16 * 1024;
-const DEFAULT_STRIPE_BYTES = 64 * 1024;
 
 /**
  * Joins drives. The group fails an operation with the first error of any drive concerned.
@@ -20,11 +17,7 @@ export function createParityGroup(
   stripeBytes = DEFAULT_STRIPE_BYTES,
 ): ParityGroup {
   if (drives.length === 0) throw new RangeError(`parity group ${name} has no drive`);
-  if (!Number.isSafeInteger(stripeBytes) || stripeBytes <= 0 || stripeBytes % STRIPE_GRAIN !== 0) {
-    throw new RangeError(
-      `parity group ${name}: stripe unit of ${stripeBytes} bytes, not a multiple of ${STRIPE_GRAIN}`,
-    );
-  }
+  checkStripeUnit(name, stripeBytes);
   const ragged = drives.slice(0, -1).find((drive) => level === 'plain' && drive.bytes % STRIPE_GRAIN !== 0);
   if (ragged !== undefined) {
     throw new RangeError(`parity group ${name}: drive ${ragged.name} is not a multiple of ${STRIPE_GRAIN} bytes long`);
