@@ -1,4 +1,5 @@
 /** The extents of several drives as those of their group. */
+import { ExtentJoiner } from './extent-joiner.js';
 import type { Geometry, Level, Span } from './levels.js';
 import type { DriveExtent } from './types.js';
 
@@ -94,29 +95,5 @@ class Cursor {
 
   #position(driveOffset: number): number {
     return this.level.position(this.geometry, this.part.drive, driveOffset);
-  }
-}
-
-/** Puts stretches together again, joining neighbours of the same state. */
-class ExtentJoiner {
-  readonly extents: { offset: number; bytes: number; allocated: boolean }[] = [];
-  /** One more would have been too many; nothing is taken any more. */
-  full = false;
-  #end: number;
-
-  constructor(
-    offset: number,
-    private readonly limit: number,
-  ) {
-    this.#end = offset;
-  }
-
-  add(bytes: number, allocated: boolean): void {
-    if (this.full) return;
-    const last = this.extents.at(-1);
-    if (last?.allocated === allocated) last.bytes += bytes;
-    else if (this.extents.length >= this.limit) this.full = true;
-    else this.extents.push({ offset: this.#end, bytes, allocated });
-    this.#end += bytes;
   }
 }

@@ -1,4 +1,5 @@
 /** Which parts of a redundant group hold data, from what its drives say. */
+import { ExtentJoiner } from '../extent-joiner.js';
 import type { DriveExtent, DriveIo } from '../types.js';
 import type { Mask } from './code.js';
 import { has } from './code.js';
@@ -26,8 +27,8 @@ export function redundantExtents(
   const end = offset + bytes;
   const last = Math.ceil(end / layout.stripeBytes) * unit;
   const cursors = members.list.map(({ drive }) => new Cursor(drive, last));
-  const found: { offset: number; bytes: number; allocated: boolean }[] = [];
-  for (let at = offset, steps = 0; at < end && steps < MAX_STEPS; steps++) {
+  const list = new ExtentJoiner(offset, limit);
+  for (let at = offset, steps = 0; at < end && !list.full && steps < MAX_STEPS; steps++) {
     const row = Math.floor(at / unit);
     const stripe = Math.floor(row / code.data);
     const inUnit = at - row * unit;
@@ -43,13 +44,10 @@ export function redundantExtents(
       next = Math.min(end, row * unit + state.end);
       allocated = state.allocated;
     }
-    const before = found.at(-1);
-    if (before?.allocated === allocated) before.bytes += next - at;
-    else if (found.length >= limit) break;
-    else found.push({ offset: at, bytes: next - at, allocated });
+    list.add(next - at, allocated);
     at = next;
   }
-  return found;
+  return list.extents;
 }
 
 /** Whole stripes from `stripe` on in which all drives are in the same state; null: not even this one. */
