@@ -9,6 +9,7 @@
  * Host byte order: the file never leaves the machine. The store of the uid commits: a region is owned from that
  * store on and free from the store of 0 on, so a process killed anywhere leaves every record whole.
  */
+import { SharedSync } from '../disk/shared-sync.js';
 import type { PersistentMemory } from '../disk/types.js';
 import { ConfigError } from './errors.js';
 
@@ -31,8 +32,7 @@ export class RegionRecords {
   private readonly header: Uint32Array;
   private changes = 0;
   private changesSynced = 0;
-  private syncing = false;
-  private waiting: ((error: Error | null) => void)[] = [];
+  private readonly synced: SharedSync;
 
   /** Throws ConfigError `damaged` if the memory belongs to something else. */
   constructor(
@@ -40,6 +40,7 @@ export class RegionRecords {
     readonly count: number,
     identity: { readonly name: string; readonly group: number; readonly regionBytes: number; readonly serial: number },
   ) {
+    this.synced = new SharedSync((done) => memory.sync(done));
     const { buffer, byteOffset } = memory.buffer;
     const header = new Uint32Array(buffer, byteOffset, HEADER_BYTES / WORD_BYTES);
     const expected = [MAGIC, VERSION, identity.group, identity.regionBytes, identity.serial];
@@ -97,8 +98,11 @@ export class RegionRecords {
       done(null);
       return;
     }
-    this.waiting.push(done);
-    if (!this.syncing) this.syncNext();
+    const { changes } = this;
+    this.synced.request((error) => {
+      if (error === null) this.changesSynced = Math.max(this.changesSynced, changes);
+      done(error);
+    });
   }
 
   close(): void {
@@ -108,19 +112,5 @@ export class RegionRecords {
   private commit(index: number): void {
     this.changes++;
     this.memory.commit(HEADER_BYTES + index * RECORD_BYTES, RECORD_BYTES);
-  }
-
-  /** A caller that comes while a sync runs waits for the next: the running one may have passed its change. */
-  private syncNext(): void {
-    const callers = this.waiting;
-    const changes = this.changes;
-    this.waiting = [];
-    this.syncing = true;
-    this.memory.sync((error) => {
-      this.syncing = false;
-      if (error === null) this.changesSynced = changes;
-      for (const done of callers) done(error);
-      if (this.waiting.length > 0 && !this.syncing) this.syncNext();
-    });
   }
 }

@@ -10,6 +10,7 @@
  * generation is in the map's header page.
  */
 import { native } from '../../../native/index.js';
+import { SharedSync } from '../shared-sync.js';
 import type { DriveDone, PersistentMemory } from '../types.js';
 
 const MAGIC = 0x4f444552; // "REDO"
@@ -31,8 +32,7 @@ export class RedoLog {
   #generation: number;
   #sequence = 0;
   #used = 0;
-  #waiting: DriveDone[] = [];
-  #syncing = false;
+  readonly #sync: SharedSync;
 
   constructor(
     private readonly memory: PersistentMemory,
@@ -40,6 +40,7 @@ export class RedoLog {
     private readonly bytes: number,
   ) {
     this.#generation = memory.buffer.readUInt32LE(GENERATION_AT);
+    this.#sync = new SharedSync((done) => memory.sync(done));
   }
 
   /** Entries left by an unclean end, in the order in which they are to be written again. */
@@ -79,16 +80,14 @@ export class RedoLog {
     this.memory.commit(this.offset + this.#used, length);
     this.#used += length;
     this.#sequence++;
-    this.#waiting.push(done);
-    this.#sync();
+    this.#synced(done);
     return true;
   }
 
   /** Forgets all entries: what they hold is on the drives. `done` is called when that survives loss of power. */
   reset(done: DriveDone): void {
     this.forget();
-    this.#waiting.push(done);
-    this.#sync();
+    this.#synced(done);
   }
 
   /** As `reset`, where it does no harm if a loss of power brings the entries back: nothing is written any more. */
@@ -100,16 +99,8 @@ export class RedoLog {
     this.memory.commit(GENERATION_AT, 4);
   }
 
-  #sync(): void {
-    if (this.#syncing) return;
-    this.#syncing = true;
-    const group = this.#waiting;
-    this.#waiting = [];
-    this.memory.sync((error) => {
-      this.#syncing = false;
-      for (const done of group) done(error && { kind: 'io-error', message: `redo log: ${error.message}` });
-      if (this.#waiting.length > 0) this.#sync();
-    });
+  #synced(done: DriveDone): void {
+    this.#sync.request((error) => done(error && { kind: 'io-error', message: `redo log: ${error.message}` }));
   }
 
   #entry(at: number, sequence: number): { readonly writes: LoggedWrite[]; readonly end: number } | null {

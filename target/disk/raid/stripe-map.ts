@@ -7,6 +7,7 @@
  * commit; a set bit that should be clear costs a check of its stripes at the next start and nothing else.
  */
 import { native } from '../../../native/index.js';
+import { SharedSync } from '../shared-sync.js';
 import type { DriveDone, PersistentMemory } from '../types.js';
 import type { Mask } from './code.js';
 
@@ -51,8 +52,7 @@ export class StripeMap {
   readonly #reach: number;
   readonly #bits: number;
   #ends = 0;
-  #waiting: { readonly bits: ReadonlySet<number>; readonly ready: DriveDone }[] = [];
-  #syncing = false;
+  readonly #sync: SharedSync;
 
   /** @throws StripeMapError when the memory is of another group, or damaged */
   constructor(
@@ -63,6 +63,7 @@ export class StripeMap {
     const { reach, bits } = mapLayout(geometry, logged);
     this.#reach = reach;
     this.#bits = bits;
+    this.#sync = new SharedSync((done) => memory.sync(done));
     this.#open(geometry);
   }
 
@@ -97,8 +98,10 @@ export class StripeMap {
       ready(null);
       return;
     }
-    this.#waiting.push({ bits, ready });
-    this.#sync();
+    this.#sync.request((error) => {
+      if (error === null) for (const bit of bits) this.#uses.get(bit)!.durable = true;
+      ready(error && { kind: 'io-error', message: `stripe map: ${error.message}` });
+    });
   }
 
   end(stripes: Iterable<number>): void {
@@ -144,23 +147,6 @@ export class StripeMap {
     const bits = new Set<number>();
     for (const stripe of stripes) bits.add(Math.floor(stripe / this.#reach));
     return bits;
-  }
-
-  #sync(): void {
-    if (this.#syncing) return;
-    this.#syncing = true;
-    const group = this.#waiting;
-    this.#waiting = [];
-    this.memory.sync((error) => {
-      this.#syncing = false;
-      if (error === null) {
-        for (const { bits } of group) {
-          for (const bit of bits) this.#uses.get(bit)!.durable = true;
-        }
-      }
-      for (const { ready } of group) ready(error && { kind: 'io-error', message: `stripe map: ${error.message}` });
-      if (this.#waiting.length > 0) this.#sync();
-    });
   }
 
   #isSet(bit: number): boolean {
