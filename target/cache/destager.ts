@@ -65,7 +65,7 @@ export class Destager {
 
   /** There is dirty data. */
   dirtied(): void {
-    if (this.#timer === null) this.#arm();
+    this.#arm();
     if (this.#pressed && this.jobs.inFlight < IN_FLIGHT_BYTES) this.kick();
   }
 
@@ -117,7 +117,7 @@ export class Destager {
   };
 
   #arm(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#timer !== null) return;
     this.#timer = this.#core.clock.setTimeout(() => {
       this.#timer = null;
       this.#core.slots.tick++;

@@ -10,6 +10,7 @@
 import { native } from '../../native/index.js';
 import type { PartedMemory } from '../disk/types.js';
 import {
+  controlWords,
   DIRECTORY_OFFSET,
   FORMATTING,
   HeaderWord,
@@ -35,8 +36,8 @@ export class DuplexMemory implements PartedMemory {
     private readonly failed: (side: number, error: Error) => void,
   ) {
     this.parts = first.parts;
-    this.#words = wordsOf(first);
-    this.#copy = wordsOf(second);
+    this.#words = controlWords(first);
+    this.#copy = controlWords(second);
   }
 
   /** The commit on both sides; one word is one store there too. */
@@ -90,12 +91,12 @@ export class DuplexMemory implements PartedMemory {
  * then the word says that `to` is no good.
  */
 export function copySide(from: PartedMemory, to: PartedMemory): void {
-  const words = wordsOf(to);
+  const words = controlWords(to);
   Atomics.store(words, HeaderWord.magic, FORMATTING);
   to.commit(0, 0, 4);
   copyDirtyData(from, to);
   copyChanged(from, to, 0, 4, from.parts[0]!.length - 4);
-  Atomics.store(words, HeaderWord.magic, wordsOf(from)[HeaderWord.magic]!);
+  Atomics.store(words, HeaderWord.magic, controlWords(from)[HeaderWord.magic]!);
   to.commit(0, 0, 4);
 }
 
@@ -109,7 +110,7 @@ export function followSide(from: PartedMemory, to: PartedMemory): void {
 }
 
 function copyDirtyData(from: PartedMemory, to: PartedMemory): void {
-  const records = wordsOf(from).subarray(DIRECTORY_OFFSET / 4);
+  const records = controlWords(from).subarray(DIRECTORY_OFFSET / 4);
   const slots = slotsIn(from.parts.reduce((sum, part) => sum + part.length, 0));
   for (let index = 0; index < slots; index++) {
     const dirty = records[index * RECORD_WORDS + RecordWord.dirty]!;
@@ -139,8 +140,4 @@ function copyChanged(from: PartedMemory, to: PartedMemory, part: number, offset:
     }
     at = next;
   }
-}
-
-function wordsOf({ parts: [control] }: PartedMemory): Int32Array {
-  return new Int32Array(control!.buffer, control!.byteOffset, control!.length >> 2);
 }

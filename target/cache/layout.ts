@@ -15,6 +15,7 @@
  * An intent has room for several entries because a write that must be atomic over many slots is committed by
  * the same one store: INTENT_SLOTS slots of data, which lie in one slot more when they do not start at a slot.
  */
+import type { PartedMemory } from '../disk/types.js';
 import { ATOMIC_BYTES, SLOT_BYTES } from './types.js';
 
 export const PAGE_BYTES = 4096;
@@ -90,6 +91,11 @@ export function partLengths(slots: number, partSlots = PART_SLOTS): number[] {
   const lengths = [dataOffset(slots)];
   for (let left = slots; left > 0; left -= partSlots) lengths.push(Math.min(left, partSlots) * SLOT_BYTES);
   return lengths;
+}
+
+/** `count` 32-bit words of what stands before the data, from byte `offset` on; left out: all of them. */
+export function controlWords({ parts: [control] }: PartedMemory, offset = 0, count = control!.length >> 2): Int32Array {
+  return new Int32Array(control!.buffer, control!.byteOffset + offset, count);
 }
 
 /** Where slot `index` is: part, and offset in it. */

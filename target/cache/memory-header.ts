@@ -4,6 +4,7 @@ import type { PartedMemory } from '../disk/types.js';
 import {
   BOOT_ID_BYTES,
   BOOT_ID_OFFSETS,
+  controlWords,
   DIRECTORY_OFFSET,
   dataOffset,
   FORMATTING,
@@ -81,7 +82,7 @@ export function openHeader(memory: PartedMemory, { bootId, owner, warn }: Opener
   if (slots < 1) {
     throw new CacheMemoryError('cache-too-small', `cache memory of ${bytes} bytes has no room for a slot`);
   }
-  const header = words(memory, 0, PAGE_BYTES / 4);
+  const header = controlWords(memory, 0, PAGE_BYTES / 4);
   const found = header[HeaderWord.magic] === MAGIC ? verify(header, bytes) : unformatted(memory, header);
   if (found === null) {
     format(memory, header, slots);
@@ -104,11 +105,11 @@ export function openHeader(memory: PartedMemory, { bootId, owner, warn }: Opener
  */
 export function inspectSide(memory: PartedMemory, owner: string): number | null {
   const bytes = memory.parts.reduce((sum, part) => sum + part.length, 0);
-  const header = words(memory, 0, PAGE_BYTES / 4);
+  const header = controlWords(memory, 0, PAGE_BYTES / 4);
   if (header[HeaderWord.magic] !== MAGIC) return unformatted(memory, header);
   const slots = verify(header, bytes);
   if (slots !== slotsIn(bytes)) throw new CacheMemoryError('cache-geometry', 'the cache memory has another size');
-  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  const records = controlWords(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   let dirty = 0;
   for (let index = 0; index < slots; index++) if (soundRecord(records, index)) dirty++;
   const found = textAt(memory, OWNER_OFFSET, OWNER_BYTES);
@@ -146,7 +147,7 @@ function takeOver(memory: PartedMemory, owner: string, dirty: boolean): void {
 
 /** Everything on the medium, then the mark that says so, on the medium too. */
 export function settleHeader(memory: PartedMemory, done: (error: Error | null) => void): void {
-  const header = words(memory, 0, PAGE_BYTES / 4);
+  const header = controlWords(memory, 0, PAGE_BYTES / 4);
   memory.sync((error) => {
     if (error !== null) {
       done(error);
@@ -156,11 +157,6 @@ export function settleHeader(memory: PartedMemory, done: (error: Error | null) =
     memory.commit(0, 0, PAGE_BYTES);
     memory.sync(done);
   });
-}
-
-function words(memory: PartedMemory, offset: number, count: number): Int32Array {
-  const [control] = memory.parts as [Buffer];
-  return new Int32Array(control.buffer, control.byteOffset + offset, count);
 }
 
 function geometryChecksum(header: Int32Array): number {
@@ -224,8 +220,8 @@ function format(memory: PartedMemory, header: Int32Array, slots: number): void {
 }
 
 function refuseIfDirty(memory: PartedMemory, slots: number): void {
-  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
-  let dirty = words(memory, INTENT_OFFSET, 1)[0]!;
+  const records = controlWords(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  let dirty = controlWords(memory, INTENT_OFFSET, 1)[0]!;
   for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) if (records[at] !== 0) dirty++;
   if (dirty === 0) return;
   throw new CacheMemoryError(
@@ -237,12 +233,12 @@ function refuseIfDirty(memory: PartedMemory, slots: number): void {
 
 /** Does again the overwrites and atomic writes that were committed and perhaps not finished. */
 function redoIntents(memory: PartedMemory, slots: number): void {
-  const intent = words(memory, INTENT_OFFSET, 1);
+  const intent = controlWords(memory, INTENT_OFFSET, 1);
   const count = intent[0]!;
   if (count < 0 || count > INTENT_ENTRIES)
     throw new CacheMemoryError('cache-torn', `${count} write intents in the cache memory`);
-  const entries = words(memory, INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
-  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  const entries = controlWords(memory, INTENT_ENTRIES_OFFSET, INTENT_ENTRIES * 2);
+  const records = controlWords(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   let source = INTENT_DATA_OFFSET;
   for (let entry = 0; entry < count; entry++) {
     const placed = entries[entry * 2]! < 0;
@@ -286,7 +282,7 @@ function whole(memory: PartedMemory, header: Int32Array, bootId: string): boolea
 }
 
 function dropAll(memory: PartedMemory, slots: number, warn: (message: string) => void): void {
-  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  const records = controlWords(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   let dropped = 0;
   for (let at: number = RecordWord.dirty; at < records.length; at += RECORD_WORDS) {
     dropped += countSectors(records[at]!);
@@ -302,7 +298,7 @@ function dropAll(memory: PartedMemory, slots: number, warn: (message: string) =>
 }
 
 function scan(memory: PartedMemory, slots: number): OpenedMemory {
-  const records = words(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
+  const records = controlWords(memory, DIRECTORY_OFFSET, slots * RECORD_WORDS);
   const [control] = memory.parts as [Buffer];
   const directory = control.byteOffset + DIRECTORY_OFFSET;
   const sequences = new Float64Array(control.buffer, directory, (slots * RECORD_WORDS) / 2);

@@ -25,46 +25,24 @@ export class SlotTable {
 
   /** Slot index; −1: none. */
   find(owner: number, slot: number): number {
-    const words = this.#words;
-    const low = slot | 0;
-    const high = highOf(slot);
-    for (let entry = this.#home(owner, low, high); ; entry = (entry + 1) & this.#mask) {
-      const at = entry * WORDS;
-      const index = words[at]!;
-      if (index === 0) return -1;
-      if (words[at + LOW] === low && words[at + OWNER] === owner && words[at + HIGH] === high) return index - 1;
-    }
+    return this.#words[this.#entryOf(owner, slot) * WORDS]! - 1;
   }
 
   /** Adds an entry, or gives the one there is another index. */
   set(owner: number, slot: number, index: number): void {
     const words = this.#words;
-    const low = slot | 0;
-    const high = highOf(slot);
-    for (let entry = this.#home(owner, low, high); ; entry = (entry + 1) & this.#mask) {
-      const at = entry * WORDS;
-      if (words[at] !== 0 && (words[at + LOW] !== low || words[at + OWNER] !== owner || words[at + HIGH] !== high)) {
-        continue;
-      }
-      words[at] = index + 1;
-      words[at + OWNER] = owner;
-      words[at + LOW] = low;
-      words[at + HIGH] = high;
-      return;
-    }
+    const at = this.#entryOf(owner, slot) * WORDS;
+    words[at] = index + 1;
+    words[at + OWNER] = owner;
+    words[at + LOW] = slot | 0;
+    words[at + HIGH] = highOf(slot);
   }
 
   /** Removes an entry that is there. Those behind it move up, so that no marks of removed ones stay. */
   delete(owner: number, slot: number): void {
     const words = this.#words;
-    const low = slot | 0;
-    const high = highOf(slot);
-    let gap = this.#home(owner, low, high);
-    for (; ; gap = (gap + 1) & this.#mask) {
-      const at = gap * WORDS;
-      if (words[at] === 0) throw new Error(`slot ${slot} is not in the table`);
-      if (words[at + LOW] === low && words[at + OWNER] === owner && words[at + HIGH] === high) break;
-    }
+    let gap = this.#entryOf(owner, slot);
+    if (words[gap * WORDS] === 0) throw new Error(`slot ${slot} is not in the table`);
     for (let entry = (gap + 1) & this.#mask; ; entry = (entry + 1) & this.#mask) {
       const at = entry * WORDS;
       if (words[at] === 0) break;
@@ -75,6 +53,18 @@ export class SlotTable {
       gap = entry;
     }
     words[gap * WORDS] = 0;
+  }
+
+  /** The entry of this key, or the empty one where it would go. */
+  #entryOf(owner: number, slot: number): number {
+    const words = this.#words;
+    const low = slot | 0;
+    const high = highOf(slot);
+    for (let entry = this.#home(owner, low, high); ; entry = (entry + 1) & this.#mask) {
+      const at = entry * WORDS;
+      if (words[at] === 0) return entry;
+      if (words[at + LOW] === low && words[at + OWNER] === owner && words[at + HIGH] === high) return entry;
+    }
   }
 
   /** The upper bits of a product mix all bits below them (Fibonacci hashing). */

@@ -37,12 +37,14 @@ capacity10.writeUInt32BE(512, 4);
 const capacity16 = Buffer.alloc(32);
 capacity16.writeUInt32BE(luBlocks - 1, 4);
 capacity16.writeUInt32BE(512, 8);
-const inquiry = Buffer.from('000005021f000000BARE    RESPONDER       0001'.slice(0, 16), 'hex');
-const standardInquiry = Buffer.concat([inquiry, Buffer.from('BARE    RESPONDER       0001')]);
+const inquiry = Buffer.concat([
+  Buffer.from([0, 0, 5, 2, 31, 0, 0, 0]),
+  Buffer.from('BARE    RESPONDER       0001', 'latin1'),
+]);
 
 /** By operation code. */
 const replies = new Map<number, Buffer>([
-  [0x12, reply(standardInquiry)],
+  [0x12, reply(inquiry)],
   [0x25, reply(capacity10)],
   [0x9e, reply(capacity16)],
   [0x1a, reply(Buffer.from([3, 0, 0, 0]))],

@@ -1,5 +1,13 @@
 import t from 'tap';
+import type { CacheAdapter } from '../../../target/cache/core.js';
 import { FUA, fill, HOST, Rig } from './rig.js';
+
+/** All but destages. */
+const stagesAtOnce: Omit<CacheAdapter, 'destage'> = {
+  stage: (_group, _offset, _buffers, _priority, done) => done(null),
+  punch: (_group, _offset, _bytes, done) => done(null),
+  sync: (_group, done) => done(null),
+};
 
 t.test('dirty data goes to the drive after a second, in address order, and stays in the cache', (t) => {
   const rig = new Rig({ slots: 64 });
@@ -59,6 +67,30 @@ t.test('above the low water mark dirty data goes to the drive at once', (t) => {
   t.ok(rig.cache.stats().dirtySlots <= 400);
   t.end();
 });
+
+t.test(
+  'an adapter that ends one job while it takes another, and a host that writes then: ticks do not multiply',
+  (t) => {
+    const rig = new Rig();
+    const ended: (() => void)[] = [];
+    rig.open({
+      ...stagesAtOnce,
+      destage(_group, _offset, _buffers, done) {
+        for (const end of ended.splice(0)) end();
+        ended.push(() => done(null));
+      },
+    });
+    rig.write(0, fill(1));
+    rig.clock.advance(300);
+    rig.write(64, fill(1));
+    rig.clock.advance(900);
+    rig.volume.flush(0, 32, () => rig.write(128, fill(1)));
+    rig.clock.advance(200);
+    t.equal(rig.cache.stats().dirtySlots, 2, 'the first job has ended');
+    t.equal(rig.clock.pending, 1);
+    t.end();
+  },
+);
 
 t.test('a write while its sectors are on their way to the drive', (t) => {
   const rig = new Rig({ drive: { latencyMs: [10, 10] } });
