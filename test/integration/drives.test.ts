@@ -1,0 +1,130 @@
+/** Drives that fail and are replaced, as administrator and host see it: commands, control endpoint, reads. */
+import { randomInt } from 'node:crypto';
+import t from 'tap';
+import { connect } from '../../initiator/index.js';
+import { startArray } from '../../target/index.js';
+import type { DriveReply, DriveSettingsReply } from '../../target/svp/control/api.js';
+import { lunarray } from '../support/programs.js';
+
+t.setTimeout(180_000);
+
+const MiB = 2 ** 20;
+const DATA_BYTES = 64 * MiB;
+const PIECE = MiB;
+const seed = Number(process.env.LUNARRAY_SEED ?? randomInt(2 ** 31));
+t.comment(`LUNARRAY_SEED=${seed}`);
+
+const dataDir = t.testdir();
+const capacity = '64M';
+const drives = ['a', 'b', 'c', 'd', 'p', 'x', 'y'].map((id) => ({ id, capacity }));
+const config = {
+  cache: '16M',
+  rebuildRate: '1M',
+  drives,
+  spares: [],
+  parityGroups: [
+    { id: '1-1', level: 'raid5' as const, drives: ['a', 'b', 'c', 'd'] },
+    { id: '1-2', level: 'plain' as const, drives: ['p'] },
+    { id: '1-3', level: 'raid1+0' as const, drives: ['x', 'y'] },
+  ],
+  pools: [
+    { id: 'RAID', parityGroups: ['1-1'] },
+    { id: 'REST', parityGroups: ['1-2', '1-3'] },
+  ],
+  ldevs: [{ id: '00:00', capacity: '128M', pool: 'RAID' }],
+  ports: [{ id: 'CL1-A', listen: '127.0.0.1:0' }],
+};
+const array = await startArray({ dataDir, config, control: true });
+t.teardown(() => array.stop());
+const unit = await connect(array.luns[0]!.url, { initiatorName: 'iqn.2026-11.example.test:host' });
+t.teardown(() => unit.close());
+await unit.readCapacity();
+
+const plain = (...args: string[]) => lunarray(['drive', ...args, '--data', dataDir]);
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await plain(...args, '--json');
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${code} ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+const drive = async (name: string) => (await json<DriveReply[]>('list')).find((each) => each.name === name)!;
+
+/** What stands at a place, so that every MiB differs. */
+function content(at: number): Buffer {
+  const data = Buffer.alloc(PIECE);
+  for (let i = 0; i < PIECE; i += 4) data.writeUInt32LE((seed + at + i) >>> 0, i);
+  return data;
+}
+
+/** Reads everything; how many MiB were wrong. */
+async function wrongPieces(): Promise<number> {
+  let wrong = 0;
+  for (let at = 0; at < DATA_BYTES; at += PIECE) {
+    const data = await unit.read(at / 512, PIECE / 512);
+    if (!data.equals(content(at))) wrong++;
+  }
+  return wrong;
+}
+
+t.test('the list', async (t) => {
+  for (let at = 0; at < DATA_BYTES; at += PIECE) await unit.write(at / 512, content(at));
+  await unit.synchronizeCache();
+  const list = await json<DriveReply[]>('list');
+  t.same(
+    list.map(({ name, state, parityGroup }) => `${name} ${state} ${parityGroup}`),
+    ['a good 1-1', 'b good 1-1', 'c good 1-1', 'd good 1-1', 'p good 1-2', 'x good 1-3', 'y good 1-3'],
+  );
+  t.match(list[0], { bytes: 64 * MiB, progress: null, readErrors: 0, failure: null });
+  const { code, stdout } = await plain('list');
+  t.equal(code, 0);
+  t.match(stdout, /^DRIVE +CAPACITY +STATE +PARITY GROUP +READ ERRORS +FAILURE$/m);
+  t.match(stdout, /^a +64 MiB +good +1-1 +0 +-$/m);
+});
+
+t.test('what is refused, and why', async (t) => {
+  const refusals: readonly (readonly [readonly string[], RegExp])[] = [
+    [['fail', 'z'], /^lunarray: there is no drive "z" in a parity group: list them to see which are\.\n$/],
+    [['replace', 'z'], /^lunarray: there is no drive "z" /],
+    [['fail', 'p'], /^lunarray: drive "p" cannot be taken out: parity group "1-2" would lose data\.\n$/],
+    [['replace', 'p'], /^lunarray: drive "p" has not failed: take it out first with "drive fail"\.\n$/],
+    [['replace', 'a'], /^lunarray: drive "a" has not failed: /],
+    [['rebuild-rate', '1K'], /^lunarray: a rebuild rate of 1024 bytes a second is too low: give 1M or more\.\n$/],
+  ];
+  for (const [args, words] of refusals) t.match(await plain(...args), { code: 9, stdout: '', stderr: words });
+  t.match(await plain('rebuild-rate', 'fast'), { code: 2, stderr: /"max" or a rate such as 50M/ });
+  t.ok(
+    (await json<DriveReply[]>('list')).every(({ state }) => state === 'good'),
+    'nothing happened',
+  );
+});
+
+t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all through', async (t) => {
+  t.match(await plain('fail', 'b'), { code: 0, stdout: 'taken out b: failed\n' });
+  t.match(await drive('b'), { state: 'failed', failure: 'b: taken out', parityGroup: '1-1' });
+  t.match((await plain('list')).stdout, /^b +64 MiB +failed +1-1 +0 +b: taken out$/m);
+  t.match(await plain('fail', 'b'), { code: 0 }, 'again: it is out already');
+  t.match(await plain('fail', 'c'), { code: 9, stderr: /"c" cannot be taken out: .* would lose data/ });
+  t.equal(await wrongPieces(), 0, 'without the drive');
+
+  t.match(await json<DriveReply>('replace', 'b'), { name: 'b', state: 'rebuilding', progress: 0 });
+  t.match(await plain('replace', 'b'), { code: 9, stderr: /has not failed/ }, 'not twice');
+  t.match(await plain('fail', 'c'), { code: 9, stderr: /would lose data/ }, 'not in the midst');
+  t.equal(await wrongPieces(), 0, 'during the rebuild');
+  const { state, progress } = await drive('b');
+  t.equal(state, 'rebuilding', 'at 1 MiB a second it takes twenty');
+  t.ok(progress! > 0 && progress! < 1, `${progress} done`);
+  t.match((await plain('list')).stdout, /^b +64 MiB +rebuilding \d+ % +1-1 /m);
+
+  t.match(await plain('rebuild-rate'), { stdout: 'rebuild rate 1 MiB/s\n' });
+  t.match(await plain('rebuild-rate', 'max'), { code: 0, stdout: 'rebuild rate max\n' });
+  t.same(await json<DriveSettingsReply>('rebuild-rate'), { rebuildRate: null });
+  let last = progress!;
+  for (let now = await drive('b'); now.state !== 'good'; now = await drive('b')) {
+    t.ok(now.progress! >= last, 'it goes on');
+    last = now.progress!;
+  }
+  t.match(await drive('b'), { state: 'good', progress: null, failure: null });
+  t.equal(await wrongPieces(), 0, 'whole again');
+
+  t.match(await plain('fail', 'c'), { code: 0 }, 'others can be spared again');
+  t.equal(await wrongPieces(), 0, 'out of what was rebuilt');
+});
