@@ -34,6 +34,39 @@ export function crc32cTypeScript(data: Uint8Array, seed = 0): number {
   return ~crc >>> 0;
 }
 
+/** Arguments as of `NativeFunctions.writeCrcs`. */
+export function writeCrcsTypeScript(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void {
+  let index = 0;
+  let used = 0;
+  /** Hands out the next `bytes` of the stream, piece by piece. */
+  const pass = (bytes: number, each: (piece: Uint8Array) => void): void => {
+    for (let left = bytes; left > 0; ) {
+      const part = parts[index]!;
+      const step = Math.min(left, part.length - used);
+      if (step > 0) each(part.subarray(used, used + step));
+      used += step;
+      left -= step;
+      if (used === part.length) {
+        index++;
+        used = 0;
+      }
+    }
+  };
+  for (let run = 0; run < count; run++) {
+    let crc = 0;
+    pass(runs[2 * run]!, () => {});
+    pass(runs[2 * run + 1]!, (piece) => {
+      crc = crc32cTypeScript(piece, crc);
+    });
+    pass(4, (piece) => {
+      for (let i = 0; i < piece.length; i++) {
+        piece[i] = crc;
+        crc >>>= 8;
+      }
+    });
+  }
+}
+
 /** Table k holds the crc of each byte followed by k zero bytes. */
 function tables(): Int32Array[] {
   const first = Int32Array.from({ length: 256 }, (_, byte) => {

@@ -9,6 +9,14 @@ export interface NativeFunctions {
    */
   crc32c(data: Uint8Array, seed?: number): number;
 
+  /**
+   * Takes CRC-32Cs of a stream that lies in `parts`, and stores each in the 4 bytes after what it covers, least
+   * significant byte first. `runs` holds a pair for each of `count`: bytes to pass over since the one before, and bytes
+   * to cover.
+   * @throws RangeError when `parts` ends before the runs do
+   */
+  writeCrcs(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void;
+
   isZero(data: Uint8Array): boolean;
 
   /**
@@ -150,6 +158,7 @@ export type RingEnded = (pairs: Float64Array, count: number) => void;
 
 export interface RawFunctions {
   crc32c(data: Uint8Array, seed: number): number;
+  writeCrcs(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void;
   isZero(data: Uint8Array): boolean;
   compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;

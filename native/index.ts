@@ -70,6 +70,13 @@ function checked(raw: RawFunctions): NativeFunctions {
       checkBytes(data);
       return raw.crc32c(data, seed);
     },
+    writeCrcs(parts, runs, count) {
+      let needed = 0;
+      for (let i = 0; i < count; i++) needed += runs[2 * i]! + runs[2 * i + 1]! + 4;
+      // Also of a count past the end of `runs`, which makes this NaN.
+      if (!(needed <= totalBytes(parts))) throw new RangeError('writeCrcs: too few bytes');
+      raw.writeCrcs(parts, runs, count);
+    },
     isZero(data) {
       checkBytes(data);
       return raw.isZero(data);

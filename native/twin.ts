@@ -1,7 +1,7 @@
 /** The addon's functions in plain TypeScript, used with LUNARRAY_NATIVE=0 or where no addon was built. */
 import fs from 'node:fs';
 import { constants } from 'node:os';
-import { crc32cTypeScript } from './crc32c.js';
+import { crc32cTypeScript, writeCrcsTypeScript } from './crc32c.js';
 import type { RawFunctions } from './functions.js';
 import { combineTypeScript } from './parity.js';
 
@@ -12,6 +12,7 @@ const ZEROS = Buffer.alloc(CHUNK);
 
 export const twin: RawFunctions = {
   crc32c: crc32cTypeScript,
+  writeCrcs: writeCrcsTypeScript,
   isZero,
   compare,
   gather,

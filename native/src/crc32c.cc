@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "parts.h"
+#include "spans.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -140,6 +141,38 @@ napi_value Call(napi_env env, napi_callback_info info) {
 
 uint32_t Crc32cSoftware(uint32_t seed, const uint8_t* data, size_t size) { return ~Software(~seed, data, size); }
 
+void Store(Cursor& to, uint32_t crc) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    *to.bytes() = static_cast<uint8_t>(crc >> shift);
+    to.Advance(1);
+  }
+}
+
+napi_value WriteCrcs(napi_env env, napi_callback_info info) {
+  size_t arguments_count = 3;
+  napi_value arguments[3];
+  napi_get_cb_info(env, info, &arguments_count, arguments, nullptr, nullptr);
+  Spans spans(env, arguments[0]);
+  void* data = nullptr;
+  napi_get_typedarray_info(env, arguments[1], nullptr, nullptr, &data, nullptr, nullptr);
+  const auto* runs = static_cast<const uint32_t*>(data);
+  uint32_t count = 0;
+  napi_get_value_uint32(env, arguments[2], &count);
+  Cursor at(spans);
+  for (uint32_t i = 0; i < count; i++) {
+    at.Skip(runs[2 * i]);
+    uint32_t crc = 0;
+    for (size_t bytes = runs[2 * i + 1]; bytes > 0;) {
+      const size_t step = bytes < at.left() ? bytes : at.left();
+      crc = Crc32c(crc, at.bytes(), step);
+      at.Advance(step);
+      bytes -= step;
+    }
+    Store(at, crc);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void ExportCrc32c(Napi::Env env, Napi::Object exports) {
@@ -149,6 +182,8 @@ void ExportCrc32c(Napi::Env env, Napi::Object exports) {
   // What processors without the instructions get; exported so that tests reach it on those that have them.
   napi_create_function(env, "crc32cSoftware", NAPI_AUTO_LENGTH, Call<Crc32cSoftware>, nullptr, &function);
   exports.Set("crc32cSoftware", function);
+  napi_create_function(env, "writeCrcs", NAPI_AUTO_LENGTH, WriteCrcs, nullptr, &function);
+  exports.Set("writeCrcs", function);
 }
 
 }  // namespace lunarray

@@ -152,10 +152,10 @@ export class PduParser {
           break;
         }
         case State.HeaderDigest: {
-          const digest = this.#take(chunk, at, end, DIGEST_BYTES);
-          if (digest === null) return;
+          const digest = this.#takeDigest(chunk, at, end);
+          if (digest < 0) return;
           at = this.#taken;
-          this.#checkHeader(readDigest(digest, 0));
+          this.#checkHeader(digest);
           this.#state = State.Data;
           break;
         }
@@ -188,10 +188,10 @@ export class PduParser {
           break;
         }
         case State.DataDigest: {
-          const digest = this.#take(chunk, at, end, DIGEST_BYTES);
-          if (digest === null) return;
+          const digest = this.#takeDigest(chunk, at, end);
+          if (digest < 0) return;
           at = this.#taken;
-          this.#finishPdu(readDigest(digest, 0) === dataDigest(this.#dataParts(), this.#dataLength));
+          this.#finishPdu(digest === dataDigest(this.#dataParts(), this.#dataLength));
           break;
         }
         case State.Failed:
@@ -217,6 +217,16 @@ export class PduParser {
     this.#partialFilled = 0;
     this.#taken = stop;
     return this.#partial;
+  }
+
+  /** As `#take`; −1: there is too little. A digest in one piece needs no slice. */
+  #takeDigest(chunk: Buffer, at: number, end: number): number {
+    if (this.#partialFilled === 0 && end - at >= DIGEST_BYTES) {
+      this.#taken = at + DIGEST_BYTES;
+      return readDigest(chunk, at);
+    }
+    const digest = this.#take(chunk, at, end, DIGEST_BYTES);
+    return digest === null ? -1 : readDigest(digest, 0);
   }
 
   #beginPdu(bhs: Buffer): void {

@@ -7,7 +7,6 @@
 import type { Socket } from 'node:net';
 import { native } from '../../../native/index.js';
 import { BHS_BYTES, DIGEST_BYTES, setDataSegmentLength } from '../../../wire/iscsi/bhs.js';
-import { writeDigest } from '../../../wire/iscsi/digest.js';
 import type { Clock } from '../../disk/types.js';
 import type { Task } from '../../scsi/task.js';
 import type { PortCounters } from './stats.js';
@@ -39,7 +38,12 @@ export class Transmit {
   #held: Task[] = [];
   /** What is to be released when the writes under way are taken, one list per write. */
   readonly #underWay: Task[][] = [];
-  #crc = 0;
+  /** Digests of what is collected, as `writeCrcs` wants them: all are made in one call when it leaves. */
+  #digests = new Uint32Array(256);
+  #digestCount = 0;
+  /** Where the bytes that the last of them covers and takes up end, in what is collected. */
+  #digestsEnd = 0;
+  #dataFrom = 0;
   #flushScheduled = false;
   #closed = false;
   readonly #onWritten: () => void;
@@ -85,18 +89,13 @@ export class Transmit {
     const slab = this.slab;
     setDataSegmentLength(slab, at, dataBytes);
     this.counters.pdusOut[slab[at]! & 0x3f]!++;
-    if (this.headerDigest) {
-      writeDigest(slab, at + BHS_BYTES, native.crc32c(slab.subarray(at, at + BHS_BYTES)));
-      this.#slabAt += DIGEST_BYTES;
-      this.#bytes += DIGEST_BYTES;
-    }
-    this.#crc = 0;
+    if (this.headerDigest) this.#digest(this.#bytes - BHS_BYTES);
+    this.#dataFrom = this.#bytes;
     if (dataBytes === 0 && !this.gathering) this.#scheduleFlush();
   }
 
   /** A part of the data segment; it must stay as it is until the task given to `hold` is released. */
   data(part: Buffer): void {
-    if (this.dataDigest) this.#crc = native.crc32c(part, this.#crc);
     if (part.length <= COPY_BYTES) {
       const at = this.#reserve(part.length, part.length);
       part.copy(this.slab, at);
@@ -112,12 +111,7 @@ export class Transmit {
     const padding = -dataBytes & 3;
     const at = this.#reserve(padding + DIGEST_BYTES, padding);
     this.slab.fill(0, at, at + padding);
-    if (this.dataDigest) {
-      if (padding > 0) this.#crc = native.crc32c(this.slab.subarray(at, at + padding), this.#crc);
-      writeDigest(this.slab, at + padding, this.#crc);
-      this.#slabAt += DIGEST_BYTES;
-      this.#bytes += DIGEST_BYTES;
-    }
+    if (this.dataDigest) this.#digest(this.#dataFrom);
     if (this.#bytes >= EARLY_BYTES) this.flush();
     else if (!this.gathering) this.#scheduleFlush();
   }
@@ -146,6 +140,9 @@ export class Transmit {
     this.#parts = [];
     // What is held from here on waits for other parts. Releasing may itself let a command complete and hold again.
     this.#held = [];
+    const digests = this.#digestCount;
+    this.#digestCount = 0;
+    this.#digestsEnd = 0;
     if (this.#closed) {
       this.#bytes = 0;
       releaseAll(held);
@@ -153,6 +150,7 @@ export class Transmit {
     }
     const bytes = this.#bytes;
     this.#bytes = 0;
+    if (digests > 0) native.writeCrcs(parts, this.#digests, digests);
     this.counters.writes++;
     this.counters.bytesOut += bytes;
     const idle = this.#underWay.length === 0;
@@ -201,6 +199,21 @@ export class Transmit {
     this.#slabAt += used;
     this.#bytes += used;
     return at;
+  }
+
+  /** Leaves room for the digest of all collected from `from` on; begin() and endData() saw to it that there is some. */
+  #digest(from: number): void {
+    if (2 * this.#digestCount === this.#digests.length) {
+      const more = new Uint32Array(2 * this.#digests.length);
+      more.set(this.#digests);
+      this.#digests = more;
+    }
+    this.#digests[2 * this.#digestCount] = from - this.#digestsEnd;
+    this.#digests[2 * this.#digestCount + 1] = this.#bytes - from;
+    this.#digestCount++;
+    this.#slabAt += DIGEST_BYTES;
+    this.#bytes += DIGEST_BYTES;
+    this.#digestsEnd = this.#bytes;
   }
 
   #closeRun(): void {

@@ -62,3 +62,36 @@ for (const [name, crc32c] of variants) {
     t.end();
   });
 }
+
+for (const [name, { writeCrcs }] of each) {
+  t.test(`${name}: digests of a stream in parts`, (t) => {
+    t.comment(`SEED=${seed}`);
+    const random = seededRandom(seed);
+    for (let round = 0; round < 50; round++) {
+      const pairs = Array.from(
+        { length: 1 + random.below(9) },
+        () => [random.below(5000), random.below(9000)] as const,
+      );
+      const bytes = pairs.reduce((sum, [skip, covered]) => sum + skip + covered + 4, random.below(100));
+      const stream = random.bytes(bytes);
+      const expected = Buffer.from(stream);
+      let at = 0;
+      for (const [skip, covered] of pairs) {
+        const end = at + skip + covered;
+        expected.writeUInt32LE(reference(expected.subarray(at + skip, end)), end);
+        at = end + 4;
+      }
+      const parts: Buffer[] = [];
+      for (let from = 0; from < bytes; ) {
+        const to = Math.min(bytes, from + random.below(3000));
+        parts.push(stream.subarray(from, to));
+        from = to;
+      }
+      writeCrcs(parts, Uint32Array.from([...pairs.flat(), 7, 7]), pairs.length);
+      t.ok(stream.equals(expected), `${pairs.length} digests in ${parts.length} parts`);
+    }
+    t.throws(() => writeCrcs([Buffer.alloc(51)], Uint32Array.of(0, 48), 1), RangeError, 'no room for the digest');
+    t.throws(() => writeCrcs([Buffer.alloc(99)], Uint32Array.of(0, 48), 2), RangeError, 'fewer runs than said');
+    t.end();
+  });
+}
