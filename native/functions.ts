@@ -17,6 +17,14 @@ export interface NativeFunctions {
    */
   writeCrcs(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void;
 
+  /**
+   * Sums of blocks of 512 bytes, the first of which is block number `first`: 0 for a block of zeros, never 1, else the
+   * block's CRC-32C seeded with its number, so that no two places give a block the same sum. Blocks may lie across the
+   * ends of parts.
+   * @throws RangeError when the parts are not whole blocks, or `sums` has no room for one number each
+   */
+  blockSums(parts: readonly Uint8Array[], first: number, sums: Uint32Array): void;
+
   isZero(data: Uint8Array): boolean;
 
   /**
@@ -159,6 +167,7 @@ export type RingEnded = (pairs: Float64Array, count: number) => void;
 export interface RawFunctions {
   crc32c(data: Uint8Array, seed: number): number;
   writeCrcs(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void;
+  blockSums(parts: readonly Uint8Array[], first: number, sums: Uint32Array): void;
   isZero(data: Uint8Array): boolean;
   compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;

@@ -20,6 +20,9 @@ export { type FileRing, type NativeFunctions, SystemError } from './functions.js
 /** Below this many bytes a call into the addon costs more than TypeScript takes for the whole crc. */
 const CRC_ADDON_BYTES = 96;
 
+/** Of a drive: what one sum is of. */
+const BLOCK_BYTES = 512;
+
 /** What the addon tells of in one call. */
 const RING_PAIRS = 256;
 
@@ -76,6 +79,13 @@ function checked(raw: RawFunctions): NativeFunctions {
       // Also of a count past the end of `runs`, which makes this NaN.
       if (!(needed <= totalBytes(parts))) throw new RangeError('writeCrcs: too few bytes');
       raw.writeCrcs(parts, runs, count);
+    },
+    blockSums(parts, first, sums) {
+      checkPosition(first);
+      const bytes = totalBytes(parts);
+      if (bytes % BLOCK_BYTES !== 0) throw new RangeError('blockSums: no whole blocks');
+      if (bytes / BLOCK_BYTES > sums.length) throw new RangeError('blockSums: no room for the sums');
+      raw.blockSums(parts, first, sums);
     },
     isZero(data) {
       checkBytes(data);

@@ -1,6 +1,7 @@
 /** The addon's functions in plain TypeScript, used with LUNARRAY_NATIVE=0 or where no addon was built. */
 import fs from 'node:fs';
 import { constants } from 'node:os';
+import { blockSumsTypeScript } from './block-sums.js';
 import { crc32cTypeScript, writeCrcsTypeScript } from './crc32c.js';
 import type { RawFunctions } from './functions.js';
 import { combineTypeScript } from './parity.js';
@@ -13,6 +14,7 @@ const ZEROS = Buffer.alloc(CHUNK);
 export const twin: RawFunctions = {
   crc32c: crc32cTypeScript,
   writeCrcs: writeCrcsTypeScript,
+  blockSums: blockSumsTypeScript,
   isZero,
   compare,
   gather,

@@ -1,6 +1,7 @@
 #include "parts.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  lunarray::ExportBlockSums(env, exports);
   lunarray::ExportCrc32c(env, exports);
   lunarray::ExportMemory(env, exports);
   lunarray::ExportParity(env, exports);

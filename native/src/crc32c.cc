@@ -3,6 +3,8 @@
 // The SSE4.2 instruction takes three cycles but can be started every cycle, so three streams are run side
 // by side over three adjacent lanes, and their results joined: the crc of a lane is moved past the n bytes
 // that follow it by multiplying it with x^(8n) modulo the polynomial.
+#include "crc32c.h"
+
 #include <cstring>
 
 #include "parts.h"
@@ -116,10 +118,14 @@ uint32_t Hardware(uint32_t seed, const uint8_t* data, size_t size) { return Soft
 
 #endif
 
+}  // namespace
+
 uint32_t Crc32c(uint32_t seed, const uint8_t* data, size_t size) {
   static const bool hardware = HasInstructions();
   return hardware ? ~Hardware(~seed, data, size) : ~Software(~seed, data, size);
 }
+
+namespace {
 
 using Crc = uint32_t (*)(uint32_t seed, const uint8_t* data, size_t size);
 
