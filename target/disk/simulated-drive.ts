@@ -7,7 +7,9 @@
  * - They survive `cut()` (power is lost) for certain only when a sync that was asked for after their end has
  *   ended itself. Of the others and of those still running, each survives or not at random, those that do in
  *   random order; the one submitted last is torn: a random number of its first sectors survive.
- * - A sector is never torn. Nothing is written where no write went, and synced bytes do not rot.
+ * - A sector is never torn. Nothing is written where no write went, and synced bytes do not rot, but for what
+ *   `misbehave` and `flip` ask for: writes that go to another place or are not done, reads of another place, changed bits.
+ *   Nobody is told of those.
  * - A write or punch that fails leaves a random number of its first sectors changed.
  * - Errors come from `errorRates` at random, from `fail` on demand, from `badRange` for a place.
  * - `readNow` answers at random, as a page cache would, from ranges without errors.
@@ -29,6 +31,13 @@ export interface SimulatedDriveOptions {
   readonly errorRates?: Readonly<Partial<Record<SimulatedOperation, number>>>;
   /** Share (0 … 1) of `readNow` calls that answer. */
   readonly readNowShare?: number;
+}
+
+/** What a drive does wrong without an error, as shares (0 … 1) of its operations. */
+export interface Mischief {
+  readonly misdirectRead?: number;
+  readonly misdirectWrite?: number;
+  readonly dropWrite?: number;
 }
 
 /** A write (with data) or punch (without). */
@@ -61,6 +70,7 @@ export class SimulatedDrive implements DriveIo {
   readonly #running = new Set<Running>();
   readonly #demanded: { readonly operation: SimulatedOperation; readonly error: DriveError }[] = [];
   readonly #bad: BadRange[] = [];
+  #mischief: Mischief = {};
   #off = false;
 
   constructor(
@@ -79,6 +89,22 @@ export class SimulatedDrive implements DriveIo {
   /** Every operation of this kind that touches the range fails. A write does not repair it. */
   badRange(operation: SimulatedOperation, offset: number, bytes: number): void {
     this.#bad.push({ offset, end: offset + bytes, operation });
+  }
+
+  /** From now on, until called again. */
+  misbehave(mischief: Mischief): void {
+    this.#mischief = mischief;
+  }
+
+  /** Changes a bit of a block, also of what a loss of power would leave; one never written then holds something. */
+  flip(offset: number): void {
+    const sector = Math.floor(offset / SECTOR);
+    const at = this.random.below(SECTOR);
+    for (const sectors of [this.#current, this.#durable]) {
+      const changed = Buffer.from(sectors.get(sector) ?? Buffer.alloc(SECTOR));
+      changed[at]! ^= 1;
+      sectors.set(sector, changed);
+    }
   }
 
   repair(): void {
@@ -120,18 +146,24 @@ export class SimulatedDrive implements DriveIo {
     const share = this.options.readNowShare ?? 0;
     if (this.#off || this.random.below(1000) >= share * 1000) return false;
     if (this.#isBad('read', offset, total(buffers))) return false;
-    this.#fill(offset, buffers);
+    this.#fill(this.#aim('misdirectRead', offset, total(buffers)), buffers);
     return true;
   }
 
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     const bytes = total(buffers);
-    this.#run('read', offset, bytes, noChange, done, () => this.#fill(offset, buffers));
+    const from = this.#aim('misdirectRead', offset, bytes);
+    this.#run('read', offset, bytes, noChange, done, () => this.#fill(from, buffers));
   }
 
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     const bytes = total(buffers);
-    const change = () => ({ offset, bytes, data: Buffer.concat(buffers) });
+    if (this.#chance(this.#mischief.dropWrite)) {
+      this.#run('write', offset, bytes, noChange, done, () => {});
+      return;
+    }
+    const to = this.#aim('misdirectWrite', offset, bytes);
+    const change = () => ({ offset: to, bytes, data: Buffer.concat(buffers) });
     this.#run('write', offset, bytes, change, done, () => this.#change(change(), bytes));
   }
 
@@ -214,8 +246,18 @@ export class SimulatedDrive implements DriveIo {
     const demanded = this.#demanded.findIndex((demand) => demand.operation === operation);
     if (demanded >= 0) return this.#demanded.splice(demanded, 1)[0]!.error;
     const rate = this.options.errorRates?.[operation] ?? 0;
-    const unlucky = rate > 0 && this.random.below(1_000_000) < rate * 1_000_000;
+    const unlucky = this.#chance(rate);
     return unlucky || this.#isBad(operation, offset, bytes) ? ioError(this.name, operation, offset) : null;
+  }
+
+  /** Where an operation goes. */
+  #aim(kind: 'misdirectRead' | 'misdirectWrite', offset: number, bytes: number): number {
+    if (!this.#chance(this.#mischief[kind])) return offset;
+    return this.random.below((this.bytes - bytes) / SECTOR + 1) * SECTOR;
+  }
+
+  #chance(share = 0): boolean {
+    return share > 0 && this.random.below(1_000_000) < share * 1_000_000;
   }
 
   #isBad(operation: SimulatedOperation, offset: number, bytes: number): boolean {
@@ -256,6 +298,7 @@ export class SimulatedDrive implements DriveIo {
     next.#current = new Map(contents);
     next.#durable = new Map(contents);
     next.#bad.push(...this.#bad);
+    next.#mischief = this.#mischief;
     return next;
   }
 }

@@ -9,8 +9,19 @@ export type { Random } from '../base/random.js';
 export type DriveDone = (error: DriveError | null) => void;
 
 export interface DriveError {
-  readonly kind: 'io-error' | 'no-space' | 'missing' | 'wrong-length';
+  /** `corrupt`: the drive gave something, but not what was written there (checksums/). Never outside of a group. */
+  readonly kind: 'io-error' | 'no-space' | 'missing' | 'wrong-length' | 'corrupt';
   readonly message: string;
+  /** Of `corrupt`: where. */
+  readonly bad?: readonly BadRange[];
+}
+
+/** A stretch of a drive, in bytes, that does not hold what was written to it last (checksums/). */
+export interface BadRange {
+  readonly offset: number;
+  readonly bytes: number;
+  /** It was given up before: no fault of the drive, and no sum says what it should hold. */
+  readonly lost: boolean;
 }
 
 /** One drive: a sparse file, or a simulated one. */

@@ -177,3 +177,46 @@ t.test('one seed, one history', (t) => {
   t.same(history(), history());
   t.end();
 });
+
+t.test(
+  'what a drive does wrong without a word: writes elsewhere or not at all, reads of elsewhere, changed bits',
+  (t) => {
+    const { clock, drive } = build(11);
+    const write = (sector: number, value: number) =>
+      run(clock, (done) => drive.write(sector * SECTOR, [Buffer.alloc(SECTOR, value)], done));
+    for (let sector = 0; sector < SECTORS; sector++) write(sector, sector + 1);
+    const before = stamps(clock, drive);
+    drive.misbehave({ dropWrite: 1 });
+    t.equal(write(3, 200), null);
+    drive.misbehave({});
+    t.same(stamps(clock, drive), before, 'acknowledged, and not done');
+
+    drive.misbehave({ misdirectWrite: 1 });
+    t.equal(write(3, 201), null);
+    drive.misbehave({});
+    const after = stamps(clock, drive);
+    t.equal(after.filter((value, sector) => value !== before[sector]).length, 1);
+    t.not(after.indexOf(201), -1);
+    t.not(after.indexOf(201), 3);
+
+    drive.misbehave({ misdirectRead: 1 });
+    const seen = new Set<number>();
+    const buffer = Buffer.alloc(SECTOR);
+    for (let i = 0; i < 20; i++) {
+      run(clock, (done) => drive.read(0, [buffer], done));
+      seen.add(buffer[0]!);
+    }
+    t.ok(seen.size > 5);
+    drive.misbehave({});
+
+    run(clock, (done) => drive.sync(done));
+    drive.flip(7 * SECTOR);
+    const data = Buffer.alloc(SECTOR);
+    run(clock, (done) => drive.read(7 * SECTOR, [data], done));
+    t.equal(data.filter((byte) => byte !== 8).length, 1, 'one byte changed');
+    const left = drive.cut();
+    run(clock, (done) => left.read(7 * SECTOR, [buffer], done));
+    t.ok(buffer.equals(data), 'for good');
+    t.end();
+  },
+);
