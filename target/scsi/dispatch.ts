@@ -50,6 +50,8 @@ export function execute(unit: LogicalUnit, task: Task): void {
     task.fail(Status.reservationConflict);
     return;
   }
+  // INQUIRY, REPORT LUNS and REQUEST SENSE tell of no exceptions, as of no unit attentions (SPC-5 7.5.13).
+  if (unit.exceptions.due && !command.passesAttention) task.onGood = unit.reportException;
   const refusal = refusalOf(unit, task, command);
   if (refusal !== null) {
     task.check(refusal);

@@ -3,9 +3,11 @@ import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
 import type { Command, CommandTable } from './command-table.js';
+import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
 import type { Nexus } from './nexus.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
+import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
 import { UnitAttentions } from './unit-attention.js';
 
@@ -25,6 +27,10 @@ export interface ModeState {
   readonly softwareWriteProtect: boolean;
   /** WCE of the caching page is zero: a write is on the medium before it is answered, as with FUA. */
   readonly writeThrough: boolean;
+  /** The informational exceptions control page. */
+  readonly exceptions: ExceptionControl;
+  /** Called when that page, or PER, was set anew. */
+  onExceptionControl: (() => void) | null;
 }
 
 /** Totals since the array started, for LOG SENSE and metrics. */
@@ -50,6 +56,9 @@ export class LogicalUnitCounters {
  */
 export class LogicalUnit {
   readonly attentions = new UnitAttentions();
+  readonly exceptions: InformationalExceptions;
+  /** `onGood` of tasks that may report an exception; one function for all. */
+  readonly reportException = (task: Task): void => this.exceptions.intercept(task);
   readonly counters = new LogicalUnitCounters();
   /** By START STOP UNIT; medium access then needs another one. Starts started. */
   stopped = false;
@@ -77,6 +86,9 @@ export class LogicalUnit {
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
+    this.exceptions = new InformationalExceptions(this);
+    modes.onExceptionControl = () => this.exceptions.restart();
+    this.exceptions.restart();
   }
 
   /** Capacity in blocks. */

@@ -42,6 +42,7 @@ export class LogicalUnits {
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));
     volumes.on('luns-changed', (group) => this.lunsChanged(group));
     volumes.on('ldev-changed', (ldev) => this.changed(ldev));
+    volumes.on('prediction-changed', (ldev) => this.byLdev.get(ldev.id)?.exceptions.update());
     volumes.on('ldev-removed', (ldev) => this.removed(ldev));
   }
 
@@ -65,6 +66,11 @@ export class LogicalUnits {
 
   units(): Iterable<LogicalUnit> {
     return this.byLdev.values();
+  }
+
+  /** The array stops: nothing is told any more. */
+  close(): void {
+    for (const unit of this.byLdev.values()) unit.exceptions.stop();
   }
 
   /** The logical unit that a nexus sees under a LUN; null if its host group maps none. */
@@ -153,6 +159,7 @@ export class LogicalUnits {
   private removed(ldev: Ldev): void {
     const unit = this.byLdev.get(ldev.id);
     this.byLdev.delete(ldev.id);
+    unit?.exceptions.stop();
     unit?.tasks?.withdraw(() => true);
   }
 }

@@ -1,4 +1,5 @@
-import { emptyPage, ModePage, ModeSubpage } from '../../wire/scsi/mode-pages.js';
+import { emptyPage, ModeBit, ModePage, ModeSubpage } from '../../wire/scsi/mode-pages.js';
+import { ReportingMethod } from './informational-exceptions.js';
 
 /** A field whose value is not supported: byte in the page, most significant bit of the field. */
 export interface BadField {
@@ -35,13 +36,21 @@ function define(
   return { code, subpage, defaults: fill(defaults), changeable: fill(changeable), check };
 }
 
-/** Methods of reporting that are known: none, and only on request (nothing is ever reported). */
-const REPORTING_METHODS = new Set([0x0, 0x6]);
+const REPORTING_METHODS: ReadonlySet<number> = new Set(Object.values(ReportingMethod));
+
+/** A test that is disabled, or a method that is not known. */
+function badExceptionControl(page: Buffer): BadField | null {
+  const { disableExceptions, testException } = ModeBit;
+  const both = disableExceptions.mask | testException.mask;
+  if ((page[testException.byte]! & both) === both) return { byte: testException.byte, bit: 2 };
+  return REPORTING_METHODS.has(page[3]! & 0x0f) ? null : { byte: 3, bit: 3 };
+}
 
 /** Ascending by code and subpage, as MODE SENSE returns them (SPC-5 6.13). */
 export const modePageDefinitions: readonly ModePageDefinition[] = [
-  // AWRE, ARRE: bad places of a drive are replaced without being asked.
-  define(ModePage.readWriteErrorRecovery, 0, 12, { 2: 0xc0 }, {}),
+  // AWRE, ARRE: bad places of a drive are replaced without being asked. Changeable: PER, which MRIE 3h goes by;
+  // hosts never see what redundancy has made good.
+  define(ModePage.readWriteErrorRecovery, 0, 12, { 2: 0xc0 }, { 2: 0x04 }),
   // WCE.
   define(ModePage.caching, 0, 20, { 2: 0x04 }, { 2: 0x04 }),
   // TST 000b: one task set for all nexuses. QUEUE ALGORITHM MODIFIER 0: overlapping simple commands keep
@@ -49,8 +58,14 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
   define(ModePage.control, 0, 12, { 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
   // IALUAE: implicit asymmetric access states.
   define(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x01 }, {}),
-  // DEXCPT set. Changeable: EWASC, DEXCPT, MRIE; no exception condition ever occurs.
-  define(ModePage.informationalExceptions, 0, 12, { 2: 0x08 }, { 2: 0x18, 3: 0x0f }, (page) =>
-    REPORTING_METHODS.has(page[3]! & 0x0f) ? null : { byte: 3, bit: 3 },
+  // MRIE 6h: told on request. Changeable: PERF (nothing here causes delays), EWASC (there is no condition for a
+  // warning), DEXCPT, TEST, LOGERR (the log page tells of exceptions in any case), MRIE, INTERVAL TIMER, REPORT COUNT.
+  define(
+    ModePage.informationalExceptions,
+    0,
+    12,
+    { 3: ReportingMethod.onRequest },
+    { 2: 0x9d, 3: 0x0f, 4: 0xff, 5: 0xff, 6: 0xff, 7: 0xff, 8: 0xff, 9: 0xff, 10: 0xff, 11: 0xff },
+    badExceptionControl,
   ),
 ];

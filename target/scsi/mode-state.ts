@@ -1,5 +1,6 @@
 import { ModeBit, ModePage, PageControl } from '../../wire/scsi/mode-pages.js';
 import type { Log } from '../base/log.js';
+import type { ExceptionControl } from './informational-exceptions.js';
 import type { LogicalUnit, ModeState } from './logical-unit.js';
 import { type ModePageDefinition, modePageDefinitions } from './mode-definitions.js';
 
@@ -46,6 +47,8 @@ export class ModePages implements ModeState {
   taskAbortedStatus = false;
   /** WCE is zero: nothing is answered from the cache. */
   writeThrough = false;
+  exceptions!: ExceptionControl;
+  onExceptionControl: (() => void) | null = null;
 
   /** @param store null: nothing is saved, and SP is refused */
   constructor(
@@ -75,9 +78,12 @@ export class ModePages implements ModeState {
     if (save && !this.save(changes)) return false;
     for (const [page, values] of changes) {
       page.current = values;
-      if (save) page.saved = Buffer.from(values);
+      if (save) page.saved = saveable(page, values);
     }
     this.derive();
+    if ([...changes.keys()].some(({ definition }) => CONTROLS_EXCEPTIONS.has(definition.code))) {
+      this.onExceptionControl?.();
+    }
     return true;
   }
 
@@ -85,13 +91,14 @@ export class ModePages implements ModeState {
   reset(): void {
     for (const page of this.pages) page.current = Buffer.from(page.saved);
     this.derive();
+    this.onExceptionControl?.();
   }
 
   private save(changes: ReadonlyMap<ModePageState, Buffer>): boolean {
     const rows = [...changes].map(([page, values]) => ({
       page: page.definition.code,
       subpage: page.definition.subpage,
-      bytes: values.subarray(page.headerBytes),
+      bytes: saveable(page, values).subarray(page.headerBytes),
     }));
     try {
       this.store?.saveModePages(this.ldev, rows);
@@ -122,7 +129,32 @@ export class ModePages implements ModeState {
     this.softwareWriteProtect = set(control, ModeBit.softwareWriteProtect);
     this.taskAbortedStatus = set(control, ModeBit.taskAbortedStatus);
     this.writeThrough = !set(caching, ModeBit.writeCacheEnabled);
+    const informational = this.find(ModePage.informationalExceptions, 0)!.current;
+    const interval = informational.readUInt32BE(4);
+    this.exceptions = {
+      enabled: !set(informational, ModeBit.disableExceptions),
+      test: set(informational, ModeBit.testException),
+      method: informational[3]! & 0x0f,
+      intervalMs: interval === 0 || interval === 0xffffffff ? null : Math.min(interval * 100, LONGEST_TIMER_MS),
+      reports: informational.readUInt32BE(8),
+      recoveredErrors: set(this.find(ModePage.readWriteErrorRecovery, 0)!.current, ModeBit.postError),
+    };
   }
+}
+
+const CONTROLS_EXCEPTIONS: ReadonlySet<number> = new Set([
+  ModePage.readWriteErrorRecovery,
+  ModePage.informationalExceptions,
+]);
+/** 24 days: what a timer can be set to. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The values as they are saved: TEST is a thing of the moment. */
+function saveable({ definition }: ModePageState, values: Buffer): Buffer {
+  const saved = Buffer.from(values);
+  const { page, byte, mask } = ModeBit.testException;
+  if (definition.code === page) saved[byte]! &= ~mask;
+  return saved;
 }
 
 /** The mode pages of a logical unit, as handlers and the task set use them. */

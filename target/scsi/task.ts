@@ -53,6 +53,9 @@ export class Task {
    */
   dataOutWanted = 0;
 
+  /** Called when it would end with GOOD; may make something else of that. */
+  onGood: ((task: Task) => void) | null = null;
+
   status: Status = Status.good;
   sense: Sense | null = null;
   /** D_SENSE of the logical unit at completion: which format the port must encode `sense` in. */
@@ -137,6 +140,7 @@ export class Task {
     if (this.finished) throw new Error(`task 0x${this.tag.toString(16)} completed twice`);
     this.finished = true;
     this.status = status;
+    if (this.onGood !== null && status === Status.good) this.onGood(this);
     this.onFinish?.(this);
   }
 }

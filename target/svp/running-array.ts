@@ -181,6 +181,7 @@ export class RunningArray implements ArrayView {
     try {
       for (const close of this.servers.reverse()) await close();
       await Promise.all(this.ports.map(({ endpoint }) => endpoint.close(PORT_GRACE_MS)));
+      this.units.close();
       const left = await destageAll(this.cache, DESTAGE_LIMIT_MS);
       if (left !== null) this.log.warn(`not everything was destaged (${left}); the next start takes the rest up`);
       await closeStorage(this.storage);

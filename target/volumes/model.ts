@@ -25,6 +25,8 @@ export interface Ldev {
   readonly serial: string;
   /** Top of the layer stack: what handlers read and write. Read for each operation: layers come and go. */
   readonly top: BlockLayer;
+  /** One of the drives that it has regions on is predicted to fail. Left out: none. */
+  readonly failurePredicted?: boolean;
 }
 
 /** A port of the array, e.g. `CL1-A`. */
@@ -72,6 +74,8 @@ export interface VolumesEvents {
   'ldev-removed': (ldev: Ldev) => void;
   /** Label, attribute or read-only flag. */
   'ldev-changed': (ldev: Ldev) => void;
+  /** A drive is predicted to fail, or is no longer in use: `failurePredicted` may have changed. */
+  'prediction-changed': (ldev: Ldev) => void;
   /** A host group no longer admits somebody: sessions of initiators that it does not admit are to end. */
   'admission-changed': (hostGroup: HostGroup) => void;
 }

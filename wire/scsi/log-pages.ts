@@ -13,6 +13,7 @@ export const LogPage = {
   readErrorCounters: 0x03,
   temperature: 0x0d,
   startStopCycles: 0x0e,
+  informationalExceptions: 0x2f,
 } as const;
 export const LogSubpage = { none: 0x00, all: 0xff } as const;
 

@@ -27,10 +27,13 @@ export const DeviceSpecific = { writeProtected: 0x80, dpoFua: 0x10 } as const;
 
 /** Positions of one-bit fields in their pages: byte and mask. */
 export const ModeBit = {
+  postError: { page: ModePage.readWriteErrorRecovery, byte: 2, mask: 0x04 },
   writeCacheEnabled: { page: ModePage.caching, byte: 2, mask: 0x04 },
   descriptorSense: { page: ModePage.control, byte: 2, mask: 0x04 },
   softwareWriteProtect: { page: ModePage.control, byte: 4, mask: 0x08 },
   taskAbortedStatus: { page: ModePage.control, byte: 5, mask: 0x40 },
+  disableExceptions: { page: ModePage.informationalExceptions, byte: 2, mask: 0x08 },
+  testException: { page: ModePage.informationalExceptions, byte: 2, mask: 0x04 },
 } as const;
 
 const PS = 0x80;

@@ -134,6 +134,18 @@ export const commandsClearedByAnotherInitiator = condition('commands-cleared', u
 export const reportedLunsDataHasChanged = condition('luns-changed', unitAttention, 0x3f0e);
 export const inquiryDataHasChanged = condition('inquiry-changed', unitAttention, 0x3f03);
 
+/** Causes of informational exception conditions (SPC-5 7.5.13): ASC and ASCQ. */
+export const ExceptionCause = { none: 0x0000, failurePredicted: 0x5d00, testFailure: 0x5dff } as const;
+
+/** Told with the sense key that MRIE asks for. @param cause of `ExceptionCause` */
+export function informationalException(cause: number, key: SenseKey): Sense {
+  return {
+    name: cause === ExceptionCause.testFailure ? 'test-failure-predicted' : 'failure-predicted',
+    key,
+    asc: cause,
+  };
+}
+
 /** REQUEST SENSE with nothing to tell. */
 export const noSense = condition('no-sense', SenseKey.noSense, 0x0000);
 

@@ -143,7 +143,7 @@ export class TestUnit {
   readonly layer: MemoryLayer;
   readonly unit: LogicalUnit;
   readonly clock = new SimulatedClock();
-  readonly modes = { descriptorSense: false, softwareWriteProtect: false };
+  readonly modes = { descriptorSense: false, softwareWriteProtect: false, exceptions: { enabled: false } };
   readonly logged: string[] = [];
   reserved = false;
 

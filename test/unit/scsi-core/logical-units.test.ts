@@ -5,6 +5,7 @@ import { CommandTable } from '../../../target/scsi/command-table.js';
 import { blockCommands, fullyProvisionedCommands } from '../../../target/scsi/handlers/block/index.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
+import { ModePages } from '../../../target/scsi/mode-state.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import type { Ldev } from '../../../target/volumes/model.js';
 
@@ -22,7 +23,7 @@ function setup() {
     commands: thin,
     commandsFor: (of) => (of.thin ? thin : full),
     reservations: () => ({ conflict: () => false }) as unknown as LogicalUnit['reservations'],
-    modes: () => ({ descriptorSense: false, softwareWriteProtect: false }) as unknown as LogicalUnit['modes'],
+    modes: ({ id }) => new ModePages(id, null, silentLog),
   });
   const luns = new Map([
     [0, 1],

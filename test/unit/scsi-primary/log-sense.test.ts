@@ -20,9 +20,9 @@ function parameters(data: Buffer): Map<number, bigint> {
 
 t.test('supported pages', async (t) => {
   const host = new Rig().host('a');
-  t.same([...host.run(log(0)).data], [0x80, 0, 0, 5, 0x00, 0x02, 0x03, 0x0d, 0x0e]);
+  t.same([...host.run(log(0)).data], [0x80, 0, 0, 6, 0x00, 0x02, 0x03, 0x0d, 0x0e, 0x2f]);
   const all = host.run(log(0, { subpage: 0xff })).data;
-  t.same([...all], [0xc0, 0xff, 0, 12, 0, 0, 2, 0, 3, 0, 0x0d, 0, 0x0e, 0, 0, 0xff]);
+  t.same([...all], [0xc0, 0xff, 0, 14, 0, 0, 2, 0, 3, 0, 0x0d, 0, 0x0e, 0, 0x2f, 0, 0, 0xff]);
 });
 
 t.test('error counters count', async (t) => {
@@ -67,7 +67,7 @@ t.test('parameter pointer and allocation length', async (t) => {
 
 t.test('what is not there', async (t) => {
   const host = new Rig().host('a');
-  t.match(host.run(log(0x2f)).sense, inCdb(2, 5));
+  t.match(host.run(log(0x15)).sense, inCdb(2, 5));
   t.match(host.run(log(0x02, { subpage: 1 })).sense, inCdb(3));
   t.match(host.run(log(0x00, { subpage: 1 })).sense, inCdb(3));
   t.match(host.run(log(0x02, { pc: 0 })).sense, inCdb(2, 7), 'thresholds');

@@ -94,7 +94,7 @@ t.test('what may not change is pointed at', async (t) => {
   t.match(select6(host, [...header, 0x02, 0x0e, ...new Array(14).fill(0)]).sense, inList(4), 'unknown page');
   t.match(select6(host, [...header, 0x4a, 0x07, 0, 0]).sense, inList(5), 'unknown subpage');
   t.match(
-    select6(host, [...header, ...page({ 4: 8 }), 0x1c, 10, 0x08, 0x03, 0, 0, 0, 0, 0, 0, 0, 0]).sense,
+    select6(host, [...header, ...page({ 4: 8 }), 0x1c, 10, 0x08, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]).sense,
     inList(4 + 12 + 3, 3),
     'a reporting method that is not known',
   );

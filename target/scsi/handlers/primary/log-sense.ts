@@ -31,6 +31,12 @@ function temperature(code: number, degrees: number): LogParameter {
   return { code, format: ParameterFormat.binary, value: Buffer.from([0, degrees]) };
 }
 
+/** IE ASC, IE ASCQ, temperature, and (vendor specific, as drives have it) the one not to be exceeded. */
+function informationalException(cause: number): LogParameter {
+  const value = Buffer.from([cause >> 8, cause & 0xff, TEMPERATURE, REFERENCE_TEMPERATURE]);
+  return { code: 0, format: ParameterFormat.binary, value };
+}
+
 function cycles(code: number, count: number): LogParameter {
   const value = Buffer.alloc(4);
   value.writeUInt32BE(count);
@@ -69,6 +75,10 @@ const pages: ReadonlyMap<number, Page> = new Map<number, Page>([
       // Specified and accumulated start-stop cycles; no load-unload cycles.
       parameters: ({ counters }) => [cycles(3, 0), cycles(4, 1 + counters.starts), cycles(5, 0), cycles(6, 0)],
     },
+  ],
+  [
+    LogPage.informationalExceptions,
+    { counters: false, parameters: ({ exceptions }) => [informationalException(exceptions.cause)] },
   ],
 ]);
 

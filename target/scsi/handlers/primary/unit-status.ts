@@ -23,10 +23,13 @@ function answerSense(task: Task, sense: Sense): void {
   answer(task, encodeSense(sense, (task.cdb[1]! & DESC) !== 0), task.cdb[4]!);
 }
 
-/** Sense data of a pending unit attention is given here with GOOD status, and the condition is cleared. */
+/**
+ * Sense data of a pending unit attention is given here with GOOD status, and the condition is cleared; that of an
+ * informational exception stays (SPC-5 7.5.13, MRIE 6h).
+ */
 function requestSense(unit: LogicalUnit, task: Task): void {
-  const stopped = unit.stopped ? logicalUnitNotReadyInitializingCommandRequired() : noSense();
-  answerSense(task, unit.attentions.take(task.nexus.id) ?? stopped);
+  const state = unit.stopped ? logicalUnitNotReadyInitializingCommandRequired() : unit.exceptions.onRequest;
+  answerSense(task, unit.attentions.take(task.nexus.id) ?? state ?? noSense());
 }
 
 export const unitStatusCommands: readonly Command[] = [
