@@ -4,39 +4,50 @@ interface StripeRange {
   readonly end: number;
 }
 
-/** Stripes whose checks may be wrong, as ranges. */
+/**
+ * Stripes whose checks may be wrong. A bit for each, as an unclean end may leave many, scattered over the group, and
+ * every write asks for its stripes until the last one is checked.
+ */
 export class Suspects {
-  #ranges: StripeRange[];
+  readonly #bits: Uint8Array;
+  #count = 0;
+  /** None is below this one. */
+  #lowest = 0;
 
   constructor(ranges: readonly StripeRange[]) {
-    this.#ranges = [...ranges];
+    this.#bits = new Uint8Array(Math.ceil(ranges.reduce((most, { end }) => Math.max(most, end), 0) / 8));
+    for (const { first, end } of ranges) {
+      for (let stripe = first; stripe < end; stripe++) {
+        if (this.has(stripe)) continue;
+        this.#bits[stripe >>> 3]! |= 1 << (stripe & 7);
+        this.#count++;
+      }
+    }
   }
 
   get count(): number {
-    return this.#ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+    return this.#count;
   }
 
   /** -1: none. */
   get first(): number {
-    return this.#ranges[0]?.first ?? -1;
+    if (this.#count === 0) return -1;
+    while (!this.has(this.#lowest)) this.#lowest += this.#bits[this.#lowest >>> 3] === 0 ? 8 - (this.#lowest & 7) : 1;
+    return this.#lowest;
   }
 
   has(stripe: number): boolean {
-    return this.#ranges.length > 0 && this.#ranges.some(({ first, end }) => first <= stripe && stripe < end);
+    return this.#count > 0 && ((this.#bits[stripe >>> 3] ?? 0) & (1 << (stripe & 7))) !== 0;
   }
 
   remove(stripe: number): void {
-    this.removeRange(stripe, stripe + 1);
+    if (!this.has(stripe)) return;
+    this.#bits[stripe >>> 3]! &= ~(1 << (stripe & 7));
+    this.#count--;
   }
 
   removeRange(from: number, to: number): void {
-    if (this.#ranges.length === 0) return;
-    this.#ranges = this.#ranges.flatMap(({ first, end }) => {
-      const left = [
-        { first, end: Math.min(end, from) },
-        { first: Math.max(first, to), end },
-      ];
-      return left.filter((range) => range.first < range.end);
-    });
+    if (this.#count === 0) return;
+    for (let stripe = from; stripe < to; stripe++) this.remove(stripe);
   }
 }
