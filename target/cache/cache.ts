@@ -14,6 +14,7 @@ import { inParts } from './parts.js';
 import { countSectors } from './sectors.js';
 import { type SlotOwner, Slots } from './slots.js';
 import { Stager } from './stager.js';
+import { Throttle } from './throttle.js';
 import { type CacheBacking, type CachedVolume, type CacheStats, SECTOR_BYTES, SLOT_BYTES } from './types.js';
 import { Volume } from './volume.js';
 import { WaitQueue } from './wait-queue.js';
@@ -67,10 +68,14 @@ export class Cache {
     const warn = (message: string) => log.error(message);
     const parted = 'parts' in memory ? memory : inParts(memory);
     this.#memory = new CacheMemory(parted, { bootId: bootId ?? currentBootId(), owner: owner ?? '', warn });
-    const slots = new Slots(this.#memory, waiting.wake);
+    const slots = new Slots(this.#memory, () => {
+      waiting.wake();
+      this.#core.throttle.wake();
+    });
     this.#core = new CacheCore(this.#memory, slots, waiting, adapter, clock, log, new CacheCounters());
     this.#core.stager = new Stager(this.#core);
     this.#core.destager = new Destager(this.#core);
+    this.#core.throttle = new Throttle(this.#core);
     let sectors = 0;
     for (const owner of slots.recovered) {
       this.#unattached.set(owner.id, owner);
@@ -99,6 +104,7 @@ export class Cache {
     const recovered = this.#unattached.get(volumeId);
     const volume = new Volume(this.#core, recovered ?? slots.own(volumeId), backing);
     volumes.set(volumeId, volume);
+    for (const index of volume.own.dirty) slots.setFlow(index, this.#core.flowOf(volume, slots.numbers[index]!));
     if (this.#unattached.delete(volumeId)) destager.dirtied();
     return volume;
   }
@@ -130,7 +136,7 @@ export class Cache {
   }
 
   stats(): CacheStats {
-    const { slots, counters, waiting, destager } = this.#core;
+    const { slots, counters, waiting, flows, throttle } = this.#core;
     return {
       ...counters,
       slots: slots.count,
@@ -140,8 +146,8 @@ export class Cache {
       cleanSlots: slots.count - slots.free - slots.dirtyCount,
       pinnedSlots: slots.pinned,
       evictions: slots.evictions,
-      waiting: waiting.length,
-      destagingBytes: destager.jobs.inFlight,
+      waiting: waiting.length + throttle.waiting,
+      destagingBytes: flows.list.reduce((sum, flow) => sum + flow.inFlight, 0),
       recoveredSlots: this.recovered.slots,
       sides: this.#sides().good,
       sidesWanted: this.#sides().wanted,
@@ -154,9 +160,10 @@ export class Cache {
    * @param done called when that would survive loss of power as well; without dirty data at once
    */
   close(done: () => void = () => {}): void {
-    const { volumes, slots, destager, log } = this.#core;
+    const { volumes, slots, destager, throttle, log } = this.#core;
     this.#closed = true;
     destager.stop();
+    throttle.stop();
     for (const volume of volumes.values()) volume.usable = false;
     if (slots.dirtyCount === 0) {
       done();

@@ -28,7 +28,9 @@ export class CacheCounters {
   punchedBytes = 0;
   stageFailures = 0;
   destageFailures = 0;
-  /** Commands that had to wait for slots, or for the destager. */
+  /** Commands that had to wait for slots. */
   slotWaits = 0;
+  /** Writes that were slowed down because of much dirty data, and their waits together, nanoseconds. */
   throttledWrites = 0;
+  throttledNs = 0;
 }

@@ -3,8 +3,9 @@
  * in one request. While a job is under way the sectors it writes are frozen where they stand: a write to them
  * goes to a fresh slot and the job's result then counts for that one, less the sectors rewritten.
  */
-import type { DriveError, ParityGroup } from '../disk/types.js';
+import type { DriveError } from '../disk/types.js';
 import type { CacheCore } from './core.js';
+import type { GroupFlow } from './group-flow.js';
 import { countSectors, lowestSector, runLength, sectorMask } from './sectors.js';
 import { SlotValues } from './slot-values.js';
 import { SECTOR_BYTES, type SlotAddress } from './types.js';
@@ -29,7 +30,7 @@ interface DestageJob {
   readonly source: number;
   readonly volume: Volume;
   readonly slot: number;
-  readonly group: ParityGroup;
+  readonly flow: GroupFlow;
   readonly sent: number;
   clean: number;
   pieces: number;
@@ -49,14 +50,12 @@ interface Piece {
 const REQUEST_SECTORS = 2048;
 
 export class DestageJobs {
-  /** Bytes on their way to the drives. */
-  inFlight = 0;
   #stopped = false;
   readonly #core: CacheCore;
   readonly #jobs: SlotValues<DestageJob>;
-  readonly #finished: (group: ParityGroup, error: DriveError | null) => void;
+  readonly #finished: (flow: GroupFlow, error: DriveError | null) => void;
 
-  constructor(core: CacheCore, finished: (group: ParityGroup, error: DriveError | null) => void) {
+  constructor(core: CacheCore, finished: (flow: GroupFlow, error: DriveError | null) => void) {
     this.#core = core;
     this.#jobs = new SlotValues(core.slots.count);
     this.#finished = finished;
@@ -119,15 +118,16 @@ export class DestageJobs {
   }
 
   #plan({ index, address }: DestageEntry, waiter: DestageWaiter | null, pieces: Piece[]): void {
-    const { memory, slots, volumes } = this.#core;
+    const { memory, slots, volumes, flows } = this.#core;
     const dirty = memory.dirty(index);
+    const flow = flows.of(address.group);
     if (waiter !== null) waiter.pending++;
     const job: DestageJob = {
       index,
       source: index,
       volume: volumes.get(slots.ownerOf(index)!.id)!,
       slot: slots.numbers[index]!,
-      group: address.group,
+      flow,
       sent: dirty,
       clean: dirty,
       pieces: 0,
@@ -136,6 +136,7 @@ export class DestageJobs {
       next: [],
     };
     this.#jobs.add(index, job);
+    flow.jobs++;
     slots.frozen[index] = dirty;
     slots.hold(index);
     for (let rest = dirty; rest !== 0; ) {
@@ -143,7 +144,7 @@ export class DestageJobs {
       const count = runLength(rest, first);
       rest &= ~sectorMask(first, count);
       job.pieces++;
-      this.inFlight += count * SECTOR_BYTES;
+      flow.inFlight += count * SECTOR_BYTES;
       pieces.push({ job, first, count, offset: address.offset + first * SECTOR_BYTES });
     }
   }
@@ -152,7 +153,7 @@ export class DestageJobs {
     const { adapter, slots } = this.#core;
     const { job, offset } = pieces[0]!;
     const buffers = pieces.map((piece) => slots.view(piece.job.source, piece.first, piece.count));
-    adapter.destage(job.group, offset, buffers, (error) => this.#sent(pieces, error));
+    adapter.destage(job.flow.group, offset, buffers, (error) => this.#sent(pieces, error));
   }
 
   #sent(pieces: readonly Piece[], error: DriveError | null): void {
@@ -163,7 +164,7 @@ export class DestageJobs {
       return;
     }
     for (const { job, count } of pieces) {
-      this.inFlight -= count * SECTOR_BYTES;
+      job.flow.inFlight -= count * SECTOR_BYTES;
       if (error !== null) job.error = error;
       if (--job.pieces === 0) this.#complete(job);
     }
@@ -171,19 +172,23 @@ export class DestageJobs {
 
   #complete(job: DestageJob): void {
     const { memory, slots, counters } = this.#core;
-    const { index, volume, group } = job;
+    const { index, volume, flow } = job;
     slots.frozen[job.source] = 0;
     this.#jobs.delete(index);
+    flow.jobs--;
     if (job.error === null) {
       counters.destagedBytes += countSectors(job.sent) * SECTOR_BYTES;
-      volume.written(group);
+      volume.written(flow.group);
       if (job.clean !== 0) memory.clearDirty(index, job.clean);
-      if (memory.dirty(index) === 0) slots.becameClean(index);
+      if (memory.dirty(index) === 0) {
+        flow.cleaned++;
+        slots.becameClean(index);
+      }
     } else {
       counters.destageFailures++;
     }
     slots.unhold(job.source);
-    this.#finished(group, job.error);
+    this.#finished(flow, job.error);
     this.#again(job);
     const sector = job.slot * 32 + lowestSector(job.sent);
     for (const waiter of job.waiters) waiter.destaged(job.error, sector);
@@ -210,5 +215,5 @@ export class DestageJobs {
 }
 
 function follows(before: Piece, piece: Piece): boolean {
-  return piece.job.group === before.job.group && piece.offset === before.offset + before.count * SECTOR_BYTES;
+  return piece.job.flow === before.job.flow && piece.offset === before.offset + before.count * SECTOR_BYTES;
 }

@@ -6,10 +6,12 @@
  * - Above it whatever is dirty is written, the oldest first.
  * - Above the high water mark four times as much is kept on its way.
  */
-import type { DriveError, ParityGroup } from '../disk/types.js';
+import type { DriveError } from '../disk/types.js';
 import type { IoFailure } from '../volumes/block-layer.js';
 import type { CacheCore } from './core.js';
 import { type DestageEntry, DestageJobs, type DestageWaiter } from './destage-jobs.js';
+import type { GroupFlow } from './group-flow.js';
+import type { Volume } from './volume.js';
 
 const TICK_MS = 100;
 const AGE_TICKS = 10;
@@ -23,13 +25,11 @@ const IN_FLIGHT_BYTES_PRESSED = 16 << 20;
 /** Slots sorted in one pass, and handed to the adapter in one go. */
 const PASS_SLOTS = 2048;
 const STRIDE_SLOTS = 64;
+/** Of a volume in one pass, however little of all is its. */
+const LEAST_SLOTS = 8;
+/** Of groups that get nothing now, before the rest of a volume is left for another pass. */
+const PASS_OVER_SLOTS = 256;
 const LONGEST_BACKOFF_TICKS = 64;
-
-interface GroupTrouble {
-  failures: number;
-  retryTick: number;
-  failure: IoFailure;
-}
 
 export class Destager {
   readonly jobs: DestageJobs;
@@ -38,11 +38,8 @@ export class Destager {
   readonly #core: CacheCore;
   readonly #lowWater: number;
   readonly #highWater: number;
-  readonly #troubles = new Map<ParityGroup, GroupTrouble>();
-  #pass: DestageEntry[] = [];
-  #next = 0;
-  /** Tick in which everything dirty was found to rest after failures: not looked through again in that one. */
-  #nothingAt = -1;
+  /** Begin of the time since which `#pressed` was found at every tick, clock's nanoseconds. */
+  #pressedSince: number | null = null;
   /** Slots that may be written in this tick while there is no pressure. */
   #allowance = 0;
   #commands = 0;
@@ -55,18 +52,18 @@ export class Destager {
     this.#core = core;
     this.#lowWater = Math.floor(core.slots.count * LOW_WATER);
     this.#highWater = Math.floor(core.slots.count * HIGH_WATER);
-    this.jobs = new DestageJobs(core, (group, error) => this.#finished(group, error));
+    this.jobs = new DestageJobs(core, (flow, error) => this.#finished(flow, error));
   }
 
-  becameDirty(index: number): void {
-    this.#core.slots.becameDirty(index);
+  becameDirty(index: number, volume: Volume, slot: number): void {
+    this.#core.slots.becameDirty(index, this.#core.flowOf(volume, slot));
     this.dirtied();
   }
 
   /** There is dirty data. */
   dirtied(): void {
     this.#arm();
-    if (this.#pressed && this.jobs.inFlight < IN_FLIGHT_BYTES) this.kick();
+    if (this.#pressed) this.kick();
   }
 
   rewritten(index: number, mask: number): void {
@@ -121,10 +118,19 @@ export class Destager {
     this.#timer = this.#core.clock.setTimeout(() => {
       this.#timer = null;
       this.#core.slots.tick++;
+      this.#measure();
       this.#allow();
       this.#run();
       if (this.#core.slots.dirtyCount > 0) this.#arm();
     }, TICK_MS);
+  }
+
+  /** Only time in which all groups were to be kept busy says what they take. */
+  #measure(): void {
+    const { clock, throttle } = this.#core;
+    const now = clock.now();
+    throttle.tick(this.#pressedSince === null ? 0 : (now - this.#pressedSince) / 1e9);
+    this.#pressedSince = this.#pressed ? now : null;
   }
 
   #allow(): void {
@@ -138,15 +144,10 @@ export class Destager {
   #run(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
-    const { slots } = this.#core;
-    const limit = () => (slots.dirtyCount > this.#highWater ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
-    while (this.jobs.inFlight < limit() && (this.#pressed || this.#allowance > 0)) {
-      if (this.#next >= this.#pass.length && (this.#nothingAt === slots.tick || !this.#choose())) break;
-      const stride = this.#pass.slice(this.#next, this.#next + STRIDE_SLOTS);
-      this.#next += stride.length;
-      this.#allowance -= stride.length;
-      this.jobs.submit(this.#current(stride), null);
-    }
+    const { flows } = this.#core;
+    do {
+      for (const flow of flows.list) this.#feed(flow);
+    } while (this.#mayWrite && this.#choose());
     this.#running = false;
   }
 
@@ -154,37 +155,95 @@ export class Destager {
     return this.#core.slots.dirtyCount > this.#lowWater;
   }
 
-  /** Collects what is due, in address order. @returns whether there is any */
+  get #mayWrite(): boolean {
+    return this.#pressed || this.#allowance > 0;
+  }
+
+  /** Whether a group is to get more now. */
+  #hasRoom(flow: GroupFlow): boolean {
+    const pressed = this.#core.slots.dirtyCount > this.#highWater;
+    return flow.inFlight < (pressed ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
+  }
+
+  /** Hands over what has been chosen of a group. */
+  #feed(flow: GroupFlow): void {
+    while (flow.next < flow.pass.length && this.#hasRoom(flow) && this.#mayWrite) {
+      const stride = flow.pass.slice(flow.next, flow.next + STRIDE_SLOTS);
+      flow.next += stride.length;
+      this.#allowance -= stride.length;
+      this.jobs.submit(this.#current(stride), null);
+    }
+  }
+
+  /**
+   * Collects what is due, in address order, of groups that have nothing chosen left: of each volume the oldest, and
+   * as much as is its part of all dirty data.
+   * @returns whether there may be any
+   */
   #choose(): boolean {
-    const { slots, volumes } = this.#core;
-    const pressed = this.#pressed;
-    const entries: DestageEntry[] = [];
+    const { slots, volumes, flows } = this.#core;
+    const wanting = new Set(flows.list.filter((flow) => this.#wants(flow)));
+    if (wanting.size === 0 && slots.dirtyOf[0] === 0) {
+      this.#judge(null);
+      return false;
+    }
+    for (const flow of wanting) {
+      flow.pass = [];
+      flow.next = 0;
+    }
+    let found = false;
     let trouble: IoFailure | null = null;
-    let sound = false;
-    for (const volume of volumes.values()) {
-      for (let index = volume.own.dirty.head; index >= 0; index = volume.own.dirty.after(index)) {
-        if (entries.length >= PASS_SLOTS) break;
-        if (!pressed && slots.tick - slots.dirtySince[index]! < AGE_TICKS) break;
+    for (const { own } of volumes.values()) {
+      let quota = Math.max(LEAST_SLOTS, Math.ceil((PASS_SLOTS * own.dirty.length) / slots.dirtyCount));
+      let passed = 0;
+      for (let index = own.dirty.head; index >= 0; index = own.dirty.after(index)) {
+        if (quota === 0 || passed === PASS_OVER_SLOTS || !this.#due(index)) break;
         if (!this.#ready(index)) continue;
-        const address = this.#locate(index);
-        const bad = 'kind' in address ? address : this.#resting(address.group);
-        if (bad !== null) {
-          trouble = bad;
-        } else if (!('kind' in address)) {
-          entries.push({ index, address });
-          if (!this.#troubles.has(address.group)) sound = true;
+        const known = flows.at(slots.flows[index]!);
+        const address = known === undefined || wanting.has(known) ? this.#locate(index) : null;
+        if (address === null) {
+          passed++;
+        } else if ('kind' in address) {
+          trouble ??= address;
+          passed++;
+        } else {
+          const flow = flows.of(address.group);
+          if (flow !== known) slots.setFlow(index, flow.handle);
+          // One that has just become known is wanted from the next time on.
+          if (wanting.has(flow)) flow.pass.push({ index, address });
+          quota--;
+          found = true;
         }
       }
     }
-    if (sound) this.stuck = null;
-    else if (pressed && entries.length === 0 && trouble !== null && this.jobs.inFlight === 0) {
-      this.stuck = trouble;
-      this.#core.waiting.wake();
+    for (const flow of wanting) {
+      flow.pass.sort(byAddress);
+      if (flow.trouble === null && flow.pass.length > 0) this.stuck = null;
     }
-    this.#pass = entries.sort(byAddress);
-    this.#next = 0;
-    if (entries.length === 0 && trouble !== null) this.#nothingAt = slots.tick;
-    return entries.length > 0;
+    if (!found) this.#judge(trouble);
+    return found;
+  }
+
+  /** More may be chosen of a group: it has room, nothing chosen left, and something dirty that is not on its way. */
+  #wants(flow: GroupFlow): boolean {
+    if (flow.next < flow.pass.length || !this.#hasRoom(flow) || this.#resting(flow) !== null) return false;
+    return this.#core.slots.dirtyOf[flow.handle]! > flow.jobs;
+  }
+
+  #due(index: number): boolean {
+    const { slots } = this.#core;
+    return this.#pressed || slots.tick - slots.dirtySince[index]! >= AGE_TICKS;
+  }
+
+  /** Nothing was found: because nothing can be written? @param failure of slots that have no place */
+  #judge(failure: IoFailure | null): void {
+    const { flows, throttle } = this.#core;
+    if (!this.#pressed || flows.list.some((flow) => flow.jobs > 0)) return;
+    let trouble = failure;
+    for (const flow of flows.list) trouble ??= this.#resting(flow);
+    if (trouble === null) return;
+    this.stuck = trouble;
+    throttle.wake();
   }
 
   /** What of a pass is still to be written, and where: slots may hold something else than when they were chosen. */
@@ -215,32 +274,30 @@ export class Destager {
     return backing.assign(slot) ?? backing.locate(slot) ?? { kind: 'no-space', cause: 'no region is assigned' };
   }
 
-  #resting(group: ParityGroup): IoFailure | null {
-    const trouble = this.#troubles.get(group);
-    return trouble !== undefined && this.#core.slots.tick < trouble.retryTick ? trouble.failure : null;
+  #resting({ trouble }: GroupFlow): IoFailure | null {
+    return trouble !== null && this.#core.slots.tick < trouble.retryTick ? trouble.failure : null;
   }
 
-  #finished(group: ParityGroup, error: DriveError | null): void {
+  #finished(flow: GroupFlow, error: DriveError | null): void {
     const { log, waiting, slots } = this.#core;
-    const trouble = this.#troubles.get(group);
+    const { group, trouble } = flow;
     if (error === null) {
       this.stuck = null;
-      this.#nothingAt = -1;
-      if (trouble !== undefined) {
-        this.#troubles.delete(group);
+      if (trouble !== null) {
+        flow.trouble = null;
         log.info(`destage to ${group.name}: works again`);
       }
     } else {
-      if (trouble === undefined)
+      if (trouble === null)
         log.error(`destage to ${group.name}: ${error.message}; kept in the cache, will be tried again`);
       // Jobs that were under way together fail together: that is one failure.
-      const failures = trouble === undefined ? 1 : trouble.failures + (slots.tick >= trouble.retryTick ? 1 : 0);
+      const failures = trouble === null ? 1 : trouble.failures + (slots.tick >= trouble.retryTick ? 1 : 0);
       const retryTick = slots.tick + Math.min(2 ** failures, LONGEST_BACKOFF_TICKS);
-      this.#troubles.set(group, { failures, retryTick, failure: destageFailure(error) });
+      flow.trouble = { failures, retryTick, failure: destageFailure(error) };
     }
     waiting.wake();
     // With an allowance there may be more to write; the timer comes back to what has none.
-    if (this.#pressed || this.#allowance > 0) this.kick();
+    if (this.#mayWrite) this.kick();
   }
 }
 

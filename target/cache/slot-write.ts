@@ -31,13 +31,13 @@ export function writeInPlace(
     if (dirty === 0) memory.describe(index, volume.id, slot);
     memory.addDirty(index, mask);
   }
-  written(core, index, mask, dirty);
+  written(core, volume, slot, index, mask, dirty);
 }
 
 /** After the commit of a write in place to a slot whose dirty map was `dirty`. */
-function written(core: CacheCore, index: number, mask: number, dirty: number): void {
+function written(core: CacheCore, volume: Volume, slot: number, index: number, mask: number, dirty: number): void {
   core.slots.valid[index]! |= mask;
-  if (dirty === 0) core.destager.becameDirty(index);
+  if (dirty === 0) core.destager.becameDirty(index, volume, slot);
   else core.destager.rewritten(index, mask);
 }
 
@@ -60,7 +60,7 @@ export function writeToFresh(
   const dirty = memory.dirty(old);
   const fresh = copyToFresh(core, volume, slot, old, first, mask, bytes, data);
   memory.addDirty(fresh, dirty | mask);
-  moveTo(core, old, fresh, mask, dirty);
+  moveTo(core, volume, slot, old, fresh, mask, dirty);
 }
 
 /** Fills a fresh slot with what the old one holds and the new data. @returns its index */
@@ -84,15 +84,24 @@ function copyToFresh(
 }
 
 /** After the commit of a fresh slot: it takes the place of the old one, whose dirty map was `dirty`. */
-function moveTo(core: CacheCore, old: number, fresh: number, mask: number, dirty: number): void {
+function moveTo(
+  core: CacheCore,
+  volume: Volume,
+  slot: number,
+  old: number,
+  fresh: number,
+  mask: number,
+  dirty: number,
+): void {
   const { memory, slots, destager } = core;
   if (dirty !== 0) memory.clearDirty(old, -1);
-  slots.replace(old, fresh, slots.valid[old]! | mask);
+  slots.replace(old, fresh, slots.valid[old]! | mask, core.flowOf(volume, slot));
   destager.moved(old, fresh, mask);
 }
 
 /** A slot of an atomic write, between its preparation and the commit. */
 interface Prepared {
+  readonly slot: number;
   /** The slot that is the place until the commit; the same as `index` for a write in place. */
   readonly old: number;
   readonly index: number;
@@ -112,9 +121,9 @@ export function writeAtomically(core: CacheCore, volume: Volume, sector: number,
     prepared.push(prepare(core, volume, slot, coverOf(slot, sector, end), data));
   }
   memory.commitIntent();
-  for (const { old, index, mask, dirty } of prepared) {
-    if (index === old) written(core, index, mask, dirty);
-    else moveTo(core, old, index, mask, dirty);
+  for (const { slot, old, index, mask, dirty } of prepared) {
+    if (index === old) written(core, volume, slot, index, mask, dirty);
+    else moveTo(core, volume, slot, old, index, mask, dirty);
   }
 }
 
@@ -127,7 +136,7 @@ function prepare(core: CacheCore, volume: Volume, slot: number, mask: number, da
   if (!writableInPlace(core, old, mask)) {
     const index = copyToFresh(core, volume, slot, old, first, mask, bytes, data);
     memory.intendDirty(index, dirty | mask);
-    return { old, index, mask, dirty };
+    return { slot, old, index, mask, dirty };
   }
   if ((dirty & mask) !== 0) {
     counters.overwrites++;
@@ -137,7 +146,7 @@ function prepare(core: CacheCore, volume: Volume, slot: number, mask: number, da
     if (dirty === 0) memory.describe(old, volume.id, slot);
     memory.intendDirty(old, mask);
   }
-  return { old, index: old, mask, dirty };
+  return { slot, old, index: old, mask, dirty };
 }
 
 /** The slot that is the place of slot `slot` of the volume, a new one if there is none; there is room for it. */

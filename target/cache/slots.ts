@@ -44,6 +44,10 @@ export class Slots {
   readonly frozen: Int32Array;
   /** Destager tick in which the slot became dirty. */
   readonly dirtySince: Int32Array;
+  /** Of a dirty slot: handle of the group it goes to (`GroupFlow`); 0: not known. */
+  readonly flows: Uint16Array;
+  /** Dirty slots by that handle. */
+  readonly dirtyOf: number[] = [0];
   readonly numbers: Float64Array;
   readonly memory: CacheMemory;
   /** Volumes with dirty slots found at the start. */
@@ -80,6 +84,7 @@ export class Slots {
     this.staging = new Int32Array(count);
     this.frozen = new Int32Array(count);
     this.dirtySince = new Int32Array(count);
+    this.flows = new Uint16Array(count);
     this.numbers = new Float64Array(count);
     this.#handles = new Int32Array(count).fill(NOBODY);
     this.#listed = new Uint8Array(count);
@@ -208,13 +213,20 @@ export class Slots {
     this.#replacement.demote(index);
   }
 
-  /** After the first dirty sector was committed. */
-  becameDirty(index: number): void {
+  /** After the first dirty sector was committed. @param flow of the group it goes to */
+  becameDirty(index: number, flow: number): void {
     this.#unqueue(index);
     this.dirtySince[index] = this.tick;
     this.#listed[index] = Listed.dirty;
     this.ownerOf(index)!.dirty.pushTail(index);
     this.dirtyCount++;
+    this.#countFlow(index, flow);
+  }
+
+  /** A dirty slot goes to another group than was known. */
+  setFlow(index: number, flow: number): void {
+    this.dirtyOf[this.flows[index]!]!--;
+    this.#countFlow(index, flow);
   }
 
   /** After the last dirty sector was cleared. */
@@ -230,14 +242,14 @@ export class Slots {
   }
 
   /** Makes a fresh slot, committed dirty, the place of what was in `old`, which is adrift then. */
-  replace(old: number, fresh: number, valid: number): void {
+  replace(old: number, fresh: number, valid: number, flow: number): void {
     const owner = this.ownerOf(old)!;
     const wasDirty = this.#listed[old] === Listed.dirty;
     if (wasDirty) this.#leaveDirty(old);
     this.place(fresh, owner, this.numbers[old]!);
     this.valid[fresh] = valid;
     this.#replacement.inherit(old, fresh);
-    this.becameDirty(fresh);
+    this.becameDirty(fresh, flow);
     if (wasDirty) this.dirtySince[fresh] = this.dirtySince[old]!;
     this.setAdrift(old);
   }
@@ -271,7 +283,7 @@ export class Slots {
     this.numbers[index] = this.memory.numberOf(index);
     this.valid[index] = this.memory.dirty(index);
     this.#owners[handle]!.resident++;
-    this.becameDirty(index);
+    this.becameDirty(index, 0);
   }
 
   #kept(index: number): boolean {
@@ -319,6 +331,12 @@ export class Slots {
     this.ownerOf(index)!.dirty.remove(index);
     this.#listed[index] = Listed.nowhere;
     this.dirtyCount--;
+    this.dirtyOf[this.flows[index]!]!--;
+  }
+
+  #countFlow(index: number, flow: number): void {
+    this.flows[index] = flow;
+    this.dirtyOf[flow] = (this.dirtyOf[flow] ?? 0) + 1;
   }
 
   /** The slot is the place of nothing any more; another one may be that of what it held. */

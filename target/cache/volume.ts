@@ -187,6 +187,7 @@ export class Volume implements CachedVolume {
     }
     this.usable = false;
     core.waiting.wake();
+    core.throttle.dismiss(this);
     const [unmap] = this.unmaps;
     const everything = () => core.slots.of(this.own);
     const quiesce = () => new Quiescence(core, everything, () => this.#dropAll(done)).start();
@@ -281,10 +282,10 @@ export class Volume implements CachedVolume {
     this.#unsynced.synced(group, stamp);
   }
 
-  /** Whether a clean slot may become dirty now. A dirty one has its region and is within the limit already. */
+  /** Whether a clean slot may become dirty at once. A dirty one has its region and is within the limit already. */
   #mayDirty(slot: number): boolean {
-    const { slots, dirtyLimit, waiting } = this.core;
-    return slots.dirtyCount < dirtyLimit && !waiting.writesWait() && this.backing.assign(slot) === null;
+    const { slots, throttle, waiting } = this.core;
+    return slots.dirtyCount < throttle.from && !waiting.writesWait() && this.backing.assign(slot) === null;
   }
 
   #flush(sector: number, sectors: number, done: Done): void {

@@ -1,11 +1,11 @@
 /**
- * Commands that wait for slots or for the destager, in order of arrival. A command that waits keeps nothing,
+ * Commands that wait for slots, in order of arrival. A command that waits keeps nothing,
  * so waiting commands cannot block each other.
  */
 import type { Clock } from '../disk/types.js';
 
-/** `slots`: not enough to be had. `throttled`: too much dirty data. `ran`: does not wait any more. */
-export type Attempt = 'ran' | 'slots' | 'throttled';
+/** `slots`: not enough to be had. `ran`: does not wait any more, not for slots at least. */
+export type Attempt = 'ran' | 'slots';
 
 export interface WaitingCommand {
   /** Order of arrival, given by the queue. */
@@ -55,22 +55,17 @@ export class WaitQueue {
 
   readonly #pump = (): void => {
     this.#scheduled = false;
-    let writesThrottled = false;
     for (;;) {
-      const queue = this.#older(writesThrottled);
+      const queue = this.#older();
       const command = queue?.[0];
-      if (queue === null || command === undefined) return;
-      const result = command.attempt(true);
-      if (result === 'ran') queue.shift();
-      // A throttled write lets reads pass; one that waits for slots does not, or small reads would starve it.
-      else if (result === 'throttled') writesThrottled = true;
-      else return;
+      if (queue === null || command === undefined || command.attempt(true) !== 'ran') return;
+      queue.shift();
     }
   };
 
-  #older(writesThrottled: boolean): WaitingCommand[] | null {
+  #older(): WaitingCommand[] | null {
     const read = this.#reads[0];
-    const write = writesThrottled ? undefined : this.#writes[0];
+    const write = this.#writes[0];
     if (read === undefined) return write === undefined ? null : this.#writes;
     return write === undefined || read.ticket < write.ticket ? this.#reads : this.#writes;
   }

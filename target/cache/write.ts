@@ -7,17 +7,20 @@ import type { StageWaiter } from './stager.js';
 import { type CacheHints, SECTOR_BYTES, SLOT_SECTORS } from './types.js';
 import type { Volume } from './volume.js';
 import type { Attempt, WaitingCommand } from './wait-queue.js';
+import type { PacedWrite } from './write-line.js';
 
 const NONE: readonly number[] = [];
 
-export class WriteCommand implements StageWaiter, WaitingCommand {
+export class WriteCommand implements StageWaiter, WaitingCommand, PacedWrite {
   ticket = 0;
   pending = 0;
   readonly #end: number;
+  /** It has had its turn, see `Throttle`. */
+  #admitted = false;
 
   constructor(
     private readonly core: CacheCore,
-    private readonly volume: Volume,
+    readonly volume: Volume,
     /** With `atomic` the range fits an intent. */
     private readonly hints: CacheHints,
     private readonly sector: number,
@@ -31,12 +34,18 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
   }
 
   start(): void {
-    const attempt = this.attempt(false);
-    if (attempt === 'ran') return;
-    const { counters, waiting } = this.core;
-    if (attempt === 'slots') counters.slotWaits++;
-    else counters.throttledWrites++;
-    waiting.addWrite(this);
+    if (this.attempt(false) === 'ran') return;
+    this.core.counters.slotWaits++;
+    this.core.waiting.addWrite(this);
+  }
+
+  admitted(): void {
+    this.#admitted = true;
+    this.start();
+  }
+
+  refused(failure: IoFailure): void {
+    this.done(failure);
   }
 
   attempt(queued: boolean): Attempt {
@@ -46,6 +55,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
     if (volume.waitForUnmap(this.sector, this.#end, () => this.start())) return 'ran';
     let needed = 0;
     let newlyDirty = 0;
+    let firstClean = -1;
     let hits = 0;
     const firstSlot = Math.floor(this.sector / SLOT_SECTORS);
     const last = Math.floor((this.#end - 1) / SLOT_SECTORS);
@@ -53,7 +63,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
       const index = slots.find(volume.own, slot);
       if (index < 0) {
         needed++;
-        newlyDirty++;
+        if (newlyDirty++ === 0) firstClean = slot;
         continue;
       }
       hits++;
@@ -64,27 +74,28 @@ export class WriteCommand implements StageWaiter, WaitingCommand {
         return 'ran';
       }
       if (fresh) needed++;
-      if (memory.dirty(index) === 0) newlyDirty++;
+      if (memory.dirty(index) === 0 && newlyDirty++ === 0) firstClean = slot;
     }
-    if (newlyDirty > 0) {
-      if (slots.dirtyCount + newlyDirty > core.dirtyLimit) {
-        if (core.destager.stuck !== null) return this.#finish(core.destager.stuck);
-        core.destager.kick();
-        return 'throttled';
-      }
-      if (!queued && core.waiting.writesWait()) return 'throttled';
-    }
-    if (needed > 0 && !queued && core.waiting.writesWait()) return 'slots';
-    if (needed > 0 && !volume.room(firstSlot, last, needed)) return 'slots';
     for (let slot = firstSlot; slot <= last; slot++) {
       const index = slots.find(volume.own, slot);
       if (index >= 0 && memory.dirty(index) !== 0) continue;
       const failure = volume.backing.assign(slot);
       if (failure !== null) return this.#finish(failure);
     }
+    if (newlyDirty > 0 && !this.#mayDirty(firstClean, newlyDirty)) return 'ran';
+    if (needed + newlyDirty > 0 && !queued && core.waiting.writesWait()) return 'slots';
+    if (needed > 0 && !volume.room(firstSlot, last, needed)) return 'slots';
     core.counters.writeHits += hits > last - firstSlot ? 1 : 0;
     this.#store(firstSlot, last);
     return this.#finish(null);
+  }
+
+  /** @returns false: not now; `admitted` or `refused` is called */
+  #mayDirty(slot: number, slots: number): boolean {
+    const { throttle, flows, dirtyLimit, slots: all } = this.core;
+    const dirty = all.dirtyCount + slots;
+    if (dirty <= throttle.from || (this.#admitted && dirty <= dirtyLimit)) return true;
+    return throttle.admit(this, flows.of(this.volume.backing.locate(slot)!.group), slots);
   }
 
   #store(firstSlot: number, last: number): void {
