@@ -10,6 +10,8 @@ export interface LedgerWrite {
   readonly start: number;
   /** Infinity: not acknowledged. */
   acknowledged: number;
+  /** Answered with an error: each of its sectors may hold it or not, and the cache another than the drive. */
+  refused: boolean;
 }
 
 /** A write as one of its sectors sees it. */
@@ -24,7 +26,7 @@ export class Ledger {
   readonly #sectors: Entry[][];
 
   constructor(count: number) {
-    const zero = () => ({ write: { value: 0, start: 0, acknowledged: 0 }, durable: true });
+    const zero = () => ({ write: { value: 0, start: 0, acknowledged: 0, refused: false }, durable: true });
     this.#sectors = Array.from({ length: count }, () => [zero()]);
   }
 
@@ -33,7 +35,7 @@ export class Ledger {
   }
 
   begin(sector: number, sectors: number, value: number): LedgerWrite {
-    const write: LedgerWrite = { value, start: this.now, acknowledged: Number.POSITIVE_INFINITY };
+    const write = { value, start: this.now, acknowledged: Number.POSITIVE_INFINITY, refused: false };
     for (let at = sector; at < sector + sectors; at++) this.#sectors[at]!.push({ write, durable: false });
     return write;
   }
@@ -56,6 +58,19 @@ export class Ledger {
     }
   }
 
+  /** What these sectors hold, if there is but one answer: values by sector. */
+  certain(sector: number, sectors: number): number[] | null {
+    const values: number[] = [];
+    for (let at = sector; at < sector + sectors; at++) {
+      const entries = this.#sectors[at]!;
+      const acknowledged = ({ write }: Entry) => write.acknowledged < Number.POSITIVE_INFINITY;
+      const possible = new Set(entries.filter((e) => !superseded(e, entries, acknowledged)).map((e) => e.write.value));
+      if (possible.size !== 1) return null;
+      values.push([...possible][0]!);
+    }
+    return values;
+  }
+
   /** @returns what is wrong with what a read that began at `start` returned, or null */
   check(sector: number, data: Buffer, start: number): string | null {
     for (let at = 0; at < data.length / SECTOR_BYTES; at++) {
@@ -71,17 +86,24 @@ export class Ledger {
    * for what is.
    */
   recover(data: Buffer, durableOnly: boolean): string | null {
-    const now = this.now;
+    const end = this.now;
+    const unended = new Set<LedgerWrite>();
+    const start = this.now;
     for (let sector = 0; sector < this.#sectors.length; sector++) {
       const bytes = data.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
-      const counts = ({ write, durable }: Entry) => (durableOnly ? durable : write.acknowledged < now);
+      const counts = ({ write, durable }: Entry) => (durableOnly ? durable : write.acknowledged < end);
       const wrong = this.#checkSector(sector, bytes, counts);
       if (wrong !== null) return wrong;
-      const write = { value: bytes.readUInt32LE(0), start: now, acknowledged: now };
+      for (const { write } of this.#sectors[sector]!) {
+        if (write.acknowledged === Number.POSITIVE_INFINITY && !write.refused) unended.add(write);
+      }
+      const write = { value: bytes.readUInt32LE(0), start, acknowledged: start, refused: false };
       // What a killed process left may be lost still, when power is: what was durable before stays possible.
       if (durableOnly) this.#sectors[sector] = [{ write, durable: true }];
-      else this.#sectors[sector]!.push({ write, durable: false });
+      else this.#sectors[sector] = [...this.#remembered(sector), { write, durable: false }];
     }
+    // They have happened or not, and what was found tells which.
+    for (const write of unended) write.acknowledged = end;
     return null;
   }
 
@@ -93,14 +115,23 @@ export class Ledger {
         return `sector ${sector} is torn: ${value}, ${bytes.readUInt32LE(at)} at ${at}`;
     }
     const entries = this.#sectors[sector]!;
-    const superseded = ({ write }: Entry) =>
-      entries.some((other) => other.write.start > write.acknowledged && counts(other));
-    if (entries.some((entry) => entry.write.value === value && !superseded(entry))) return null;
+    if (entries.some((e) => e.write.value === value && !superseded(e, entries, counts))) return null;
     const history = entries.map(({ write, durable }) => {
       return `${write.value} [${write.start}, ${write.acknowledged}]${durable ? ' durable' : ''}`;
     });
     return `sector ${sector} holds ${value}; written: ${history.join(', ')}`;
   }
+
+  /** Without what something durable came after: that is never seen again. */
+  #remembered(sector: number): Entry[] {
+    const entries = this.#sectors[sector]!;
+    const durable = (entry: Entry) => entry.durable && entry.write.acknowledged < Number.POSITIVE_INFINITY;
+    return entries.filter((entry) => !superseded(entry, entries, durable));
+  }
+}
+
+function superseded({ write }: Entry, entries: readonly Entry[], counts: (entry: Entry) => boolean): boolean {
+  return entries.some((other) => other.write.start > write.acknowledged && counts(other));
 }
 
 /** Sectors filled with a write's number. */

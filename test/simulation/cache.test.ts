@@ -149,7 +149,8 @@ class Simulation {
   #write(hints: CacheHints, sector: number, sectors: number): void {
     const write = this.ledger.begin(sector, sectors, ++this.#value);
     const ended = this.#ended<unknown>((failure) => {
-      if (failure !== null) return;
+      write.refused = failure !== null;
+      if (write.refused) return;
       this.ledger.acknowledge(write);
       if (hints.fua) this.ledger.forced(sector, sectors, write);
     });
@@ -162,7 +163,8 @@ class Simulation {
   #unmap(sector: number, sectors: number): void {
     const write = this.ledger.begin(sector, sectors, 0);
     const ended = this.#ended<unknown>((failure) => {
-      if (failure === null) this.ledger.acknowledge(write);
+      write.refused = failure !== null;
+      if (!write.refused) this.ledger.acknowledge(write);
     });
     this.rig.volume.unmap(sector, sectors, ended);
   }

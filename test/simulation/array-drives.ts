@@ -1,0 +1,105 @@
+/** Misfortunes of a simulated array's drives within what their parity groups can bear, and proofs of redundancy. */
+import { native } from '../../native/index.js';
+import { createCode, type RedundantLevel } from '../../target/disk/raid/code.js';
+import { StripeLayout } from '../../target/disk/raid/layout.js';
+import { RedundantGroup } from '../../target/disk/raid/redundant-group.js';
+import type { DriveIo } from '../../target/disk/types.js';
+import { ConfigError } from '../../target/volumes/errors.js';
+import type { SimulatedArray } from './simulated-array.js';
+
+export function redundantGroups(array: SimulatedArray): RedundantGroup[] {
+  return array.groups.filter((group) => group instanceof RedundantGroup);
+}
+
+/** A drive fails, by itself or by hand, cannot read a place for a while, or is replaced. */
+export function misfortune(array: SimulatedArray): void {
+  const groups = redundantGroups(array);
+  const group = groups[array.below(groups.length)]!;
+  // Parity is not right before that: a drive that fails then is a second fault.
+  if (group.suspects > 0) return;
+  const position = array.below(group.drives.length);
+  const { state, drive } = group.members[position]!;
+  repair(array, group);
+  if (state === 'failed') replace(array, drive.name);
+  else if (array.below(3) === 0) fail(array, drive.name);
+  else if (group.dispensable(position)) wear(array, array.drives.get(drive.name)!);
+}
+
+/** What was demanded of drives before and has not happened yet would come on top of what comes now. */
+function repair(array: SimulatedArray, group: RedundantGroup): void {
+  for (const { name } of group.drives) array.drives.get(name)!.repair();
+}
+
+function wear(array: SimulatedArray, drive: NonNullable<ReturnType<SimulatedArray['drives']['get']>>): void {
+  const kind = array.below(3);
+  if (kind === 0) drive.fail('write');
+  else if (kind === 1) drive.fail('sync');
+  else drive.badRange('read', 512 * array.below(256), 512 * (1 + array.below(40)));
+}
+
+function fail(array: SimulatedArray, name: string): void {
+  try {
+    array.volumes.drives.fail(name);
+  } catch (error) {
+    if ((error as ConfigError).code !== 'drive-needed') throw error;
+  }
+}
+
+export function replace(array: SimulatedArray, name: string): void {
+  try {
+    array.volumes.drives.replace(name);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+  }
+}
+
+/** Replaces what has failed and waits until all drives are whole and all parity is checked. @returns what is wrong */
+export function heal(array: SimulatedArray): string | null {
+  const groups = redundantGroups(array);
+  for (const group of groups) {
+    repair(array, group);
+    for (const { state, drive } of group.members) if (state === 'failed') replace(array, drive.name);
+  }
+  const healthy = () => groups.every((g) => g.suspects === 0 && g.members.every(({ state }) => state === 'good'));
+  array.clock.settle(healthy, 2_000_000);
+  return healthy() ? null : 'the groups do not become whole';
+}
+
+/** Every check is what the data says, on drives at rest. @returns what is wrong */
+export function inconsistency(array: SimulatedArray, group: RedundantGroup): string | null {
+  const code = createCode(group.level as RedundantLevel, group.drives.length);
+  const unit = group.stripeBytes / code.data;
+  const layout = new StripeLayout(code, unit, group.stripes);
+  for (const stripe of usedStripes(group, unit)) {
+    const columns = Array.from({ length: layout.drives }, (_, column) =>
+      content(array, group.drives[layout.driveOf(stripe, column)]!, stripe * unit, unit),
+    );
+    for (const [check, factors] of code.factors.entries()) {
+      const right = Buffer.alloc(unit);
+      native.combine([right], columns.slice(0, code.data), factors);
+      if (!columns[code.data + check]!.equals(right)) return `${group.name}: stripe ${stripe}: check ${check} is wrong`;
+    }
+  }
+  return null;
+}
+
+function usedStripes(group: RedundantGroup, unit: number): Set<number> {
+  const stripes = new Set<number>();
+  for (const drive of group.drives) {
+    for (const { offset, bytes, allocated } of drive.extents(0, group.stripes * unit)) {
+      if (!allocated) continue;
+      for (let stripe = Math.floor(offset / unit); stripe * unit < offset + bytes; stripe++) stripes.add(stripe);
+    }
+  }
+  return stripes;
+}
+
+function content(array: SimulatedArray, drive: DriveIo, offset: number, bytes: number): Buffer {
+  const data = Buffer.alloc(bytes);
+  let ended = false;
+  drive.read(offset, [data], () => {
+    ended = true;
+  });
+  array.clock.settle(() => ended);
+  return data;
+}
