@@ -22,6 +22,7 @@ function simulate(seed: number): string | null {
     drives,
     stripes: 3 + (seed % 7),
     drive: { latencyMs: [0, 1 + (seed % 5)], readNowShare: (seed % 3) / 2 },
+    sums: seed % 4 !== 0,
   });
   for (let life = 0; life < 4 && world.wrong === null; life++) {
     const steps = 20 + world.below(100);

@@ -1,13 +1,17 @@
 /** What the parts of a redundant group share: its drives, and the operations on single columns and stripes. */
-import { native } from '../../../native/index.js';
 import type { Log } from '../../base/log.js';
+import { isChecksummed } from '../checksums/checksummed.js';
 import { inParallel } from '../in-parallel.js';
 import type { Clock, DriveDone, DriveError, DriveIo, DriveWrite } from '../types.js';
-import { has, type Mask, type Recovery } from './code.js';
+import type { Recovery } from './code.js';
+import { readWhatCanBe } from './column-read.js';
 import type { StripeLayout } from './layout.js';
 import type { Members } from './members.js';
+import { mendStripe } from './mend.js';
+import { Notices } from './notices.js';
 import type { CopyRate } from './pace.js';
 import type { LoggedWrite, RedoLog } from './redo-log.js';
+import type { BadStretch } from './stripe-content.js';
 import type { StripeLocks } from './stripe-locks.js';
 import type { StripeMap } from './stripe-map.js';
 import type { StripePlanner } from './stripe-plan.js';
@@ -32,6 +36,16 @@ export interface CoreParts {
   readonly log: Log;
 }
 
+/** Blocks of 512 bytes, since the start. */
+export interface BlockCounters {
+  /** Found bad on a drive, and written again. */
+  mended: number;
+  /** Of parity or copies: readable, but not what the data says, and made right. */
+  checks: number;
+  /** Given up: they could not be recovered. */
+  lost: number;
+}
+
 export class GroupCore {
   /** Rises whenever a drive is taken out: what was planned before then must be planned anew. */
   epoch = 0;
@@ -43,64 +57,48 @@ export class GroupCore {
    */
   readonly unfinished = new Map<number, readonly LoggedWrite[]>();
 
+  /** Stripes in which a column was found to be bad: they are mended as soon as that can be. */
+  readonly damaged = new Set<number>();
+
+  readonly blocks: BlockCounters = { mended: 0, checks: 0, lost: 0 };
+
   /** Writes under way that are not in the redo log: they go there when a drive fails in the midst of them. */
   readonly unlogged = new Set<readonly LoggedWrite[]>();
 
-  constructor(readonly parts: CoreParts) {}
+  readonly notices: Notices;
+
+  constructor(readonly parts: CoreParts) {
+    this.notices = new Notices(parts.clock, parts.log);
+  }
+
+  /** Blocks can be marked as lost on every drive that is there. */
+  get mayLose(): boolean {
+    return this.parts.members.present().every(({ drive }) => isChecksummed(drive));
+  }
 
   driveAt(stripe: number, column: number): { readonly position: number; readonly drive: DriveIo } {
     const position = this.parts.layout.driveOf(stripe, column);
     return { position, drive: this.parts.members.list[position]!.drive };
   }
 
-  /** Reads a stretch of a column from its drive; an error counts against the drive. */
-  readColumn(stripe: number, column: number, at: number, buffers: readonly Buffer[], done: DriveDone): void {
+  /** Reads a stretch of a column from its drive, as far as that can be. Errors count against the drive. */
+  readColumn(
+    stripe: number,
+    column: number,
+    at: number,
+    data: Buffer,
+    done: (bad: readonly BadStretch[]) => void,
+  ): void {
+    const { members, layout } = this.parts;
     const { position, drive } = this.driveAt(stripe, column);
-    const offset = stripe * this.parts.layout.unit + at;
-    if (drive.readNow(offset, buffers)) {
-      done(null);
-      return;
-    }
-    drive.read(offset, buffers, (error) => {
-      if (error !== null) this.parts.members.readFailed(position, drive, error);
-      done(error);
-    });
-  }
-
-  /**
-   * Gives a stretch of a column out of the others. The stripe is locked, and `settle` has been called.
-   * @param unreadable columns known not to be readable; more are found on the way
-   */
-  solve(stripe: number, column: number, at: number, end: number, unreadable: Mask, done: SolveDone): void {
-    const { recovery, members } = this.parts;
-    const without = unreadable | members.missing(stripe);
-    const sum = recovery.sum(column, without);
-    if (sum === null) {
-      done(this.lost(stripe), EMPTY);
-      return;
-    }
-    const sources = [...sum.entries()]
-      .filter(([, factor]) => factor !== 0)
-      .map(([from, factor]) => ({ from, factor, data: Buffer.allocUnsafe(end - at) }));
-    let failed: Mask = 0;
-    const read = ({ from, data }: (typeof sources)[number], ended: DriveDone) =>
-      this.readColumn(stripe, from, at, [data], (error) => {
-        if (error !== null) failed |= 1 << from;
-        ended(null);
-      });
-    inParallel(sources, read, () => {
-      if (failed !== 0) {
-        this.solve(stripe, column, at, end, without | failed, done);
-        return;
-      }
-      const result = Buffer.allocUnsafe(end - at);
-      const data = sources.map((source) => source.data);
-      native.combine(
-        [result],
-        data,
-        Uint8Array.from(sources, (source) => source.factor),
-      );
-      done(null, result);
+    const failed = (error: DriveError): void => {
+      if (error.bad?.some(({ lost }) => !lost)) this.notices.tell(`parity group ${this.parts.name}: ${error.message}`);
+      members.readFailed(position, drive, error);
+    };
+    const give = () => members.list[position]!.drive === drive && members.has(position, stripe);
+    readWhatCanBe(drive, stripe * layout.unit + at, data, failed, give, (bad) => {
+      if (bad.some(({ kind }) => kind !== 'lost')) this.damaged.add(stripe);
+      done(bad.map((each) => ({ ...each, at: at + each.at, end: at + each.end })));
     });
   }
 
@@ -116,7 +114,10 @@ export class GroupCore {
         done(error);
       });
     } else if (this.parts.suspects.has(stripe)) {
-      this.#checkStripe(stripe, done);
+      mendStripe(this, stripe, false, (error) => {
+        if (error === null) this.parts.suspects.remove(stripe);
+        done(error);
+      });
     } else {
       done(null);
     }
@@ -133,7 +134,7 @@ export class GroupCore {
       const { state } = members.list[write.drive]!;
       if (state !== 'good' && !members.has(write.drive, Math.floor(write.offset / layout.unit))) {
         // What is written before a rebuild gets there is written again by it.
-        if (state !== 'rebuilding' || write.buffers !== null) continue;
+        if (state !== 'rebuilding' || write.buffers !== null || write.lost) continue;
       }
       const own = byDrive.get(write.drive);
       if (own === undefined) byDrive.set(write.drive, [write]);
@@ -149,7 +150,7 @@ export class GroupCore {
   /** Remembers a write that failed, so that it is done again; its buffers are copied. */
   keepUnfinished(writes: readonly LoggedWrite[]): void {
     const { unit } = this.parts.layout;
-    for (const { drive, offset, bytes, buffers } of writes) {
+    for (const { drive, offset, bytes, buffers, lost } of writes) {
       const data = buffers === null ? null : Buffer.concat(buffers);
       for (let at = offset; at < offset + bytes; ) {
         const stripe = Math.floor(at / unit);
@@ -159,6 +160,7 @@ export class GroupCore {
           offset: at,
           bytes: end - at,
           buffers: data && [data.subarray(at - offset, end - offset)],
+          lost,
         };
         this.unfinished.set(stripe, [...(this.unfinished.get(stripe) ?? []), part]);
         at = end;
@@ -170,74 +172,27 @@ export class GroupCore {
     return { kind: 'io-error', message: `${this.parts.name}: stripe ${stripe} has lost more than can be recovered` };
   }
 
-  /** Makes checks right where they are not what the data says; those of missing data are the best there is. */
-  #checkStripe(stripe: number, done: DriveDone): void {
-    const { layout, members, suspects, log, name } = this.parts;
-    const { data, checks, factors } = layout.code;
-    const missing = members.missing(stripe);
-    const checkable = Array.from({ length: checks }, (_, check) => check).filter((check) => {
-      const own = factors[check]!;
-      return !has(missing, data + check) && own.every((factor, column) => factor === 0 || !has(missing, column));
-    });
-    const columns = Array.from({ length: data + checks }, (_, column) => column)
-      .filter((column) => !has(missing, column) && (column < data || checkable.includes(column - data)))
-      .map((column) => ({ column, content: Buffer.allocUnsafe(layout.unit) }));
-    const settled = (): void => {
-      suspects.remove(stripe);
-      done(null);
-    };
-    if (checkable.length === 0) {
-      settled();
-      return;
-    }
-    const read = ({ column, content }: (typeof columns)[number], ended: DriveDone) =>
-      this.readColumn(stripe, column, 0, [content], ended);
-    inParallel(columns, read, (error) => {
-      if (error !== null) {
-        log.warn(`parity group ${name}: stripe ${stripe} cannot be checked: ${error.message}`);
-        settled();
-        return;
-      }
-      const writes = checkable.flatMap((check) => {
-        const sources = columns.filter(({ column }) => column < data);
-        const right = Buffer.allocUnsafe(layout.unit);
-        const own = Uint8Array.from(sources, ({ column }) => factors[check]![column]!);
-        native.combine(
-          [right],
-          sources.map(({ content }) => content),
-          own,
-        );
-        const found = columns.find(({ column }) => column === data + check)!;
-        return found.content.equals(right) ? [] : [this.logged(stripe, data + check, 0, layout.unit, right)];
-      });
-      this.issue(writes, (failure) => {
-        if (failure === null) settled();
-        else done(failure);
-      });
-    });
-  }
-
   logged(stripe: number, column: number, at: number, end: number, data: Buffer | null): LoggedWrite {
     return {
       drive: this.parts.layout.driveOf(stripe, column),
       offset: stripe * this.parts.layout.unit + at,
       bytes: end - at,
       buffers: data && [data],
+      lost: false,
     };
   }
 }
-
-export type SolveDone = (error: DriveError | null, data: Buffer) => void;
-
-const EMPTY = Buffer.alloc(0);
 
 /** All of one drive's part, ascending; what is adjacent goes in one. */
 function store(drive: DriveIo, writes: readonly LoggedWrite[], done: DriveDone): void {
   const filled: { readonly offset: number; readonly buffers: Buffer[] }[] = [];
   const empty: { readonly offset: number; bytes: number }[] = [];
   let filledEnd = -1;
-  for (const { offset, bytes, buffers } of [...writes].sort((a, b) => a.offset - b.offset)) {
+  const lost = writes.filter((write) => write.lost);
+  for (const write of [...writes].sort((a, b) => a.offset - b.offset)) {
+    const { offset, bytes, buffers } = write;
     const hole = empty.at(-1);
+    if (write.lost) continue;
     if (buffers === null) {
       if (hole !== undefined && hole.offset + hole.bytes === offset) hole.bytes += bytes;
       else empty.push({ offset, bytes });
@@ -247,7 +202,17 @@ function store(drive: DriveIo, writes: readonly LoggedWrite[], done: DriveDone):
       filledEnd = offset + bytes;
     }
   }
-  const punch = () => inParallel(empty, ({ offset, bytes }, ended) => drive.punch(offset, bytes, ended), done);
+  const lose = ({ offset, bytes }: LoggedWrite, ended: DriveDone): void => {
+    // Plans have none for a drive that cannot do it, but a drive may have been put in the place of another since.
+    if (isChecksummed(drive)) drive.markLost(offset, bytes, ended);
+    else ended({ kind: 'io-error', message: `${drive.name}: has no sums to mark a block as lost in` });
+  };
+  const punch = () =>
+    inParallel(
+      empty,
+      ({ offset, bytes }, ended) => drive.punch(offset, bytes, ended),
+      (error) => (error === null ? inParallel(lost, lose, done) : done(error)),
+    );
   if (filled.length === 0) punch();
   else drive.writeMany(filled satisfies DriveWrite[], (error) => (error === null ? punch() : done(error)));
 }

@@ -15,6 +15,8 @@ export interface Member extends MemberStatus {
   readonly drive: DriveIo;
   /** Reads that failed since it joined. */
   readonly readErrors: number;
+  /** Places found since it joined where it did not hold what was written to it. */
+  readonly corrupt: number;
   /** Why it failed; null if it did not, or if nobody knows any more. */
   readonly failure: DriveError | null;
 }
@@ -22,8 +24,11 @@ export interface Member extends MemberStatus {
 /** Failed reads of one drive after which it is taken out. What a read could not give is written anew each time. */
 const READ_ERRORS = 16;
 
+/** The same of places that hold something wrong, which do no harm where the others have the data: many at once mean more. */
+const CORRUPT_PLACES = 256;
+
 /** Errors that say that the drive is gone, not just one place on it. */
-const GONE: ReadonlySet<DriveError['kind']> = new Set(['missing', 'wrong-length']);
+export const GONE: ReadonlySet<DriveError['kind']> = new Set(['missing', 'wrong-length']);
 
 /**
  * The drives of a group and what is known of their health. A drive is taken out by its errors only while the others
@@ -46,7 +51,13 @@ export class Members {
     private readonly changed: (position: number, member: Member) => void,
   ) {
     this.list = drives.map((drive, position) => {
-      return { drive, readErrors: 0, failure: null, ...(statuses[position] ?? { state: 'good', rebuilt: 0 }) };
+      return {
+        drive,
+        readErrors: 0,
+        corrupt: 0,
+        failure: null,
+        ...(statuses[position] ?? { state: 'good', rebuilt: 0 }),
+      };
     });
     this.#note();
     for (const [position, { drive, state }] of this.list.entries()) {
@@ -95,6 +106,11 @@ export class Members {
   readFailed(position: number, drive: DriveIo, error: DriveError): boolean {
     const member = this.list[position]!;
     if (this.#closed || member.drive !== drive || member.state === 'failed') return false;
+    if (error.bad !== undefined) {
+      const corrupt = member.corrupt + error.bad.filter(({ lost }) => !lost).length;
+      this.list[position] = { ...member, corrupt };
+      return corrupt >= CORRUPT_PLACES && this.#takeOut(position, error);
+    }
     const readErrors = member.readErrors + 1;
     this.list[position] = { ...member, readErrors };
     const enough = readErrors >= READ_ERRORS || GONE.has(error.kind);
@@ -117,7 +133,7 @@ export class Members {
 
   /** Puts a drive in the place of one that failed. */
   replace(position: number, drive: DriveIo): void {
-    this.#set(position, { drive, state: 'rebuilding', rebuilt: 0, readErrors: 0, failure: null });
+    this.#set(position, { drive, state: 'rebuilding', rebuilt: 0, readErrors: 0, corrupt: 0, failure: null });
   }
 
   /** All below this stripe is on the drive, and synced. */

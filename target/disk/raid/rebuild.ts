@@ -1,7 +1,9 @@
+import { BLOCK_BYTES, type Checksummed, isChecksummed } from '../checksums/checksummed.js';
 import { inParallel } from '../in-parallel.js';
 import type { DriveDone, DriveError } from '../types.js';
 import type { GroupCore } from './group-core.js';
 import { CopyPace } from './pace.js';
+import { type Stretch, StripeContent } from './stripe-content.js';
 
 /** Of the drive, at a time: what keeps hosts from waiting long for the stripes concerned. */
 const STEP_BYTES = 2 ** 20;
@@ -111,7 +113,10 @@ export class Rebuild {
     });
   }
 
-  /** What cannot be recovered holds the rebuild up: a drive that counts as whole must not hold anything wrong. */
+  /**
+   * Blocks that cannot be recovered are marked as lost. Where that cannot be done, or another drive is gone as a whole,
+   * they hold the rebuild up: a drive that counts as whole must not hold anything wrong.
+   */
   #fill(stripe: number, done: DriveDone): void {
     const { layout, members } = this.core.parts;
     const { drive } = members.list[this.position]!;
@@ -130,11 +135,36 @@ export class Rebuild {
         drive.punch(offset, layout.unit, ended);
         return;
       }
-      this.core.solve(stripe, column, 0, layout.unit, 0, (error, data) => {
-        if (error === null) drive.write(offset, [data], ended);
-        else done(error);
+      const content = new StripeContent(this.core, stripe, 0, layout.unit);
+      content.solve(column, content, (data, lost) => {
+        if (lost.length === 0) drive.write(offset, [data], ended);
+        else if (isChecksummed(drive) && this.#isSolvable(column, content)) {
+          drive.write(offset, [data], (error) => {
+            if (error !== null) ended(error);
+            else this.#lose(drive, stripe, lost, ended);
+          });
+        } else {
+          done(this.core.lost(stripe));
+        }
       });
     });
+  }
+
+  /** It is places that are lost, not the drives that hold them. */
+  #isSolvable(column: number, { missing, gone }: StripeContent): boolean {
+    return !gone && this.core.parts.recovery.sum(column, missing) !== null;
+  }
+
+  #lose(drive: Checksummed, stripe: number, lost: readonly Stretch[], done: DriveDone): void {
+    const { name, layout } = this.core.parts;
+    const base = stripe * layout.unit;
+    const blocks = lost.reduce((sum, { at, end }) => sum + end - at, 0) / BLOCK_BYTES;
+    const first = (base + lost[0]!.at) / BLOCK_BYTES;
+    this.core.blocks.lost += blocks;
+    this.core.notices.tell(
+      `parity group ${name}: ${blocks} blocks of ${drive.name} cannot be recovered, the first is ${first}`,
+    );
+    inParallel(lost, ({ at, end }, ended) => drive.markLost(base + at, end - at, ended), done);
   }
 
   #holdsNothing(offset: number): boolean {

@@ -19,14 +19,21 @@ const DESCRIPTOR = 24;
 /** Of the generation, in the header page of the memory. */
 const GENERATION_AT = 64;
 
-/** One drive's part: data at an offset, or (null) `bytes` of zeros. */
+/** One drive's part: data at an offset, or (null) `bytes` of zeros, unless lost. */
 export interface LoggedWrite {
   /** Position in the group. */
   readonly drive: number;
   readonly offset: number;
   readonly bytes: number;
   readonly buffers: readonly Buffer[] | null;
+  /** Neither: what the range holds is marked as lost. */
+  readonly lost: boolean;
 }
+
+/** What a descriptor's kind says. */
+const ZEROS = 0;
+const FILLED = 1;
+const LOST = 2;
 
 export class RedoLog {
   #generation: number;
@@ -66,9 +73,9 @@ export class RedoLog {
     entry.writeUInt32LE(payload, 16);
     entry.fill(0, 20, HEAD);
     let at = HEAD;
-    for (const { drive, offset, bytes, buffers } of writes) {
+    for (const { drive, offset, bytes, buffers, lost } of writes) {
       entry.writeUInt32LE(drive, at);
-      entry.writeUInt32LE(Number(buffers !== null), at + 4);
+      entry.writeUInt32LE(lost ? LOST : buffers === null ? ZEROS : FILLED, at + 4);
       entry.writeDoubleLE(offset, at + 8);
       entry.writeDoubleLE(bytes, at + 16);
       at += DESCRIPTOR;
@@ -118,10 +125,17 @@ export class RedoLog {
     for (let i = 0; i < count; i++) {
       const from = at + HEAD + i * DESCRIPTOR;
       const bytes = area.readDoubleLE(from + 16);
-      const filled = area.readUInt32LE(from + 4) !== 0;
+      const kind = area.readUInt32LE(from + 4);
+      const filled = kind === FILLED;
       // A copy: the area is used again before the write has ended.
       const buffers = filled ? [Buffer.from(area.subarray(payload, payload + bytes))] : null;
-      writes.push({ drive: area.readUInt32LE(from), offset: area.readDoubleLE(from + 8), bytes, buffers });
+      writes.push({
+        drive: area.readUInt32LE(from),
+        offset: area.readDoubleLE(from + 8),
+        bytes,
+        buffers,
+        lost: kind === LOST,
+      });
       if (filled) payload += bytes;
     }
     return { writes, end };

@@ -2,7 +2,8 @@
  * How a write to a stripe keeps its checks right. The stripe unit is cut into bands, in each of which a column is
  * written as a whole or not at all. For each band either the checks are made anew from all data (reconstruct-write)
  * or changed by the difference (read-modify-write): whichever reads fewer columns. A full stripe reads nothing.
- * Columns that cannot be read are put in terms of those that can; that too is part of the sums.
+ * Columns that cannot be read are put in terms of those that can; that too is part of the sums. A check for which that
+ * cannot be done is lost, and only there: what it stood for could not be recovered before either.
  */
 import { native } from '../../../native/index.js';
 import { addProduct, type Code, has, lowest, type Mask, type Recovery, type Sum } from './code.js';
@@ -26,6 +27,12 @@ export interface OldRange extends ColumnRange {
   readonly data: Buffer;
 }
 
+/** How one check of a band is made: factors of old columns and of new ones. */
+interface CheckMethod {
+  readonly old: Sum;
+  readonly fresh: Sum;
+}
+
 /** New checks of one band as sums: by check, factors of old columns and of new ones. */
 interface Method {
   /** Column numbers. */
@@ -34,6 +41,8 @@ interface Method {
   readonly fresh: readonly Sum[];
   /** Old columns that a factor stands before. */
   readonly reads: Mask;
+  /** Checks that cannot be made. */
+  readonly lost: Mask;
 }
 
 interface Band {
@@ -47,6 +56,8 @@ interface Band {
 export interface StripePlan {
   readonly bands: readonly Band[];
   readonly reads: readonly ColumnRange[];
+  /** Of checks: what they hold there would be wrong from now on. */
+  readonly lost: readonly ColumnRange[];
 }
 
 /** Finds plans; methods are remembered, as there are few. */
@@ -61,14 +72,21 @@ export class StripePlanner {
   /**
    * @param pieces of data columns; none overlaps another
    * @param missing columns that have no drive
-   * @param unreadable columns that cannot be read, `missing` among them
+   * @param bad what else cannot be read
+   * @param mayLose checks can be lost; else a write that would need that cannot be kept
    * @returns null: the write cannot be kept, too much is missing
    */
-  plan(pieces: readonly StripePiece[], missing: Mask, unreadable: Mask): StripePlan | null {
+  plan(
+    pieces: readonly StripePiece[],
+    missing: Mask,
+    bad: readonly ColumnRange[],
+    mayLose: boolean,
+  ): StripePlan | null {
     const bands: Band[] = [];
     const reads: (ColumnRange | undefined)[] = [];
     const all: ColumnRange[] = [];
-    const cuts = cutsOf(pieces);
+    const lost: ColumnRange[] = [];
+    const cuts = cutsOf([...pieces, ...bad]);
     for (let i = 0; i + 1 < cuts.length; i++) {
       const at = cuts[i]!;
       const end = cuts[i + 1]!;
@@ -80,9 +98,12 @@ export class StripePlanner {
         written |= 1 << piece.column;
       }
       if (written === 0) continue;
-      const method = this.#method(written, missing, unreadable);
+      let unreadable = missing;
+      for (const range of bad) if (range.at <= at && range.end >= end) unreadable |= 1 << range.column;
+      const method = this.#method(written, missing, unreadable, mayLose);
       if (method === null) return null;
       bands.push({ at, end, pieces: here, method });
+      for (let left = method.lost; left !== 0; left &= left - 1) lost.push({ column: lowest(left), at, end });
       for (let left = method.reads; left !== 0; left &= left - 1) {
         const column = lowest(left);
         const last = reads[column];
@@ -94,14 +115,15 @@ export class StripePlanner {
         }
       }
     }
-    return { bands, reads: all };
+    return { bands, reads: all, lost };
   }
 
-  #method(written: Mask, missing: Mask, unreadable: Mask): Method | null {
-    const key = `${written},${missing},${unreadable}`;
+  #method(written: Mask, missing: Mask, unreadable: Mask, mayLose: boolean): Method | null {
+    const key = `${written},${missing},${unreadable},${mayLose}`;
     let method = this.#methods.get(key);
     if (method === undefined) {
-      method = this.#best(written, missing, unreadable);
+      method =
+        this.#best(written, missing, unreadable) ?? (mayLose ? this.#losing(written, missing, unreadable) : null);
       this.#methods.set(key, method);
     }
     return method;
@@ -117,29 +139,53 @@ export class StripePlanner {
     return possible.sort((a, b) => bitCount(a.reads) - bitCount(b.reads))[0] ?? null;
   }
 
+  /** Null: a check cannot be made this way. */
   #sums(written: Mask, missing: Mask, unreadable: Mask, difference: boolean): Method | null {
-    const { data, checks, factors } = this.code;
-    const width = data + checks;
-    const method = { checks: [] as number[], old: [] as Sum[], fresh: [] as Sum[], reads: 0 };
-    for (let check = 0; check < checks; check++) {
-      const own = factors[check]!;
-      const affected = own.some((factor, column) => factor !== 0 && has(written, column));
-      if (!affected || has(missing, data + check)) continue;
-      const old = new Uint8Array(width);
-      const fresh = new Uint8Array(width);
-      if (difference) old[data + check] = 1;
-      for (const [column, factor] of own.entries()) {
-        if (has(written, column)) fresh[column] = factor;
-        if (has(written, column) === difference) old[column] = factor;
+    const checks = this.#affected(written, missing);
+    const made = checks.map((check) => this.#check(check, written, unreadable, difference));
+    return made.every((method) => method !== null) ? methodOf(checks, made, 0) : null;
+  }
+
+  /** Each check by whichever way it can be made at all. */
+  #losing(written: Mask, missing: Mask, unreadable: Mask): Method | null {
+    const checks: number[] = [];
+    const made: CheckMethod[] = [];
+    let lost: Mask = 0;
+    for (const check of this.#affected(written, missing)) {
+      const method = this.#check(check, written, unreadable, false) ?? this.#check(check, written, unreadable, true);
+      if (method === null) lost |= 1 << check;
+      else {
+        checks.push(check);
+        made.push(method);
       }
-      const readable = this.#readable(old, unreadable);
-      if (readable === null) return null;
-      for (const [column, factor] of readable.entries()) if (factor !== 0) method.reads |= 1 << column;
-      method.checks.push(data + check);
-      method.old.push(readable);
-      method.fresh.push(fresh);
     }
-    return method;
+    const after = missing | (unreadable & ~written) | lost;
+    for (let left = written & missing; left !== 0; left &= left - 1) {
+      if (this.recovery.sum(lowest(left), after) === null) return null;
+    }
+    return methodOf(checks, made, lost);
+  }
+
+  /** Columns of the checks that have a drive and depend on what is written. */
+  #affected(written: Mask, missing: Mask): number[] {
+    const { data, factors } = this.code;
+    return factors.flatMap((own, check) => {
+      const affected = own.some((factor, column) => factor !== 0 && has(written, column));
+      return affected && !has(missing, data + check) ? [data + check] : [];
+    });
+  }
+
+  #check(check: number, written: Mask, unreadable: Mask, difference: boolean): CheckMethod | null {
+    const { data, checks, factors } = this.code;
+    const old = new Uint8Array(data + checks);
+    const fresh = new Uint8Array(data + checks);
+    if (difference) old[check] = 1;
+    for (const [column, factor] of factors[check - data]!.entries()) {
+      if (has(written, column)) fresh[column] = factor;
+      if (has(written, column) === difference) old[column] = factor;
+    }
+    const readable = this.#readable(old, unreadable);
+    return readable && { old: readable, fresh };
   }
 
   /** The same sum without columns that cannot be read; null: one of them cannot be recovered. */
@@ -153,6 +199,14 @@ export class StripePlanner {
     }
     return result;
   }
+}
+
+function methodOf(checks: readonly number[], made: readonly CheckMethod[], lost: Mask): Method {
+  let reads: Mask = 0;
+  for (const { old } of made) {
+    for (const [column, factor] of old.entries()) if (factor !== 0) reads |= 1 << column;
+  }
+  return { checks, old: made.map(({ old }) => old), fresh: made.map(({ fresh }) => fresh), reads, lost };
 }
 
 /** New content of the checks. @param old what `plan.reads` asked for, in the same order */
@@ -200,7 +254,7 @@ function combined(sources: readonly Buffer[], factors: readonly number[][], byte
 }
 
 /** Where bands may begin and end, ascending. */
-function cutsOf(pieces: readonly StripePiece[]): number[] {
+function cutsOf(pieces: readonly { readonly at: number; readonly end: number }[]): number[] {
   const cuts = new Set<number>();
   for (const { at, end } of pieces) {
     cuts.add(at);

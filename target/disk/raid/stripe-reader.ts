@@ -3,6 +3,8 @@ import { inParallel } from '../in-parallel.js';
 import type { DriveDone } from '../types.js';
 import { has } from './code.js';
 import type { GroupCore } from './group-core.js';
+import { mendColumn } from './mend-column.js';
+import { StripeContent } from './stripe-content.js';
 
 /** A stretch of one column, and where it goes. */
 interface Stretch {
@@ -78,7 +80,8 @@ export class StripeReader {
         done(null);
         return;
       }
-      members.readFailed(read.position, drive, error);
+      // What does not agree with its sum may just have been being written; it is read again with the stripe locked.
+      if (error.kind !== 'corrupt') members.readFailed(read.position, drive, error);
       inParallel(read.stretches, recover, done);
     });
   }
@@ -101,47 +104,29 @@ export class StripeReader {
     return layout.driveOf(stripe, copy && !this.core.unfinished.has(stripe) ? data + column : column);
   }
 
-  /** Tries the column's own drive once more, unless it is missing; then the others, and writes what was unreadable. */
+  /** Tries the column's own drive once more, unless it is missing; then the others, and mends what was bad. */
   #recover({ stripe, column, at, end, buffers }: Stretch, done: DriveDone): void {
-    const { locks, members } = this.core.parts;
-    locks.lockRange(stripe, stripe + 1, (unlock) => {
-      const finish: DriveDone = (error) => {
+    const { core } = this;
+    core.parts.locks.lockRange(stripe, stripe + 1, (unlock) => {
+      const finish = (data: Buffer | null): void => {
+        let from = 0;
+        if (data !== null) for (const buffer of buffers) from += data.copy(buffer, 0, from);
         unlock();
-        done(error);
+        done(data === null ? core.lost(stripe) : null);
       };
-      const solve = (unreadable: number): void => {
-        this.core.solve(stripe, column, at, end, unreadable, (error, data) => {
-          if (error !== null) {
-            finish(error);
-            return;
-          }
-          let from = 0;
-          for (const buffer of buffers) from += data.copy(buffer, 0, from);
-          if (has(members.missing(stripe), column)) finish(null);
-          else this.#rewrite(stripe, column, at, data, () => finish(null));
-        });
-      };
-      this.core.settle(stripe, (unsettled) => {
-        if (has(members.missing(stripe), column)) {
-          if (unsettled === null) solve(0);
-          else finish(this.core.lost(stripe));
+      core.settle(stripe, (unsettled) => {
+        const content = new StripeContent(core, stripe, at, end);
+        if (has(content.missing, column)) {
+          if (unsettled !== null) finish(null);
+          else content.solve(column, content, (data, lost) => finish(lost.length === 0 ? data : null));
           return;
         }
-        this.core.readColumn(stripe, column, at, buffers, (error) => {
-          if (error === null) finish(null);
-          else if (unsettled === null) solve(1 << column);
-          else finish(this.core.lost(stripe));
+        content.load(1 << column, () => {
+          const end = () => finish(content.bad(column).length === 0 ? content.data(column) : null);
+          if (unsettled !== null || content.bad(column).length === 0) end();
+          else mendColumn(content, column, true, end);
         });
       });
-    });
-  }
-
-  /** A place that cannot be read often can be once it has been written anew. */
-  #rewrite(stripe: number, column: number, at: number, data: Buffer, done: () => void): void {
-    const { position, drive } = this.core.driveAt(stripe, column);
-    drive.write(stripe * this.core.parts.layout.unit + at, [data], (error) => {
-      if (error !== null) this.core.parts.members.writeFailed(position, drive, error);
-      done();
     });
   }
 

@@ -1,10 +1,10 @@
 /** Writes and punches of a redundant group. */
 import { inParallel } from '../in-parallel.js';
 import type { DriveDone, DriveError, DriveWrite } from '../types.js';
-import type { Mask } from './code.js';
 import type { GroupCore } from './group-core.js';
+import { inSeries } from './in-series.js';
 import type { LoggedWrite } from './redo-log.js';
-import { newChecks, type OldRange, type StripePiece, type StripePlan } from './stripe-plan.js';
+import { type ColumnRange, newChecks, type OldRange, type StripePiece, type StripePlan } from './stripe-plan.js';
 
 /** Data of one operation: what it takes in memory, and in the redo log, stays in proportion. */
 const PORTION_BYTES = 4 * 2 ** 20;
@@ -15,7 +15,8 @@ const PORTION_STRIPES = 1024;
 interface StripeWrite {
   readonly stripe: number;
   readonly pieces: StripePiece[];
-  unreadable: Mask;
+  /** Found on the way; columns without a drive are not among them. */
+  readonly bad: ColumnRange[];
   plan: StripePlan | null;
   old: OldRange[];
 }
@@ -90,7 +91,7 @@ export class StripeWriter {
         bytes = 0;
       }
       bytes += more;
-      portions.at(-1)!.push({ stripe, pieces: own, unreadable: 0, plan: null, old: [] });
+      portions.at(-1)!.push({ stripe, pieces: own, bad: [], plan: null, old: [] });
     }
     inSeries(
       portions,
@@ -106,7 +107,7 @@ export class StripeWriter {
     const { layout } = this.core.parts;
     const stripes = Array.from({ length: end - first }, (_, index) => first + index);
     const writes = Array.from({ length: layout.drives }, (_, drive): LoggedWrite => {
-      return { drive, offset: first * layout.unit, bytes: (end - first) * layout.unit, buffers: null };
+      return { drive, offset: first * layout.unit, bytes: (end - first) * layout.unit, buffers: null, lost: false };
     });
     this.#run({ stripes, prepare: (ready) => ready(null, writes), done });
   }
@@ -188,7 +189,7 @@ export class StripeWriter {
     const reads: { readonly write: StripeWrite; readonly range: OldRange }[] = [];
     for (const write of portion) {
       const missing = members.missing(write.stripe);
-      write.plan = planner.plan(write.pieces, missing, missing | write.unreadable);
+      write.plan = planner.plan(write.pieces, missing, write.bad, this.core.mayLose);
       if (write.plan === null) {
         ready(this.core.lost(write.stripe), []);
         return;
@@ -198,11 +199,10 @@ export class StripeWriter {
     }
     let complete = true;
     const read = ({ write, range }: (typeof reads)[number], ended: DriveDone) => {
-      this.core.readColumn(write.stripe, range.column, range.at, [range.data], (error) => {
-        if (error !== null) {
-          complete = false;
-          write.unreadable |= 1 << range.column;
-        }
+      const { column, at, data } = range;
+      this.core.readColumn(write.stripe, column, at, data, (bad) => {
+        if (bad.length > 0) complete = false;
+        write.bad.push(...bad.map((each) => ({ column, at: each.at, end: each.end })));
         ended(null);
       });
     };
@@ -218,19 +218,14 @@ export class StripeWriter {
 
   #writesOf({ stripe, pieces, plan, old }: StripeWrite): LoggedWrite[] {
     const missing = this.core.parts.members.missing(stripe);
-    return [...pieces, ...newChecks(plan!, old)]
+    const written = [...pieces, ...newChecks(plan!, old)]
       .filter(({ column }) => (missing & (1 << column)) === 0)
       .map(({ column, at, end, data }) => this.core.logged(stripe, column, at, end, data));
+    const lost = plan!.lost.map(({ column, at, end }) => {
+      return { ...this.core.logged(stripe, column, at, end, null), lost: true };
+    });
+    return [...written, ...lost];
   }
 }
 
 type StripePieces = Map<number, StripePiece[]>;
-
-/** One after the other, up to the first error. */
-function inSeries<T>(items: readonly T[], start: (item: T, done: DriveDone) => void, done: DriveDone): void {
-  const next = (index: number): void => {
-    if (index === items.length) done(null);
-    else start(items[index]!, (error) => (error === null ? next(index + 1) : done(error)));
-  };
-  next(0);
-}

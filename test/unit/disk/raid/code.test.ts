@@ -153,8 +153,15 @@ t.test('plans: checks come out right whatever is written, missing or unreadable'
         native.combine([after[code.data + check]!], after.slice(0, code.data), factors);
       }
       const missing = random.below(2) << random.below(drives);
-      const unreadable = missing | (random.below(2) << random.below(drives));
-      const plan = planner.plan(pieces, missing, unreadable);
+      const also = random.below(2) << random.below(drives);
+      const unreadable = missing | also;
+      const bad = Array.from({ length: drives }, (_, column) => ({ column, at: 0, end: unit }));
+      const plan = planner.plan(
+        pieces,
+        missing,
+        bad.filter(({ column }) => has(also, column)),
+        false,
+      );
       if (plan === null) {
         if (recovery.complete(unreadable)) t.fail(`${level} of ${drives}: no plan without ${unreadable}`);
         continue;
@@ -185,7 +192,7 @@ t.test('a full stripe reads nothing; a small write reads as few columns as will 
       end: 512,
       data: Buffer.alloc(512),
     }));
-    return new StripePlanner(code, new Recovery(code)).plan(pieces, 0, 0)!.reads.length;
+    return new StripePlanner(code, new Recovery(code)).plan(pieces, 0, [], false)!.reads.length;
   };
   t.equal(reads('raid5', 8, 7), 0);
   t.equal(reads('raid6', 8, 6), 0);

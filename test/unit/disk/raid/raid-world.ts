@@ -2,6 +2,8 @@
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import { silentLog } from '../../../../target/base/log.js';
 import { seededRandom } from '../../../../target/base/random.js';
+import { sumsBytes } from '../../../../target/disk/checksums/checksummed.js';
+import { ChecksummedDrive } from '../../../../target/disk/checksums/checksummed-drive.js';
 import { DiskAdapter } from '../../../../target/disk/disk-adapter.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import type { MemberStatus } from '../../../../target/disk/raid/members.js';
@@ -9,7 +11,7 @@ import type { CopyRate } from '../../../../target/disk/raid/pace.js';
 import { RedundantGroup, redundantMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
 import { mapLayout } from '../../../../target/disk/raid/stripe-map.js';
 import { SimulatedDrive, type SimulatedDriveOptions } from '../../../../target/disk/simulated-drive.js';
-import type { DriveError, Random } from '../../../../target/disk/types.js';
+import type { DriveError, DriveIo, Random } from '../../../../target/disk/types.js';
 import { SimulatedMemory } from '../../volumes/simulated-memory.js';
 
 export const SECTOR = 512;
@@ -23,6 +25,8 @@ export interface WorldOptions {
   readonly drive?: SimulatedDriveOptions;
   /** Of rebuilds. */
   readonly rate?: CopyRate;
+  /** Drives have sums of their blocks. */
+  readonly sums?: boolean;
 }
 
 /** Per sector. Values are numbers; 0 is a hole. */
@@ -40,6 +44,8 @@ export class RaidWorld {
   readonly random: Random;
   readonly sectors: Sector[];
   drives: SimulatedDrive[];
+  /** What keeps the sums of each; empty without. */
+  sums: SimulatedDrive[];
   memory: SimulatedMemory;
   group: RedundantGroup;
   adapter!: DiskAdapter;
@@ -57,6 +63,7 @@ export class RaidWorld {
   ) {
     this.random = seededRandom(seed);
     this.drives = Array.from({ length: options.drives }, () => this.newDrive());
+    this.sums = options.sums ? this.drives.map((drive) => this.#sumsOf(drive)) : [];
     this.statuses = this.drives.map(() => ({ state: 'good', rebuilt: 0 }));
     const key = JSON.stringify([options.level, options.drives, options.stripes]);
     let bytes = MEMORY.get(key);
@@ -91,6 +98,7 @@ export class RaidWorld {
     this.#life++;
     this.open = 0;
     this.drives = this.drives.map((drive) => drive[what]());
+    this.sums = this.sums.map((drive) => drive[what]());
     this.memory = what === 'kill' ? this.memory.kill() : this.memory.cut(this.random);
     this.group = this.#openGroup();
   }
@@ -101,7 +109,18 @@ export class RaidWorld {
 
   replaceDrive(position: number): void {
     this.drives[position] = this.newDrive();
-    this.group.replaceDrive(position, this.drives[position]!);
+    if (this.options.sums) this.sums[position] = this.#sumsOf(this.drives[position]!);
+    this.group.replaceDrive(position, this.#joined(position));
+  }
+
+  #sumsOf({ name, bytes }: SimulatedDrive): SimulatedDrive {
+    return new SimulatedDrive(`${name}.sums`, sumsBytes(bytes), this.clock, this.random, this.options.drive);
+  }
+
+  /** As the group sees it. */
+  #joined(position: number): DriveIo {
+    const [data, sums] = [this.drives[position]!, this.sums[position]];
+    return sums === undefined ? data : new ChecksummedDrive(data, sums, 1);
   }
 
   /** One random job. */
@@ -192,7 +211,7 @@ export class RaidWorld {
     return RedundantGroup.open({
       name: '1-1',
       level: this.options.level,
-      drives: this.drives,
+      drives: this.drives.map((_, position) => this.#joined(position)),
       stripeBytes: UNIT,
       statuses: this.statuses,
       memory: this.memory,

@@ -1,0 +1,76 @@
+/** Looks at a whole stripe, and makes right what can be: its columns against their sums, its checks against the data. */
+import { native } from '../../../native/index.js';
+import { BLOCK_BYTES } from '../checksums/checksummed.js';
+import type { DriveDone } from '../types.js';
+import { has, type Mask } from './code.js';
+import type { GroupCore } from './group-core.js';
+import { inSeries } from './in-series.js';
+import { mendColumn } from './mend-column.js';
+import type { LoggedWrite } from './redo-log.js';
+import { StripeContent } from './stripe-content.js';
+
+/**
+ * The stripe is locked. What stays bad is no error: it is one of those who read it.
+ * @param trusted false: after an unclean end, in which the stripe may have been being written. Data counts then,
+ *   whatever checks and sums say; checks of data that is missing are the best there is.
+ */
+export function mendStripe(core: GroupCore, stripe: number, trusted: boolean, done: DriveDone): void {
+  const { layout } = core.parts;
+  const content = new StripeContent(core, stripe, 0, layout.unit);
+  const columns = Array.from({ length: layout.drives }, (_, column) => column);
+  const { data } = layout.code;
+  const mend = (column: number, ended: (error: null) => void): void => {
+    if (content.bad(column).length === 0) ended(null);
+    else mendColumn(content, column, trusted, () => ended(null));
+  };
+  content.load(2 ** layout.drives - 1, () => {
+    inSeries(columns.slice(0, data), mend, () => {
+      core.issue(rightChecks(content, trusted), (error) => {
+        // What else is bad in checks stands for data that is missing.
+        if (error !== null) done(error);
+        else inSeries(columns.slice(data), mend, done);
+      });
+    });
+  });
+}
+
+/** Checks that are not what the data says, by stretches in which all the data they depend on is known. */
+function rightChecks(content: StripeContent, trusted: boolean): LoggedWrite[] {
+  const { core, stripe, missing } = content;
+  const { data, factors } = core.parts.layout.code;
+  const writes: LoggedWrite[] = [];
+  for (const { at, end, without } of content.segments()) {
+    for (const [check, own] of factors.entries()) {
+      const column = data + check;
+      if (has(missing, column)) continue;
+      const sources = [...own.keys()].filter((from) => own[from] !== 0);
+      if (sources.some((from) => has(without, from))) {
+        if (!trusted && core.mayLose && isLost(content, sources, at, end) && !isLost(content, [column], at, end)) {
+          // Whether it was written along with the data nobody knows, and it cannot be made anew.
+          writes.push({ ...core.logged(stripe, column, at, end, null), lost: true });
+        }
+        continue;
+      }
+      const right = Buffer.allocUnsafe(end - at);
+      native.combine(
+        [right],
+        sources.map((from) => content.data(from, { at, end })),
+        Uint8Array.from(sources, (from) => own[from]!),
+      );
+      const bad = has(without, column);
+      if (!bad && content.data(column, { at, end }).equals(right)) continue;
+      core.blocks[bad ? 'mended' : 'checks'] += (end - at) / BLOCK_BYTES;
+      writes.push(core.logged(stripe, column, at, end, right));
+      content.mended(column, { at, end }, right);
+    }
+  }
+  return writes;
+}
+
+function isLost(content: StripeContent, columns: readonly number[], at: number, end: number): boolean {
+  let lost: Mask = 0;
+  for (const column of columns) {
+    if (content.bad(column).some((bad) => bad.kind === 'lost' && bad.at <= at && bad.end >= end)) lost |= 1 << column;
+  }
+  return lost !== 0;
+}
