@@ -47,6 +47,7 @@ interface Piece {
   readonly offset: number;
 }
 
+/** Of one request; more where a stripe is longer. */
 const REQUEST_SECTORS = 2048;
 
 export class DestageJobs {
@@ -109,7 +110,7 @@ export class DestageJobs {
     for (let from = 0; from < pieces.length; ) {
       let to = from + 1;
       let sectors = pieces[from]!.count;
-      while (to < pieces.length && sectors < REQUEST_SECTORS && follows(pieces[to - 1]!, pieces[to]!)) {
+      while (to < pieces.length && follows(pieces[to - 1]!, pieces[to]!) && !endsAt(pieces[to]!, sectors)) {
         sectors += pieces[to++]!.count;
       }
       this.#send(pieces.slice(from, to));
@@ -216,4 +217,11 @@ export class DestageJobs {
 
 function follows(before: Piece, piece: Piece): boolean {
   return piece.job.flow === before.job.flow && piece.offset === before.offset + before.count * SECTOR_BYTES;
+}
+
+/** Whether a request of `sectors` sectors ends before the piece that follows it: where there are stripes, between two. */
+function endsAt({ job, offset }: Piece, sectors: number): boolean {
+  const { stripeBytes } = job.flow.group;
+  if (stripeBytes === undefined) return sectors >= REQUEST_SECTORS;
+  return offset % stripeBytes === 0 && sectors + stripeBytes / SECTOR_BYTES > REQUEST_SECTORS;
 }

@@ -11,6 +11,7 @@ import type { IoFailure } from '../volumes/block-layer.js';
 import type { CacheCore } from './core.js';
 import { type DestageEntry, DestageJobs, type DestageWaiter } from './destage-jobs.js';
 import type { GroupFlow } from './group-flow.js';
+import { sameStripe, wholeStripes } from './stripes.js';
 import type { Volume } from './volume.js';
 
 const TICK_MS = 100;
@@ -168,8 +169,10 @@ export class Destager {
   /** Hands over what has been chosen of a group. */
   #feed(flow: GroupFlow): void {
     while (flow.next < flow.pass.length && this.#hasRoom(flow) && this.#mayWrite) {
-      const stride = flow.pass.slice(flow.next, flow.next + STRIDE_SLOTS);
-      flow.next += stride.length;
+      let end = Math.min(flow.next + STRIDE_SLOTS, flow.pass.length);
+      while (end < flow.pass.length && sameStripe(flow.pass[end - 1]!, flow.pass[end]!)) end++;
+      const stride = flow.pass.slice(flow.next, end);
+      flow.next = end;
       this.#allowance -= stride.length;
       this.jobs.submit(this.#current(stride), null);
     }
@@ -218,6 +221,7 @@ export class Destager {
     }
     for (const flow of wanting) {
       flow.pass.sort(byAddress);
+      if (flow.group.stripeBytes !== undefined) flow.pass = wholeStripes(this.#core, flow.pass, this.#ready);
       if (flow.trouble === null && flow.pass.length > 0) this.stuck = null;
     }
     if (!found) this.#judge(trouble);
@@ -258,11 +262,11 @@ export class Destager {
   }
 
   /** Still dirty, without a job, and not being unmapped. */
-  #ready(index: number): boolean {
+  readonly #ready = (index: number): boolean => {
     const { slots } = this.#core;
     if (!slots.isDirty(index) || this.jobs.busy(index)) return false;
     return !this.#core.volumes.get(slots.ownerOf(index)!.id)!.unmapping(slots.numbers[index]!);
-  }
+  };
 
   #locate(index: number): DestageEntry['address'] | IoFailure {
     const { slots, volumes } = this.#core;

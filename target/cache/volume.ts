@@ -27,9 +27,10 @@ export class Volume implements CachedVolume {
   /** False once it is being discarded or the cache is closed. */
   usable = true;
   readonly readAhead = new ReadAhead();
+  /** Written to last. */
+  writtenSlot = -1;
   readonly #unsynced = new UnsyncedGroups();
   #synced = false;
-  #writtenSlot = -1;
 
   constructor(
     private readonly core: CacheCore,
@@ -219,8 +220,8 @@ export class Volume implements CachedVolume {
 
   /** Notes a write to a slot that is in the cache. @returns false: it goes on with the one before, as a stream does */
   rewrites(slot: number): boolean {
-    const again = slot !== this.#writtenSlot;
-    this.#writtenSlot = slot;
+    const again = slot !== this.writtenSlot;
+    this.writtenSlot = slot;
     return again;
   }
 
