@@ -12,16 +12,40 @@ export function driveCommand(): Command {
       const drives = await call<DriveReply[]>(options.data, 'GET', '/drives');
       if (options.json) return printJson(drives);
       await printTable(
-        ['DRIVE', 'CAPACITY', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'FAILURE'],
-        drives.map((d) => [d.name, humanSize(d.bytes), state(d), d.parityGroup ?? '', d.readErrors, d.failure ?? '']),
+        ['DRIVE', 'CAPACITY', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'WRITE ERRORS', 'FAILURE'],
+        drives.map((d) => [
+          d.name,
+          humanSize(d.bytes),
+          state(d),
+          d.parityGroup ?? '',
+          d.readErrors,
+          d.writeErrors,
+          d.failure ?? (d.failurePredicted ? 'predicted' : ''),
+        ]),
       );
     },
   );
 
   change(drive, 'fail', 'take a drive out of its parity group; refused if data would be lost', 'taken out');
   change(drive, 'replace', 'put a new, empty drive in the place of one that failed, and rebuild it', 'replaced');
+  predict(drive);
   rebuildRate(drive);
   return drive;
+}
+
+function predict(drive: Command): void {
+  administration(
+    drive
+      .command('predict')
+      .description('mark a drive as predicted to fail, as its errors would, to see what hosts do about it')
+      .argument('<drive>', 'name of the drive')
+      .option('--clear', 'take that back'),
+  ).action(async (name: string, options: CommonOptions & { readonly clear?: boolean }) => {
+    const body = { predicted: options.clear !== true };
+    const reply = await call<DriveReply>(options.data, 'POST', `/drives/${encodeURIComponent(name)}/predict`, body);
+    if (options.json) printJson(reply);
+    else printLine(`${reply.name}: failure ${reply.failurePredicted ? '' : 'not '}predicted`);
+  });
 }
 
 function rebuildRate(drive: Command): void {

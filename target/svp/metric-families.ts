@@ -132,6 +132,18 @@ export const metricFamilies: readonly MetricFamily[] = [
       for (const { name, readErrors } of array.volumes.drives.list()) yield [[name], readErrors];
     },
   ),
+  family(
+    'drive_write_errors_total',
+    'counter',
+    'Writes and syncs that failed, but for want of space.',
+    ['drive'],
+    function* (array) {
+      for (const { name, writeErrors } of array.volumes.drives.list()) yield [[name], writeErrors];
+    },
+  ),
+  family('drive_predicted_failure', 'gauge', '1: the drive is predicted to fail.', ['drive'], function* (array) {
+    for (const { name, failurePredicted } of array.volumes.drives.list()) yield [[name], Number(failurePredicted)];
+  }),
   family('ldev_assigned_bytes', 'gauge', 'Bytes in regions assigned to it.', ['ldev'], function* (array) {
     for (const { id } of array.volumes.ldevs()) yield [[ldevName(id)], array.volumes.assignedBytes(id)];
   }),
@@ -212,8 +224,14 @@ export const metricFamilies: readonly MetricFamily[] = [
   perCache(
     'throttled_writes_total',
     'counter',
-    'Writes held back because of too much dirty data.',
+    'Writes slowed down because of much dirty data.',
     (s) => s.throttledWrites,
+  ),
+  perCache(
+    'throttle_wait_seconds_total',
+    'counter',
+    'What these waited for it, summed.',
+    (s) => s.throttledNs / SECOND_NS,
   ),
 
   perQueue('depth', 'gauge', 'Jobs waiting or running.', (s) => s.depth),

@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { Clock, DriveError, DriveIo } from '../disk/types.js';
+import { DriveHealth } from './drive-health.js';
 import { DriveSettings } from './drive-settings.js';
 import { ConfigError } from './errors.js';
 import type { GroupRegions } from './regions.js';
@@ -21,6 +22,8 @@ export interface DriveInfo {
   readonly progress: number | null;
   /** Since the start. */
   readonly readErrors: number;
+  readonly writeErrors: number;
+  readonly failurePredicted: boolean;
   /** Why it failed, as far as known. */
   readonly failure: string | null;
 }
@@ -34,6 +37,8 @@ export interface DriveBayParts {
   readonly store: ConfigStore;
   /** Makes a drive that holds nothing, in the place of what is at the path. */
   readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
+  /** `failurePredicted` of a parity group has changed. */
+  readonly predictionChanged: (group: GroupRegions) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,6 +50,7 @@ interface Found {
 
 export class DriveBay {
   readonly settings: DriveSettings;
+  readonly health: DriveHealth;
   #closed = false;
 
   /** @param groups by name; rows are replaced when drives change places */
@@ -53,6 +59,7 @@ export class DriveBay {
     private readonly groups: Map<string, GroupEntry>,
   ) {
     this.settings = new DriveSettings(parts.store);
+    this.health = new DriveHealth(parts.store, parts.log, () => this.#predict());
   }
 
   close(): void {
@@ -62,7 +69,7 @@ export class DriveBay {
   /** By name. */
   list(): DriveInfo[] {
     const members = [...this.groups.values()].flatMap((entry) =>
-      entry.row.drives.map((_, position) => memberInfo(entry, position)),
+      entry.row.drives.map((_, position) => this.#info({ entry, position })),
     );
     const others = this.parts.store.storage.spares().map(spareInfo);
     return [...members, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -75,14 +82,15 @@ export class DriveBay {
   /** Adds a spare, for any group whose drives are no larger. The caller has checked that name and path are free. */
   addSpare(drive: DriveRow): void {
     this.parts.store.storage.putSpare({ ...drive, state: 'spare' });
-    this.useSpares();
+    this.#useSpares();
   }
 
   /** Throws ConfigError `drive-unknown` or `drive-needed`. */
   fail(name: string): DriveInfo {
-    const { entry, position } = this.#member(name);
+    const found = this.#member(name);
+    const { entry, position } = found;
     const group = redundant(entry);
-    if (group !== null && group.members[position]!.state === 'failed') return memberInfo(entry, position);
+    if (group !== null && group.members[position]!.state === 'failed') return this.#info(found);
     if (group === null || !group.dispensable(position)) {
       throw new ConfigError(
         'drive-needed',
@@ -90,7 +98,7 @@ export class DriveBay {
       );
     }
     group.failDrive(position, { kind: 'io-error', message: `${name}: taken out` } satisfies DriveError);
-    return memberInfo(entry, position);
+    return this.#info(found);
   }
 
   /**
@@ -114,12 +122,36 @@ export class DriveBay {
       );
     }
     this.#put(entry, position, entry.row.drives[position]!);
-    return memberInfo(this.groups.get(entry.row.name)!, position);
+    return this.#info({ entry: this.groups.get(entry.row.name)!, position });
   }
 
-  /** To be called when a drive has failed; not from within the call that told so. */
-  useSpares(): void {
+  /** Marks a drive as predicted to fail, or takes that back. Throws ConfigError `drive-unknown`. */
+  predict(name: string, predicted: boolean): DriveInfo {
+    const found = this.#member(name);
+    this.health.predict(name, predicted);
+    return this.#info(found);
+  }
+
+  /** To be called once groups are open, and when a drive has failed; not from within the call that told so. */
+  driveFailed(): void {
     if (this.#closed) return;
+    this.#predict();
+    this.#useSpares();
+  }
+
+  /** A drive that has failed is no longer predicted to. */
+  #predict(): void {
+    for (const entry of this.groups.values()) {
+      const predicted = entry.row.drives.some(({ name }, position) => {
+        return this.health.isPredicted(name) && memberState(entry, position).state !== 'failed';
+      });
+      if (predicted === entry.regions.failurePredicted) continue;
+      entry.regions.failurePredicted = predicted;
+      this.parts.predictionChanged(entry.regions);
+    }
+  }
+
+  #useSpares(): void {
     const { store, log } = this.parts;
     for (const entry of this.groups.values()) {
       const group = redundant(entry);
@@ -150,7 +182,7 @@ export class DriveBay {
 
   #put({ row, regions }: GroupEntry, position: number, { name, path, bytes }: DriveRow, also = () => {}): void {
     const { store, newDrive } = this.parts;
-    const drive = newDrive(path, name, bytes);
+    const drive = this.health.watch(newDrive(path, name, bytes));
     if (drive.failure) {
       throw new ConfigError('drive-unusable', `${drive.failure.message}: make its file usable.`);
     }
@@ -166,6 +198,23 @@ export class DriveBay {
       at === position ? { name, path, bytes, state: 'rebuilding' as const, rebuilt: 0 } : each,
     );
     this.groups.set(row.name, { row: { ...row, drives }, regions });
+    this.health.forget(row.drives[position]!.name);
+    this.#predict();
+  }
+
+  #info({ entry, position }: Found): DriveInfo {
+    const { name, bytes } = entry.row.drives[position]!;
+    const { reads, writes } = this.health.errors(name);
+    const state = memberState(entry, position);
+    return {
+      name,
+      bytes,
+      ...state,
+      parityGroup: entry.row.name,
+      readErrors: reads,
+      writeErrors: writes,
+      failurePredicted: state.state !== 'failed' && this.health.isPredicted(name),
+    };
   }
 
   #member(name: string): Found {
@@ -184,27 +233,24 @@ function redundant({ regions }: GroupEntry): RedundantGroup | null {
   return regions.group instanceof RedundantGroup ? regions.group : null;
 }
 
-function memberInfo(entry: GroupEntry, position: number): DriveInfo {
-  const { name, bytes } = entry.row.drives[position]!;
-  const group = redundant(entry);
+function memberState(
+  { row, regions }: GroupEntry,
+  position: number,
+): Pick<DriveInfo, 'state' | 'progress' | 'failure'> {
+  const group = redundant({ row, regions });
   if (group === null) {
-    const failure = entry.regions.group.drives[position]!.failure ?? null;
-    const state = failure === null ? 'good' : 'failed';
-    const rest = { progress: null, readErrors: 0, failure: failure?.message ?? null };
-    return { name, bytes, state, parityGroup: entry.row.name, ...rest };
+    const failure = regions.group.drives[position]!.failure ?? null;
+    return { state: failure === null ? 'good' : 'failed', progress: null, failure: failure?.message ?? null };
   }
-  const { state, rebuilt, readErrors, failure } = group.members[position]!;
+  const { state, rebuilt, failure } = group.members[position]!;
   return {
-    name,
-    bytes,
     state,
-    parityGroup: entry.row.name,
     progress: state === 'rebuilding' ? rebuilt / group.stripes : null,
-    readErrors,
     failure: failure?.message ?? null,
   };
 }
 
 function spareInfo({ name, bytes, state }: SpareRow): DriveInfo {
-  return { name, bytes, state, parityGroup: null, progress: null, readErrors: 0, failure: null };
+  const none = { parityGroup: null, progress: null, readErrors: 0, writeErrors: 0, failure: null };
+  return { name, bytes, state, ...none, failurePredicted: false };
 }

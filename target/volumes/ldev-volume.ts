@@ -71,6 +71,10 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     return this.blocks * this.blockSize;
   }
 
+  get failurePredicted(): boolean {
+    return this.volumePool.failurePredicted(this.regions.groups);
+  }
+
   /** Bytes in regions assigned to it, or kept for it. */
   get assignedBytes(): number {
     return (this.regions.assigned + this.promised) * REGION_BYTES;

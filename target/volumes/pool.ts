@@ -81,6 +81,12 @@ export class Pool {
     this.of(place).keep(indexOfPlace(place), uid, region);
   }
 
+  /** Of drives of any of these parity groups, by id. */
+  failurePredicted(groups: Iterable<number>): boolean {
+    for (const id of groups) if (this.groups.get(id)!.failurePredicted) return true;
+    return false;
+  }
+
   parityGroup(id: number): ParityGroup {
     return this.groups.get(id)!.group;
   }

@@ -90,6 +90,8 @@ export class GroupRegions {
   readonly count: number;
   readonly records: RegionRecords;
   free: number;
+  /** One of its drives is. */
+  failurePredicted = false;
   /** Bit set: free. */
   private readonly bits: Uint32Array;
   /** No word before this one has a bit set. */

@@ -136,4 +136,7 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL                 -- JSON
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE drives ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0;  -- to fail
+  `,
 ];

@@ -41,6 +41,8 @@ export interface StorageParts {
   readonly shared: (name: string, bytes: number) => PersistentMemory;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
+  /** `failurePredicted` of a parity group has changed. */
+  readonly predictionChanged: (group: GroupRegions) => void;
   readonly clock: Clock;
   readonly adapter: ReclaimAdapter;
   readonly background: Background;
@@ -59,11 +61,11 @@ export class Storage {
     this.bay = new DriveBay(parts, this.groups);
     for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
     for (const row of parts.store.storage.parityGroups()) {
-      const regions = this.openRegions(row.id, this.openGroup(row, openDrives(parts, row)));
+      const regions = this.openRegions(row.id, this.openGroup(row, this.openDrives(row)));
       this.groups.set(row.name, { row, regions });
       if (row.pool !== null) this.pool(row.pool).add(regions);
     }
-    this.bay.useSpares();
+    this.bay.driveFailed();
   }
 
   /** Throws ConfigError `pool-unknown`. */
@@ -103,7 +105,7 @@ export class Storage {
     stripeBytes: number | null,
   ): ParityGroupInfo {
     this.check(name, level, drives, stripeBytes);
-    const opened = openDrives(this.parts, { name, level, drives, stripeBytes });
+    const opened = this.openDrives({ name, level, drives, stripeBytes });
     const failure = opened.find((drive) => drive.failure)?.failure;
     if (failure) {
       for (const drive of opened) drive.close();
@@ -207,6 +209,10 @@ export class Storage {
     return group;
   }
 
+  private openDrives(spec: Omit<GroupSpec, 'id'>): DriveIo[] {
+    return openDrives(this.parts, spec).map((drive) => this.bay.health.watch(drive));
+  }
+
   private openGroup(spec: GroupSpec, drives: readonly DriveIo[]): ParityGroup {
     const { store, clock, log } = this.parts;
     const parts = { ...this.parts, rate: this.bay.settings.rate };
@@ -218,7 +224,7 @@ export class Storage {
           `parity group ${spec.name}: config.db does not take the state of a drive: ${(error as Error).message}`,
         );
       }
-      if (state === 'failed') clock.setImmediate(() => this.bay.useSpares());
+      if (state === 'failed') clock.setImmediate(() => this.bay.driveFailed());
     });
   }
 

@@ -100,8 +100,18 @@ export class StorageTables {
   /** Another drive takes a place in a parity group. */
   setMemberDrive(group: number, position: number, { name, path, bytes }: DriveRow): void {
     this.db
-      .prepare('UPDATE drives SET name = ?, path = ?, bytes = ? WHERE parity_group = ? AND position = ?')
+      .prepare('UPDATE drives SET name = ?, path = ?, bytes = ?, predicted = 0 WHERE parity_group = ? AND position = ?')
       .run(name, path, bytes, group, position);
+  }
+
+  /** Names of drives that are predicted to fail. */
+  predictedDrives(): string[] {
+    return this.db.prepare<[], string>('SELECT name FROM drives WHERE predicted').pluck().all();
+  }
+
+  /** Of a drive of a parity group. */
+  setPredicted(name: string, predicted: boolean): void {
+    this.db.prepare('UPDATE drives SET predicted = ? WHERE name = ?').run(Number(predicted), name);
   }
 
   /** Drives of no parity group. */

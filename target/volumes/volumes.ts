@@ -18,6 +18,7 @@ import { type LdevChange, type LdevSpec, Ldevs, type VolumeCache } from './ldevs
 import type { AuthMethod, ChapUser, HostGroup, Ldev, TargetPort, VolumesEvents } from './model.js';
 import { type PortSpec, Ports } from './ports.js';
 import type { ReclaimAdapter } from './reclaim.js';
+import type { GroupRegions } from './regions.js';
 import { type DriveSpec, type ParityGroupInfo, type PoolInfo, Storage } from './storage.js';
 import type { ArrayIdentity, ConfigStore } from './store.js';
 import type { UnitTables } from './store-units.js';
@@ -56,7 +57,13 @@ export class Volumes extends EventEmitter<Events> {
     const { store, cache, adapter, shared, openDrive, newDrive = openDrive, clock, log } = parts;
     const background = new Background(clock);
     this.background = background;
-    this.storage = new Storage({ store, shared, openDrive, newDrive, clock, adapter, background, log });
+    const predictionChanged = ({ id }: GroupRegions) => {
+      // Not there yet while the groups are opened: nobody knows an LDEV then that could be told of.
+      for (const ldev of this.devices?.all() ?? [])
+        if (ldev.regions.groups.has(id)) this.emit('prediction-changed', ldev);
+    };
+    const drives = { openDrive, newDrive, predictionChanged };
+    this.storage = new Storage({ store, shared, ...drives, clock, adapter, background, log });
     this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, background, log });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());
@@ -99,7 +106,7 @@ export class Volumes extends EventEmitter<Events> {
   }
 
   /** Drives: their states, taking out, replacing, settings. */
-  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace' | 'settings'> {
+  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace' | 'predict' | 'settings'> {
     return this.storage.bay;
   }
 

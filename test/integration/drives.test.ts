@@ -34,7 +34,7 @@ const config = {
   ldevs: [{ id: '00:00', capacity: '128M', pool: 'RAID' }],
   ports: [{ id: 'CL1-A', listen: '127.0.0.1:0' }],
 };
-const array = await startArray({ dataDir, config, control: true });
+const array = await startArray({ dataDir, config, control: true, http: '127.0.0.1:0' });
 t.teardown(() => array.stop());
 const unit = await connect(array.luns[0]!.url, { initiatorName: 'iqn.2026-11.example.test:host' });
 t.teardown(() => unit.close());
@@ -76,8 +76,8 @@ t.test('the list', async (t) => {
   t.match(list[0], { bytes: 64 * MiB, progress: null, readErrors: 0, failure: null });
   const { code, stdout } = await plain('list');
   t.equal(code, 0);
-  t.match(stdout, /^DRIVE +CAPACITY +STATE +PARITY GROUP +READ ERRORS +FAILURE$/m);
-  t.match(stdout, /^a +64 MiB +good +1-1 +0 +-$/m);
+  t.match(stdout, /^DRIVE +CAPACITY +STATE +PARITY GROUP +READ ERRORS +WRITE ERRORS +FAILURE$/m);
+  t.match(stdout, /^a +64 MiB +good +1-1 +0 +0 +-$/m);
 });
 
 t.test('what is refused, and why', async (t) => {
@@ -100,7 +100,7 @@ t.test('what is refused, and why', async (t) => {
 t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all through', async (t) => {
   t.match(await plain('fail', 'b'), { code: 0, stdout: 'taken out b: failed\n' });
   t.match(await drive('b'), { state: 'failed', failure: 'b: taken out', parityGroup: '1-1' });
-  t.match((await plain('list')).stdout, /^b +64 MiB +failed +1-1 +0 +b: taken out$/m);
+  t.match((await plain('list')).stdout, /^b +64 MiB +failed +1-1 +0 +0 +b: taken out$/m);
   t.match(await plain('fail', 'b'), { code: 0 }, 'again: it is out already');
   t.match(await plain('fail', 'c'), { code: 9, stderr: /"c" cannot be taken out: .* would lose data/ });
   t.equal(await wrongPieces(), 0, 'without the drive');
@@ -127,4 +127,33 @@ t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all
 
   t.match(await plain('fail', 'c'), { code: 0 }, 'others can be spared again');
   t.equal(await wrongPieces(), 0, 'out of what was rebuilt');
+});
+
+t.test('a predicted failure: list, metrics, REQUEST SENSE, log page, unit attention', async (t) => {
+  const requested = async () => {
+    const { data } = await unit.command(Buffer.from([0x03, 0, 0, 0, 252, 0]), { dataIn: 252 });
+    return `${data[2]! & 0x0f}/${data.toString('hex', 12, 14)}`;
+  };
+  const logged = async () => {
+    const { data } = await unit.command(Buffer.from([0x4d, 0, 0x6f, 0, 0, 0, 0, 0, 64, 0]), { dataIn: 64 });
+    return data.toString('hex', 8, 10);
+  };
+  t.equal(await requested(), '0/0000');
+  t.match(await plain('predict', 'a'), { code: 0, stdout: 'a: failure predicted\n' });
+  t.match(await drive('a'), { state: 'good', failurePredicted: true });
+  t.match((await plain('list')).stdout, /^a +64 MiB +good +1-1 +0 +0 +predicted$/m);
+  const metrics = await (await fetch(array.metricsUrl!)).text();
+  t.match(metrics, /^lunarray_drive_predicted_failure\{drive="a"\} 1$/m);
+  t.match(metrics, /^lunarray_drive_predicted_failure\{drive="d"\} 0$/m);
+  t.match(metrics, /^lunarray_drive_state\{drive="c",state="failed"\} 1$/m);
+  t.equal(await requested(), '0/5d00');
+  t.equal(await logged(), '5d00');
+
+  const page = Buffer.from([0, 0, 0, 0, 0x1c, 10, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+  await unit.command(Buffer.from([0x15, 0x10, 0, 0, 16, 0]), { dataOut: page });
+  await t.rejects(unit.command(Buffer.alloc(6)), { sense: { key: 6, asc: 0x5d00 } }, 'MRIE 2h');
+  await unit.testUnitReady();
+  t.match(await plain('predict', 'a', '--clear'), { code: 0, stdout: 'a: failure not predicted\n' });
+  t.equal(await logged(), '0000');
+  t.match(await plain('predict', 'z'), { code: 9, stderr: /there is no drive "z"/ });
 });

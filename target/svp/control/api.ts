@@ -67,6 +67,8 @@ export const DriveSettings = Type.Object(
   strict,
 );
 
+export const DrivePredict = Type.Object({ predicted: Type.Boolean() }, strict);
+
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const FaultAdd = Type.Object(
   {
@@ -93,6 +95,7 @@ export type InitiatorAdd = Static<typeof InitiatorAdd>;
 export type AuthSet = Static<typeof AuthSet>;
 export type LunMap = Static<typeof LunMap>;
 export type UserAdd = Static<typeof UserAdd>;
+export type DrivePredict = Static<typeof DrivePredict>;
 export type DriveSettings = Static<typeof DriveSettings>;
 
 export interface LdevReply {
@@ -179,6 +182,8 @@ export interface DriveReply {
   readonly progress: number | null;
   /** Since the start. */
   readonly readErrors: number;
+  readonly writeErrors: number;
+  readonly failurePredicted: boolean;
   readonly failure: string | null;
 }
 

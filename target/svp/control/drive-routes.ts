@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ArrayView } from '../view.js';
-import { type DriveReply, DriveSettings, type DriveSettingsReply } from './api.js';
+import { DrivePredict, type DriveReply, DriveSettings, type DriveSettingsReply } from './api.js';
 
 export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
   const { drives } = array.volumes;
@@ -12,6 +12,12 @@ export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
   app.post<{ Params: { name: string } }>(
     '/drives/:name/replace',
     ({ params }): DriveReply => drives.replace(params.name),
+  );
+
+  app.post<{ Params: { name: string }; Body: DrivePredict }>(
+    '/drives/:name/predict',
+    { schema: { body: DrivePredict } },
+    ({ params, body }): DriveReply => drives.predict(params.name, body.predicted),
   );
 
   app.get('/drive-settings', (): DriveSettingsReply => drives.settings.info());
