@@ -214,15 +214,19 @@ export class Destager {
           if (flow !== known) slots.setFlow(index, flow.handle);
           // One that has just become known is wanted from the next time on.
           if (wanting.has(flow)) flow.pass.push({ index, address });
+          else found = true;
           quota--;
-          found = true;
         }
       }
     }
     for (const flow of wanting) {
       flow.pass.sort(byAddress);
-      if (flow.group.stripeBytes !== undefined) flow.pass = wholeStripes(this.#core, flow.pass, this.#ready);
-      if (flow.trouble === null && flow.pass.length > 0) this.stuck = null;
+      if (flow.group.stripeBytes !== undefined) {
+        flow.pass = wholeStripes(this.#core, flow.pass, this.#ready, this.#pressed && flow.jobs === 0);
+      }
+      if (flow.pass.length === 0) continue;
+      found = true;
+      if (flow.trouble === null) this.stuck = null;
     }
     if (!found) this.#judge(trouble);
     return found;

@@ -21,11 +21,13 @@ export function sameStripe({ address: a }: DestageEntry, { address: b }: Destage
  * Completes the stripes of which some slots were chosen.
  * @param pass of one group with stripes, ascending
  * @param ready whether a slot may be written now
+ * @param urgent there must be something, even if it is only a stripe that is being filled
  */
 export function wholeStripes(
   core: CacheCore,
   pass: readonly DestageEntry[],
   ready: (index: number) => boolean,
+  urgent: boolean,
 ): DestageEntry[] {
   const whole: DestageEntry[] = [];
   const open: DestageEntry[] = [];
@@ -38,8 +40,7 @@ export function wholeStripes(
     const rest = beingFilled(core, stripe) ? open : whole;
     rest.push(...stripe.sort((a, b) => a.address.offset - b.address.offset));
   }
-  // When there is nothing else to write it is not worth waiting.
-  return whole.length > 0 ? whole : open;
+  return urgent && whole.length === 0 ? open : whole;
 }
 
 /** Adds what else can be written of the stripe, of the volumes that have something in it. */
