@@ -5,6 +5,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { depthChart, latencyChart, ratioChart, scaleChart } from './charts.js';
 import type { CodecRow } from './codecs.js';
+import { type Drives, GROUP_GOAL, PRESSURE_GOAL } from './drives.js';
 import type { Point, Scale } from './scale.js';
 import type { Spread } from './stats.js';
 import type { Result, Row } from './system.js';
@@ -13,6 +14,7 @@ export interface Run {
   readonly codecs: readonly CodecRow[];
   readonly systems: readonly Row[];
   readonly scale: Scale;
+  readonly drives: Drives;
   readonly rounds: number;
   readonly seconds: number;
 }
@@ -69,6 +71,7 @@ ${systems.join('\n')}
 ![operations a second, Lunarray and tgt](benchmarks.svg)
 
 ${scaleText(run.scale, whole)}
+${drivesText(run.drives, whole, ratio)}
 Where the time goes, and what was tried where a goal is missed: [performance.md](performance.md).
 
 ## Codecs and loops
@@ -95,6 +98,7 @@ function scaleText(scale: Scale, whole: (value: number) => string): string {
   };
   const { latency, digests } = scale;
   const at = (of: Readonly<Record<string, number>> | null, key: string) => (of === null ? '–' : whole(of[key] ?? 0));
+  const { collections } = latency;
   const percentiles = ['p50', 'p90', 'p99', 'p99.9', 'p99.99'];
   return `## How cost grows
 4 KiB random reads of data in the cache, by our own initiator in one process; 32 commands in flight where nothing else is
@@ -123,9 +127,39 @@ Microseconds, 4 KiB random reads, depth 32.
 | Lunarray | ${percentiles.map((key) => at(latency.percentiles, key)).join(' | ')} |
 | tgt | ${percentiles.map((key) => at(latency.tgtPercentiles, key)).join(' | ')} |
 
-Collections of the whole heap for each million operations: ${latency.majorPerMillion.toFixed(2)}; of young objects: ${latency.minorPerMillion.toFixed(1)}.
+Collections of the whole heap for each million operations: ${collections.majorPerMillion.toFixed(2)}; of young objects: ${collections.minorPerMillion.toFixed(1)}.
+That is ${collections.perSecond.toFixed(1)} a second, in which the array stands still for ${collections.percent.toFixed(2)} % of the time (\`--trace-gc\`).
 
 ![latency distribution](benchmarks-latency.svg)
+`;
+}
+
+function drivesText(
+  { groups, pressure }: Drives,
+  whole: (value: number) => string,
+  ratio: (of: Spread, goal: number) => string,
+): string {
+  const speed = ({ median, min, max }: Spread) => `${whole(median)} (${whole(min)}–${whole(max)})`;
+  const keys = ['p50', 'p99', 'p99.9', 'p99.99', 'max'];
+  const ms = (of: Readonly<Record<string, number>>, key: string) => {
+    const text = (of[key]! / 1000).toFixed(1);
+    if (key !== 'p99.9') return text;
+    return of[key]! <= PRESSURE_GOAL ? `**${text}**` : `${text}, goal ${PRESSURE_GOAL / 1000} missed`;
+  };
+  return `## Drives
+The LU, 1 GiB, is written from its start to its end through a cache of 256 MiB, to RAID 5 of four drives (3D+1P, with
+checksums) and to one plain drive, in turns; all drives are files on the same disk. MiB a second.
+
+| | RAID 5 | plain | ratio |
+| --- | --- | --- | --- |
+${groups.map((row) => `| ${row.name} | ${speed(row.raid5)} | ${speed(row.plain)} | ${ratio(row.ratio, GROUP_GOAL)} |`).join('\n')}
+
+4 KiB random writes, depth 32, through a cache of 64 MiB that is soon full of dirty data: hosts come down to what the
+drives take. Milliseconds; at most ${PRESSURE_GOAL / 1000} for one write in a thousand is the goal.
+
+| drives | operations a second | ${keys.join(' | ')} |
+| --- | --- | ${keys.map(() => '---').join(' | ')} |
+${pressure.map((row) => `| ${row.name} | ${whole(row.iops)} | ${keys.map((key) => ms(row.latency, key)).join(' | ')} |`).join('\n')}
 `;
 }
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { binary } from '../support/programs.js';
 import type { ClientLoad, ClientResult } from './client.js';
 import { spread } from './stats.js';
-import { fill, luBytes, startLunarray, startTgt, type Target } from './targets.js';
+import { fill, type LunarrayShape, luBytes, startLunarray, startTgt, type Target } from './targets.js';
 
 const exec = promisify(execFile);
 
@@ -34,9 +34,8 @@ export interface Latency {
   readonly distribution: ClientResult['distribution'];
   readonly tgtPercentiles: Readonly<Record<string, number>> | null;
   readonly tgtDistribution: ClientResult['distribution'] | null;
-  /** Collections of the whole heap, and of young objects, for each million operations. */
-  readonly majorPerMillion: number;
-  readonly minorPerMillion: number;
+  /** Of the array, meanwhile. */
+  readonly collections: Collections;
 }
 
 type Say = (line: string) => void;
@@ -50,7 +49,7 @@ export async function measureScale(rounds: number, seconds: number, say: Say): P
   const tgt = await startTgt();
   if (tgt !== null) await fill(tgt);
   try {
-    const main = await startLunarray('2G', 1, ['--trace-gc']);
+    const main = await startLunarray({ cache: '2G', runtime: ['--trace-gc'] });
     try {
       await fill(main);
       const bench = { rounds, seconds, say };
@@ -70,9 +69,11 @@ export async function measureScale(rounds: number, seconds: number, say: Say): P
       }));
       const latency = await latencies(main, tgt, seconds);
       const idlePercent = await idle(main);
+      const { perSecond, percent } = latency.collections;
+      say(`collections of the heap: ${perSecond.toFixed(1)} a second, ${percent.toFixed(2)} % of the time`);
       say(`idle: ${idlePercent.toFixed(2)} % of a processor; p99.99 ${latency.percentiles['p99.99']?.toFixed(0)} µs`);
-      const caches = await separate(bench, CACHES, (size) => [size, 1], 'cache');
-      const ldevs = await separate(bench, LDEVS, (count) => ['2G', count], 'LDEVs');
+      const caches = await separate(bench, CACHES, (cache) => ({ cache }), 'cache');
+      const ldevs = await separate(bench, LDEVS, (ldevs) => ({ cache: '2G', ldevs }), 'LDEVs');
       return { sessions, depths, ldevs, caches, digests, latency, idlePercent };
     } finally {
       await main.stop();
@@ -132,13 +133,12 @@ async function table<T>(bench: Bench, values: readonly T[], caseOf: (value: T) =
 async function separate<T>(
   bench: Bench,
   values: readonly T[],
-  shape: (value: T) => [cache: string, ldevs: number],
+  shape: (value: T) => LunarrayShape,
   word: string,
 ): Promise<Point[]> {
   const points: Point[] = [];
   for (const value of values) {
-    const [cache, ldevs] = shape(value);
-    const array = await startLunarray(cache, ldevs);
+    const array = await startLunarray(shape(value));
     try {
       await fill(array, 128);
       const rangeBytes = 128 << 20;
@@ -151,21 +151,44 @@ async function separate<T>(
   return points;
 }
 
+/** What `--trace-gc` tells of a run. */
+export interface Collections {
+  /** Of the whole heap, and of young objects, for each million operations. */
+  readonly majorPerMillion: number;
+  readonly minorPerMillion: number;
+  /** Of both, each second. */
+  readonly perSecond: number;
+  /** Share of the time in which the array stood still for them, percent. */
+  readonly percent: number;
+}
+
+/** @param trace what the array printed during the run */
+function collectionsIn(trace: string, seconds: number, millions: number): Collections {
+  const major = [...trace.matchAll(/: Mark-Compact.*?, ([\d.]+) \/ /g)];
+  const minor = [...trace.matchAll(/: Scavenge.*?, ([\d.]+) \/ /g)];
+  const stoodMs = [...major, ...minor].reduce((sum, [, ms]) => sum + Number(ms), 0);
+  return {
+    majorPerMillion: major.length / millions,
+    minorPerMillion: minor.length / millions,
+    perSecond: (major.length + minor.length) / seconds,
+    percent: stoodMs / 10 / seconds,
+  };
+}
+
 async function latencies(target: Awaited<ReturnType<typeof startLunarray>>, tgt: Target | null, seconds: number) {
   const load = { depth: 32, blockBytes: 4096, rangeBytes: luBytes, write: false, digests: false, seconds: seconds * 3 };
-  const collections = (word: string) => target.output().split(word).length - 1;
-  const major = collections('Mark-Compact');
-  const minor = collections('Scavenge');
+  const before = target.output().length;
   const own = await client({ ...load, urls: [target.url], pid: target.pid });
-  const millions = (own.iops * (load.seconds + 0.5)) / 1e6;
+  // The client warms up for half a second.
+  const taken = load.seconds + 0.5;
+  const collections = collectionsIn(target.output().slice(before), taken, (own.iops * taken) / 1e6);
   const theirs = tgt === null ? null : await client({ ...load, urls: [tgt.url], pid: tgt.pid });
   return {
     percentiles: own.latency,
     distribution: own.distribution,
     tgtPercentiles: theirs?.latency ?? null,
     tgtDistribution: theirs?.distribution ?? null,
-    majorPerMillion: (collections('Mark-Compact') - major) / millions,
-    minorPerMillion: (collections('Scavenge') - minor) / millions,
+    collections,
   };
 }
 
@@ -176,7 +199,7 @@ async function idle(target: Target): Promise<number> {
   return ((target.cpuSeconds() - before) / 5) * 100;
 }
 
-async function client(load: ClientLoad): Promise<ClientResult> {
+export async function client(load: ClientLoad): Promise<ClientResult> {
   const [program, ...first] = binary('test/bench/client');
   const { stdout } = await exec(program, [...first, JSON.stringify(load)], { timeout: 120_000, maxBuffer: 1 << 24 });
   return JSON.parse(stdout) as ClientResult;

@@ -27,7 +27,7 @@ export async function compareSystems(rounds: number, say: (line: string) => void
   try {
     if (tgt !== null) await fill(tgt);
     for (const cache of new Set(workloads.map((workload) => workload.cache))) {
-      const lunarray = await startLunarray(cache);
+      const lunarray = await startLunarray({ cache });
       try {
         await fill(lunarray);
         for (const workload of workloads.filter((each) => each.cache === cache)) {

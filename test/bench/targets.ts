@@ -27,17 +27,28 @@ export interface Lunarray extends Target {
   output(): string;
 }
 
-/**
- * Starts this checkout's array in a directory of its own.
- * @param cache size; tgt has the page cache, which takes what memory there is
- * @param ldevs number of LDEVs of 1 GiB
- * @param runtime options of Node
- */
-export async function startLunarray(cache: string, ldevs = 1, runtime: readonly string[] = []): Promise<Lunarray> {
+export interface LunarrayShape {
+  /** tgt has the page cache, which takes what memory there is. */
+  readonly cache: string;
+  /** Number of LDEVs of 1 GiB; one when left out. */
+  readonly ldevs?: number;
+  /** Options of Node. */
+  readonly runtime?: readonly string[];
+  /** More of the configuration file: drives, parity groups. */
+  readonly config?: object;
+}
+
+/** Starts this checkout's array in a directory of its own. */
+export async function startLunarray({
+  cache,
+  ldevs = 1,
+  runtime = [],
+  config: more,
+}: LunarrayShape): Promise<Lunarray> {
   const data = mkdtempSync(join(tmpdir(), 'lunarray-bench-'));
   const config = join(data, 'bench.json');
   const listed = Array.from({ length: ldevs }, (_, index) => ({ id: ldevId(index), capacity: '1G' }));
-  writeFileSync(config, JSON.stringify({ cache, ldevs: listed }));
+  writeFileSync(config, JSON.stringify({ cache, ldevs: listed, ...more }));
   const array = await serve(data, ['--config', config], runtime);
   const urls = array.ready.filter(({ ldev }) => ldev === ldevId(0)).map(({ url }) => url);
   return {
@@ -108,11 +119,27 @@ export async function startTgt(): Promise<Target | null> {
   };
 }
 
-/** Writes the first `mebibytes` MiB of the LU, so that data is read and not holes. */
+/**
+ * Waits until a target does nothing any more by itself, bringing in its memory or writing back what it was given: it
+ * has used next to no processor time for a second, as whoever looks from outside sees it.
+ */
+export async function quiet(target: Target): Promise<void> {
+  const limit = performance.now() + 120_000;
+  for (let last = target.cpuSeconds(), still = 0; still < 4 && performance.now() < limit; ) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const now = target.cpuSeconds();
+    // Two ticks of the kernel's count.
+    still = now - last <= 0.02 ? still + 1 : 0;
+    last = now;
+  }
+}
+
+/** Writes the first `mebibytes` MiB of the LU, so that data is read and not holes, and waits until that is over. */
 export async function fill(target: Target, mebibytes = 1024): Promise<void> {
   const count = String(mebibytes);
   const shape = ['-f', 'raw', '-t', 'none', '-c', count, '-d', '4', '-s', '1M', '--pattern=165', '-w'];
   await run('qemu-img', ['bench', ...shape, `--flush-interval=${count}`, target.url], 120_000);
+  await quiet(target);
 }
 
 function killed(child: ChildProcess): Promise<void> {
