@@ -4,7 +4,8 @@
  * LUNARRAY_SEED=n LUNARRAY_ROUNDS=1 repeats one run.
  */
 import type { RedundantLevel } from '../../target/disk/raid/code.js';
-import { RaidWorld } from '../unit/disk/raid/raid-world.js';
+import type { SimulatedDrive } from '../../target/disk/simulated-drive.js';
+import { RaidWorld, SECTOR } from '../unit/disk/raid/raid-world.js';
 import { simulationRuns } from './runs.js';
 
 const kinds = [
@@ -14,6 +15,9 @@ const kinds = [
   ['raid6', 8, 2],
   ['raid6', 4, 2],
 ] as const satisfies readonly (readonly [RedundantLevel, number, number])[];
+
+/** Blocks found to be wrong and put right, in all runs. */
+let mended = 0;
 
 function simulate(seed: number): string | null {
   const [level, drives, tolerated] = kinds[seed % kinds.length]!;
@@ -29,6 +33,7 @@ function simulate(seed: number): string | null {
     for (let step = 0; step < steps && world.wrong === null; step++) {
       if (world.open < 10) world.job();
       if (world.below(25) === 0) misfortune(world, tolerated);
+      if (world.options.sums && world.below(50) === 0) mischief(world, tolerated);
       if (world.below(2) === 0) world.clock.advance(world.below(12));
       if (world.below(60) === 0) world.clock.advance(6000);
     }
@@ -61,6 +66,37 @@ function misfortune(world: RaidWorld, tolerated: number): void {
   }
 }
 
+/**
+ * For a while, as many drives as the group can stand give back what was not written to them, or do not write it, or lose
+ * what they have; then all is looked at. No drive fails and nobody is killed meanwhile: that would be one fault too many.
+ */
+function mischief(world: RaidWorld, tolerated: number): void {
+  world.drain();
+  if (!world.healthy) return;
+  const bad = new Set<SimulatedDrive>();
+  const ofSums = world.below(3) === 0;
+  // Of what is empty nobody looks at the sums.
+  if (ofSums) world.write(0, world.sectors.length);
+  for (let i = 0; i < tolerated; i++) {
+    const drives = ofSums ? world.sums : world.drives;
+    bad.add(drives[world.below(drives.length)]!);
+  }
+  world.drain();
+  for (const drive of bad) {
+    for (let flips = world.below(20); flips > 0; flips--) drive.flip(SECTOR * world.below(drive.bytes / SECTOR));
+    const share = () => world.below(3) / 10;
+    drive.misbehave({ misdirectRead: share(), misdirectWrite: share(), dropWrite: share() });
+  }
+  for (let jobs = world.below(40); jobs > 0; jobs--) {
+    if (world.open < 10) world.job();
+    world.clock.advance(world.below(6));
+  }
+  world.drain();
+  for (const drive of bad) drive.misbehave({});
+  world.scrub();
+  mended += world.group.scrub.mended;
+}
+
 /** All of it happens now, so that the group is not asked for more than it can stand. */
 function failByItself(world: RaidWorld, position: number): void {
   world.drives[position]!.fail('write');
@@ -83,4 +119,4 @@ function withoutAny(world: RaidWorld): void {
   }
 }
 
-simulationRuns(40, 'every read right', simulate);
+simulationRuns(40, () => `every read right, ${mended} blocks mended`, simulate);

@@ -60,6 +60,9 @@ export class GroupCore {
   /** Stripes in which a column was found to be bad: they are mended as soon as that can be. */
   readonly damaged = new Set<number>();
 
+  /** Told when there is one more. */
+  onDamage: () => void = () => {};
+
   readonly blocks: BlockCounters = { mended: 0, checks: 0, lost: 0 };
 
   /** Writes under way that are not in the redo log: they go there when a drive fails in the midst of them. */
@@ -97,7 +100,10 @@ export class GroupCore {
     };
     const give = () => members.list[position]!.drive === drive && members.has(position, stripe);
     readWhatCanBe(drive, stripe * layout.unit + at, data, failed, give, (bad) => {
-      if (bad.some(({ kind }) => kind !== 'lost')) this.damaged.add(stripe);
+      if (bad.some(({ kind }) => kind !== 'lost')) {
+        this.damaged.add(stripe);
+        this.onDamage();
+      }
       done(bad.map((each) => ({ ...each, at: at + each.at, end: at + each.end })));
     });
   }
@@ -145,6 +151,19 @@ export class GroupCore {
       store(drive, own, (error) => ended(error !== null && members.writeFailed(position, drive, error) ? null : error));
     };
     inParallel([...byDrive], start, done);
+  }
+
+  /** Makes writes that have ended durable; a drive that cannot do that is taken out, if that can be. */
+  syncOf(writes: readonly LoggedWrite[], done: () => void): void {
+    const { members } = this.parts;
+    const sync = (position: number, ended: DriveDone): void => {
+      const { drive } = members.list[position]!;
+      drive.sync((error) => {
+        if (error !== null) members.writeFailed(position, drive, error);
+        ended(null);
+      });
+    };
+    inParallel([...new Set(writes.map(({ drive }) => drive))], sync, done);
   }
 
   /** Remembers a write that failed, so that it is done again; its buffers are copied. */

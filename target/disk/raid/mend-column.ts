@@ -1,6 +1,6 @@
 /** Puts right what is bad in a column, as far as anybody knows what is right. */
 import { BLOCK_BYTES, isChecksummed } from '../checksums/checksummed.js';
-import type { BadRange, DriveWrite } from '../types.js';
+import type { BadRange, DriveDone, DriveWrite } from '../types.js';
 import { inSeries } from './in-series.js';
 import type { BadStretch, Stretch, StripeContent } from './stripe-content.js';
 
@@ -13,7 +13,7 @@ interface Verdict {
 /**
  * Works bad stretches of a column, which has been read, out of the others, and writes them. A result is taken only if
  * the drive's own sum says that it is what was written there, or if the drive holds the same, and it is the sum that is
- * wrong. What stays bad stays so in `content`.
+ * wrong. What has been mended survives loss of power; what stays bad stays so in `content`.
  *
  * @param trusted false: after an unclean end. Then data and sum may both be right and of different times, and data
  *   that nothing speaks against is as good as any.
@@ -55,12 +55,17 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
       done();
       return;
     }
-    drive.writeMany(joined(verdicts, base), (error) => {
+    const finish: DriveDone = (error) => {
       if (error !== null) core.parts.members.writeFailed(position, drive, error);
       else core.blocks.mended += verdicts.length;
       // What is right is known even if the drive does not take it.
       for (const { at, data } of verdicts) content.mended(column, { at, end: at + BLOCK_BYTES }, data);
       done();
+    };
+    drive.writeMany(joined(verdicts, base), (error) => {
+      // Were power lost while something else of the stripe is written, what is bad here could not be told from that.
+      if (error === null && trusted) drive.sync(finish);
+      else finish(error);
     });
   });
 }

@@ -7,7 +7,7 @@ import type { GroupCore } from './group-core.js';
 import { inSeries } from './in-series.js';
 import { mendColumn } from './mend-column.js';
 import type { LoggedWrite } from './redo-log.js';
-import { StripeContent } from './stripe-content.js';
+import { type Stretch, StripeContent } from './stripe-content.js';
 
 /**
  * The stripe is locked. What stays bad is no error: it is one of those who read it.
@@ -25,10 +25,13 @@ export function mendStripe(core: GroupCore, stripe: number, trusted: boolean, do
   };
   content.load(2 ** layout.drives - 1, () => {
     inSeries(columns.slice(0, data), mend, () => {
-      core.issue(rightChecks(content, trusted), (error) => {
+      const writes = rightChecks(content, trusted);
+      core.issue(writes, (error) => {
         // What else is bad in checks stands for data that is missing.
+        const mendChecks = (): void => inSeries(columns.slice(data), mend, done);
         if (error !== null) done(error);
-        else inSeries(columns.slice(data), mend, done);
+        else if (trusted && writes.length > 0) core.syncOf(writes, mendChecks);
+        else mendChecks();
       });
     });
   });
@@ -57,14 +60,31 @@ function rightChecks(content: StripeContent, trusted: boolean): LoggedWrite[] {
         sources.map((from) => content.data(from, { at, end })),
         Uint8Array.from(sources, (from) => own[from]!),
       );
-      const bad = has(without, column);
-      if (!bad && content.data(column, { at, end }).equals(right)) continue;
-      core.blocks[bad ? 'mended' : 'checks'] += (end - at) / BLOCK_BYTES;
-      writes.push(core.logged(stripe, column, at, end, right));
-      content.mended(column, { at, end }, right);
+      for (const { from, to, bad } of wrongBlocks(content, column, { at, end }, right)) {
+        core.blocks[bad ? 'mended' : 'checks'] += (to - from) / BLOCK_BYTES;
+        const data = right.subarray(from - at, to - at);
+        writes.push(core.logged(stripe, column, from, to, data));
+        content.mended(column, { at: from, end: to }, data);
+      }
     }
   }
   return writes;
+}
+
+/** Runs of blocks of a check that are not `right`; either all of the stretch is bad, or nothing of it. */
+function wrongBlocks(content: StripeContent, column: number, { at, end }: Stretch, right: Buffer) {
+  if (content.bad(column).some((bad) => bad.at <= at && bad.end >= end)) return [{ from: at, to: end, bad: true }];
+  const held = content.data(column, { at, end });
+  const runs: { from: number; to: number; bad: boolean }[] = [];
+  if (held.equals(right)) return runs;
+  for (let from = at; from < end; from += BLOCK_BYTES) {
+    const to = from + BLOCK_BYTES;
+    if (held.compare(right, from - at, to - at, from - at, to - at) === 0) continue;
+    const last = runs.at(-1);
+    if (last?.to === from) last.to = to;
+    else runs.push({ from, to, bad: false });
+  }
+  return runs;
 }
 
 function isLost(content: StripeContent, columns: readonly number[], at: number, end: number): boolean {

@@ -1,14 +1,13 @@
 import { BLOCK_BYTES, type Checksummed, isChecksummed } from '../checksums/checksummed.js';
 import { inParallel } from '../in-parallel.js';
 import type { DriveDone, DriveError } from '../types.js';
+import { emptyStripes } from './empty-stripes.js';
 import type { GroupCore } from './group-core.js';
 import { CopyPace } from './pace.js';
 import { type Stretch, StripeContent } from './stripe-content.js';
 
 /** Of the drive, at a time: what keeps hosts from waiting long for the stripes concerned. */
 const STEP_BYTES = 2 ** 20;
-/** Passed over at a time where no drive holds anything. */
-const EMPTY_BYTES = 256 * 2 ** 20;
 /** Of the drive, between notes of how far it is: what is done again after a kill. */
 const NOTE_BYTES = 256 * 2 ** 20;
 const RETRY_MS = 5_000;
@@ -53,7 +52,7 @@ export class Rebuild {
     }
     const first = this.#at;
     const step = Math.min(layout.stripes - first, Math.max(1, Math.floor(STEP_BYTES / layout.unit)));
-    const empty = this.#emptyFrom(first);
+    const empty = emptyStripes(this.core, first);
     if (empty > step) {
       this.#passOver(first, first + empty);
       return;
@@ -85,27 +84,12 @@ export class Rebuild {
     else this.#next(bytes);
   }
 
-  /** Stripes from `first` on in which no drive holds anything, the one being rebuilt included. */
-  #emptyFrom(first: number): number {
-    const { layout, members, suspects } = this.core.parts;
-    if (suspects.count > 0 || this.core.unfinished.size > 0) return 0;
-    const offset = first * layout.unit;
-    const bytes = Math.min((layout.stripes - first) * layout.unit, EMPTY_BYTES);
-    let empty = bytes;
-    for (const { drive, state } of members.list) {
-      if (state === 'failed') continue;
-      const [extent] = drive.extents(offset, bytes, 1);
-      empty = Math.min(empty, extent!.allocated ? 0 : extent!.bytes);
-    }
-    return Math.floor(empty / layout.unit);
-  }
-
   #passOver(first: number, end: number): void {
     const { locks, members } = this.core.parts;
     const { drive } = members.list[this.position]!;
     locks.lockRange(first, end, (unlock) => {
       // Something may have been written while this waited for the lock.
-      const still = Math.min(end, first + this.#emptyFrom(first));
+      const still = Math.min(end, first + emptyStripes(this.core, first));
       const member = members.list[this.position]!;
       if (member.drive === drive && member.state === 'rebuilding') members.advance(this.position, still);
       unlock();

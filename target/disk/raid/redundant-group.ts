@@ -19,6 +19,8 @@ import { type Member, type MemberStatus, Members } from './members.js';
 import type { CopyRate } from './pace.js';
 import { Rebuild } from './rebuild.js';
 import { RedoLog } from './redo-log.js';
+import { Scrub, type ScrubStatus } from './scrub.js';
+import { ScrubNotes } from './scrub-notes.js';
 import { StripeLocks } from './stripe-locks.js';
 import { mapLayout, StripeMap } from './stripe-map.js';
 import { StripePlanner } from './stripe-plan.js';
@@ -45,6 +47,8 @@ export interface RedundantParts extends RedundantShape {
   readonly memory: PersistentMemory;
   /** Of rebuilds; left out: as fast as drives and hosts let them. */
   readonly rate?: Readonly<CopyRate>;
+  /** From the end of one scrub to the start of the next; 0, or left out: only when asked for. */
+  readonly scrubDays?: number;
   readonly clock: Clock;
   readonly log: Log;
   /**
@@ -76,6 +80,7 @@ export class RedundantGroup implements ParityGroup {
   readonly #core: GroupCore;
   readonly #reader: StripeReader;
   readonly #writer: StripeWriter;
+  readonly #scrub: Scrub;
   readonly #memory: PersistentMemory;
   #ready = false;
   #waiting: (() => void)[] = [];
@@ -132,6 +137,7 @@ export class RedundantGroup implements ParityGroup {
     });
     this.#reader = new StripeReader(this.#core);
     this.#writer = new StripeWriter(this.#core, () => this.#checkpoint());
+    this.#scrub = new Scrub(this.#core, new ScrubNotes(memory), parts.scrubDays ?? 0);
     this.#recover();
   }
 
@@ -151,6 +157,10 @@ export class RedundantGroup implements ParityGroup {
   /** Stripes whose checks are still to be made right after an unclean end. */
   get suspects(): number {
     return this.#core.parts.suspects.count;
+  }
+
+  get scrub(): ScrubStatus {
+    return this.#scrub.status;
   }
 
   get failure(): DriveError | null {
@@ -206,6 +216,7 @@ export class RedundantGroup implements ParityGroup {
     this.#closed = true;
     this.#clearTimer?.cancel();
     this.#rebuild?.stop();
+    this.#scrub.stop();
     this.#core.parts.members.close();
     const { map, redo, gate } = this.#core.parts;
     if (this.#clearFrom > 0 && this.#settled) map.clear(this.#clearFrom);
@@ -231,6 +242,11 @@ export class RedundantGroup implements ParityGroup {
   replaceDrive(position: number, drive: DriveIo): void {
     this.#core.parts.members.replace(position, drive);
     this.#startRebuild();
+  }
+
+  /** Begins to look at everything, and to make right what is not; false: that is going on already. */
+  startScrub(): boolean {
+    return this.#scrub.start();
   }
 
   #changed(parts: RedundantParts, map: StripeMap, position: number, member: Member): void {
@@ -309,6 +325,7 @@ export class RedundantGroup implements ParityGroup {
         this.#checkSuspects();
       }
       this.#startRebuild();
+      this.#scrub.open();
     };
     if (entries === 0) open();
     else this.#afterSync(open);

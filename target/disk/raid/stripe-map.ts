@@ -15,7 +15,7 @@ export const PAGE = 4096;
 const MAGIC = 0x5054534c; // "LSTP"
 const VERSION = 1;
 const MAX_BITS = 2 ** 18;
-/** In the header page: drives that have failed. The redo log's generation is at 64. */
+/** In the header page: drives that have failed. The redo log's generation is at 64, notes of the scrub from 80 on. */
 const FAILED_AT = 72;
 
 export interface MapGeometry {

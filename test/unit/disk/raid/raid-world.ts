@@ -25,6 +25,7 @@ export interface WorldOptions {
   readonly drive?: SimulatedDriveOptions;
   /** Of rebuilds. */
   readonly rate?: CopyRate;
+  readonly scrubDays?: number;
   /** Drives have sums of their blocks. */
   readonly sums?: boolean;
 }
@@ -173,6 +174,14 @@ export class RaidWorld {
     if (this.open > 0) this.wrong ??= `${this.open} jobs never ended`;
   }
 
+  /** Looks at everything; what is wrong is right afterwards. */
+  scrub(): void {
+    const { passes } = this.group.scrub;
+    if (!this.group.startScrub()) this.wrong ??= 'a scrub is running';
+    this.clock.settle(() => this.group.scrub.passes > passes, 500_000);
+    if (this.group.scrub.passes === passes) this.wrong ??= 'the scrub does not end';
+  }
+
   /** Until all drives are whole and all parity is checked. */
   heal(): void {
     this.clock.settle(() => this.healthy, 500_000);
@@ -216,6 +225,7 @@ export class RaidWorld {
       statuses: this.statuses,
       memory: this.memory,
       rate: this.options.rate ?? { bytesPerSecond: null },
+      ...(this.options.scrubDays && { scrubDays: this.options.scrubDays }),
       clock: this.clock,
       log: silentLog,
       changed: (position, status) => {
