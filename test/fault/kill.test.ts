@@ -1,8 +1,10 @@
 /**
- * SIGKILL in the middle of a load of WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE and SYNCHRONIZE CACHE, 20 rounds on
- * one data directory: nothing acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes it longer.
+ * SIGKILL in the middle of a load of WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE and SYNCHRONIZE CACHE to an LDEV without
+ * redundancy and one on RAID 5, which lacks a drive from the middle on; 20 rounds on one data directory: nothing
+ * acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes
+ * it longer.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -13,7 +15,8 @@ import { Ledger } from './ledger.js';
 
 const rounds = Number(process.env.LUNARRAY_KILL_ROUNDS ?? 20);
 const seed = Number(process.env.LUNARRAY_SEED ?? 20261120);
-const depth = 16;
+/** Commands in flight to each LDEV. */
+const depth = 8;
 /** Most writes fall here, so that slots are rewritten while dirty, being destaged, and being sent. */
 const hotBlocks = 4096;
 
@@ -22,9 +25,36 @@ t.comment(`seed ${seed}, ${rounds} rounds`);
 const random = seededRandom(seed);
 const data = mkdtempSync(join(tmpdir(), 'lunarray-kill-'));
 t.teardown(() => rmSync(data, { recursive: true, force: true }));
-const ledger = new Ledger(512);
+const config = {
+  cache: '64M',
+  drives: ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, capacity: '1G' })),
+  parityGroups: [
+    { id: '1-1', level: 'plain', drives: ['a'] },
+    { id: '1-2', level: 'raid5', drives: ['b', 'c', 'd', 'e'] },
+  ],
+  pools: [
+    { id: 'plain', parityGroups: ['1-1'] },
+    { id: 'raid5', parityGroups: ['1-2'] },
+  ],
+  ldevs: [
+    { id: '00:00', pool: 'plain', capacity: '512M' },
+    { id: '00:01', pool: 'raid5', capacity: '1G' },
+  ],
+};
+const file = join(data, 'config.json');
+writeFileSync(file, JSON.stringify(config));
+/** By LDEV. */
+const ledgers = config.ldevs.map(() => new Ledger(512));
 /** What was not carried out though the array was alive: a COMPARE AND WRITE that found what was not acknowledged. */
 const refused: string[] = [];
+
+interface Lun {
+  /** Of its LDEV. */
+  readonly name: string;
+  readonly session: LogicalUnit;
+  readonly ledger: Ledger;
+  readonly blocks: number;
+}
 
 type Kind = 'write' | 'unmap' | 'write-same' | 'compare-and-write';
 
@@ -38,7 +68,7 @@ function kindOf(dice: number): Kind {
 const zero = Buffer.alloc(512);
 
 /** Sends one command and waits for its GOOD. */
-async function carryOut(session: LogicalUnit, kind: Kind, lba: number, blocks: number, stamp: number): Promise<void> {
+async function carryOut({ session, ledger }: Lun, kind: Kind, lba: number, blocks: number, stamp: number) {
   if (kind === 'unmap') await session.unmap([{ lba, blocks }]);
   else if (kind === 'write-same') await session.writeSame(lba, blocks, zero, { unmap: random.below(2) === 0 });
   else if (kind === 'write') await session.write(lba, ledger.fill(lba, blocks, stamp));
@@ -46,7 +76,8 @@ async function carryOut(session: LogicalUnit, kind: Kind, lba: number, blocks: n
 }
 
 /** Keeps `depth` commands in flight until the session breaks. */
-async function load(session: LogicalUnit, totalBlocks: number): Promise<void> {
+async function load(lun: Lun): Promise<void> {
+  const { session, ledger, blocks: totalBlocks } = lun;
   const one = async (): Promise<void> => {
     for (;;) {
       const kind = kindOf(random.below(12));
@@ -59,7 +90,7 @@ async function load(session: LogicalUnit, totalBlocks: number): Promise<void> {
       }
       const stamp = ledger.begin(lba, blocks, kind === 'unmap' || kind === 'write-same');
       try {
-        await carryOut(session, kind, lba, blocks, stamp);
+        await carryOut(lun, kind, lba, blocks, stamp);
       } catch (error) {
         if (error instanceof CheckCondition) refused.push(`${kind} of ${blocks} blocks at ${lba}: ${error.message}`);
         return;
@@ -71,7 +102,7 @@ async function load(session: LogicalUnit, totalBlocks: number): Promise<void> {
   await Promise.all(Array.from({ length: depth }, one));
 }
 
-async function verify(session: LogicalUnit): Promise<string[]> {
+async function verify({ name, session, ledger }: Lun): Promise<string[]> {
   const wrong: string[] = [];
   const touched = ledger.touched();
   for (let at = 0; at < touched.length; ) {
@@ -81,43 +112,68 @@ async function verify(session: LogicalUnit): Promise<string[]> {
     const read = await session.read(first, blocks);
     for (let i = 0; i < blocks; i++) {
       const problem = ledger.check(first + i, read.subarray(i * 512, (i + 1) * 512));
-      if (problem) wrong.push(problem);
+      if (problem) wrong.push(`${name}: ${problem}`);
     }
     at += blocks;
   }
   return wrong;
 }
 
-const open = (array: ServedArray) => {
-  const lun = array.ready.find((line) => line.kind === 'thin')!;
-  return connect(lun.url, { reconnect: false });
-};
+async function open(array: ServedArray): Promise<Lun[]> {
+  const luns: Lun[] = [];
+  for (const [index, ledger] of ledgers.entries()) {
+    const name = config.ldevs[index]!.id;
+    const { url } = array.ready.find(({ ldev }) => ldev === name)!;
+    const session = await connect(url, { reconnect: false });
+    const { blocks } = await session.readCapacity();
+    luns.push({ name, session, ledger, blocks });
+  }
+  return luns;
+}
+
+async function close(luns: readonly Lun[]): Promise<void> {
+  for (const { session } of luns) await session.close().catch(() => {});
+}
+
+/** Stops in good order, which leaves no parity to be checked, and takes a drive of the RAID 5 group away. */
+async function loseDrive(): Promise<void> {
+  await (await serve(data)).end('SIGTERM');
+  rmSync(join(data, 'drives', 'd'));
+}
 
 for (let round = 1; round <= rounds; round++) {
   await t.test(`round ${round}`, async (t) => {
-    const array = await serve(data);
-    const session = await open(array);
-    t.same((await verify(session)).slice(0, 5), [], `${ledger.touched().length} blocks are right`);
-    const { blocks } = await session.readCapacity();
-    const before = ledger.acknowledgedWrites;
-    const dead = load(session, Math.min(blocks, 2 ** 21));
+    if (round === Math.ceil(rounds / 2)) await loseDrive();
+    const array = await serve(data, round === 1 ? ['--config', file] : []);
+    const luns = await open(array);
+    for (const lun of luns) {
+      t.same((await verify(lun)).slice(0, 5), [], `${lun.ledger.touched().length} blocks of ${lun.name} are right`);
+    }
+    const before = ledgers.map(({ acknowledgedWrites }) => acknowledgedWrites);
+    const dead = Promise.all(luns.map(load));
+    const acknowledged = () => ledgers.every((ledger, index) => ledger.acknowledgedWrites > before[index]!);
+    let ended = false;
+    void dead.then(() => {
+      ended = true;
+    });
+    while (!acknowledged() && !ended) await new Promise((resolve) => setTimeout(resolve, 1));
+    t.notOk(ended, 'both LDEVs take commands');
     await new Promise((resolve) => setTimeout(resolve, 100 + random.below(500)));
     await array.end('SIGKILL');
     await dead;
-    await session.close().catch(() => {});
-    ledger.died();
+    await close(luns);
     t.same(refused, []);
-    t.ok(
-      ledger.acknowledgedWrites > before,
-      `${ledger.acknowledgedWrites - before} writes were acknowledged before the kill`,
-    );
+    for (const [index, { name, ledger }] of luns.entries()) {
+      ledger.died();
+      t.comment(`${ledger.acknowledgedWrites - before[index]!} writes to ${name} were acknowledged before the kill`);
+    }
   });
 }
 
 await t.test('after the last kill', async (t) => {
   const array = await serve(data);
-  const session = await open(array);
-  t.same((await verify(session)).slice(0, 5), []);
-  await session.close();
+  const luns = await open(array);
+  for (const lun of luns) t.same((await verify(lun)).slice(0, 5), []);
+  await close(luns);
   t.equal(await array.end('SIGTERM'), 0, 'a stop in good order ends with 0');
 });
