@@ -16,9 +16,9 @@ export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
     volumes.drives.settings.change({ rebuildRate: parseRate(config.rebuildRate) });
   }
   const drives = new Map(config.drives.map((drive) => [drive.id, parseSize(drive.capacity)!]));
-  for (const { id, level, drives: names, stripe } of config.parityGroups) {
+  for (const { id, level, drives: names, stripe, checksums } of config.parityGroups) {
     const specs = names.map((name) => ({ name, path: join('drives', name), bytes: drives.get(name)! }));
-    volumes.createParityGroup(id, level, specs, stripe === undefined ? null : parseSize(stripe));
+    volumes.createParityGroup(id, level, specs, stripe === undefined ? null : parseSize(stripe), checksums);
   }
   for (const { id, capacity } of config.spares ?? []) {
     volumes.addSpare({ name: id, path: join('drives', id), bytes: parseSize(capacity)! });
@@ -74,11 +74,12 @@ function describe(volumes: Volumes): ConfigInput {
     drives: volumes
       .parityGroups()
       .flatMap((group) => group.drives.map(({ name, bytes }) => ({ id: name, capacity: bytes }))),
-    parityGroups: volumes.parityGroups().map(({ name, level, drives, stripeBytes }) => ({
+    parityGroups: volumes.parityGroups().map(({ name, level, drives, stripeBytes, checksums }) => ({
       id: name,
       level,
       drives: drives.map((drive) => drive.name),
       ...(stripeBytes !== null && { stripe: stripeBytes }),
+      checksums,
     })),
     pools: volumes.pools().map(({ name, parityGroups }) => ({ id: name, parityGroups: [...parityGroups] })),
     ldevs: volumes.ldevs().map((ldev) => ({

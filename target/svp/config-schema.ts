@@ -46,6 +46,15 @@ const ParityGroupSchema = Type.Object(
     ),
     drives: Type.Array(name('Drive id.'), { minItems: 1, maxItems: 64, description: 'Its drives.' }),
     stripe: Type.Optional(size('Stripe unit of all levels but `plain`, a multiple of 16K.', { default: '64K' })),
+    checksums: Type.Optional(
+      Type.Boolean({
+        description:
+          'Each block of the drives has a checksum, kept in a file of its own: what a drive holds wrong is found when it ' +
+          'is read, or by the weekly scrub, and is worked out of the other drives and written again. Of `raid1+0`, `raid5` ' +
+          'and `raid6`. Decided when the group is made.',
+        default: true,
+      }),
+    ),
   },
   strict,
 );

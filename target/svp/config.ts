@@ -5,6 +5,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
 import { LEVELS } from '../volumes/open-group.js';
+import { canHaveSums } from '../volumes/sums.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
@@ -255,6 +256,9 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
     }
     if (group.stripe !== undefined && parseSize(group.stripe)! % 16384 !== 0) {
       yield { path: `parityGroups[${g}].stripe`, message: 'must be a multiple of 16K' };
+    }
+    if (group.checksums && !canHaveSums(group.level)) {
+      yield { path: `parityGroups[${g}].checksums`, message: `level "${group.level}" has none` };
     }
   }
   for (const [l, ldev] of config.ldevs.entries()) {

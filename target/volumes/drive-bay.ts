@@ -8,6 +8,7 @@ import { ConfigError } from './errors.js';
 import type { GroupRegions } from './regions.js';
 import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow, SpareRow } from './store-storage.js';
+import { isUnsummed, newWithSums } from './sums.js';
 
 export const DRIVE_STATES = ['good', 'failed', 'rebuilding', 'spare'] as const;
 export type DriveState = (typeof DRIVE_STATES)[number];
@@ -182,7 +183,8 @@ export class DriveBay {
 
   #put({ row, regions }: GroupEntry, position: number, { name, path, bytes }: DriveRow, also = () => {}): void {
     const { store, newDrive } = this.parts;
-    const drive = this.health.watch(newDrive(path, name, bytes));
+    const made = isUnsummed(store, row.id) ? newDrive(path, name, bytes) : newWithSums(newDrive, { path, name, bytes });
+    const drive = this.health.watch(made);
     if (drive.failure) {
       throw new ConfigError('drive-unusable', `${drive.failure.message}: make its file usable.`);
     }

@@ -8,6 +8,10 @@ import { RedundantGroup, redundantMemoryBytes } from '../disk/raid/redundant-gro
 import { DEFAULT_STRIPE_BYTES } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { DriveRow, MemberRow } from './store-storage.js';
+import { canHaveSums, newWithSums, openWithSums } from './sums.js';
+
+/** From the end of one scrub of a redundant group to the start of the next. */
+const SCRUB_DAYS = 7;
 
 /** Numbers of drives that a level may have. */
 export const LEVELS: Readonly<Record<RaidLevel, { minimum: number; maximum: number; multiple: number }>> = {
@@ -33,11 +37,16 @@ export interface GroupSpec {
   readonly drives: readonly (DriveRow & Partial<MemberRow>)[];
 }
 
+/** @param sums what there is of them: the group has none, is being made, or has been made with them */
 export function openDrives(
-  { openDrive, log }: Omit<GroupParts, 'rate'>,
-  { name, drives }: Omit<GroupSpec, 'id'>,
+  { openDrive, log }: Pick<GroupParts, 'openDrive' | 'log'>,
+  { name, level, drives }: Omit<GroupSpec, 'id'>,
+  sums: 'none' | 'new' | 'found',
 ): DriveIo[] {
-  const opened = drives.map((drive) => openDrive(drive.path, drive.name, drive.bytes));
+  const opened = drives.map((drive) => {
+    if (sums === 'none' || !canHaveSums(level)) return openDrive(drive.path, drive.name, drive.bytes);
+    return sums === 'new' ? newWithSums(openDrive, drive) : openWithSums(openDrive, drive, log);
+  });
   for (const drive of opened) if (drive.failure) log.error(`parity group ${name}: ${drive.failure.message}`);
   return opened;
 }
@@ -57,5 +66,5 @@ export function joinDrives(
   const shape = { name, level, drives, stripeBytes: stripeBytes ?? DEFAULT_STRIPE_BYTES };
   const memory = shared(`stripes-${id}`, redundantMemoryBytes(shape));
   const statuses = rows.map(({ state = 'good', rebuilt = 0 }) => ({ state, rebuilt }));
-  return RedundantGroup.open({ ...shape, statuses, memory, rate, clock, log, changed });
+  return RedundantGroup.open({ ...shape, statuses, memory, rate, scrubDays: SCRUB_DAYS, clock, log, changed });
 }

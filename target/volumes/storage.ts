@@ -1,5 +1,6 @@
 /** Drives, parity groups and pools of a running array. */
 import type { Log } from '../base/log.js';
+import { isChecksummed } from '../disk/checksums/checksummed.js';
 import type { MemberStatus } from '../disk/raid/members.js';
 import { isStripeUnit, STRIPE_GRAIN } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
@@ -13,6 +14,7 @@ import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
 import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow } from './store-storage.js';
+import { canHaveSums, isUnsummed, noteUnsummed, sumsPath } from './sums.js';
 
 export type DriveSpec = DriveRow;
 
@@ -23,6 +25,8 @@ export interface ParityGroupInfo {
   readonly drives: readonly DriveSpec[];
   /** Null: the level's default. */
   readonly stripeBytes: number | null;
+  /** What its drives hold is checked whenever it is read. */
+  readonly checksums: boolean;
   /** Null: in no pool. */
   readonly pool: string | null;
   readonly bytes: number;
@@ -60,8 +64,9 @@ export class Storage {
   constructor(private readonly parts: StorageParts) {
     this.bay = new DriveBay(parts, this.groups);
     for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
+    const found = (id: number) => (isUnsummed(parts.store, id) ? 'none' : 'found');
     for (const row of parts.store.storage.parityGroups()) {
-      const regions = this.openRegions(row.id, this.openGroup(row, this.openDrives(row)));
+      const regions = this.openRegions(row.id, this.openGroup(row, this.openDrives(row, found(row.id))));
       this.groups.set(row.name, { row, regions });
       if (row.pool !== null) this.pool(row.pool).add(regions);
     }
@@ -103,9 +108,13 @@ export class Storage {
     level: RaidLevel,
     drives: readonly DriveSpec[],
     stripeBytes: number | null,
+    checksums = canHaveSums(level),
   ): ParityGroupInfo {
     this.check(name, level, drives, stripeBytes);
-    const opened = this.openDrives({ name, level, drives, stripeBytes });
+    if (checksums && !canHaveSums(level)) {
+      throw new ConfigError('bad-name', `a ${level} parity group has no checksums: nothing could be repaired by them.`);
+    }
+    const opened = this.openDrives({ name, level, drives, stripeBytes }, checksums ? 'new' : 'none');
     const failure = opened.find((drive) => drive.failure)?.failure;
     if (failure) {
       for (const drive of opened) drive.close();
@@ -117,6 +126,7 @@ export class Storage {
     try {
       const row = store.transaction((): ParityGroupRow => {
         const id = store.storage.insertParityGroup({ name, level, drives, stripeBytes });
+        if (canHaveSums(level) && !checksums) noteUnsummed(store, id);
         group = this.openGroup({ id, name, level, drives, stripeBytes }, opened);
         regions = this.openRegions(id, group);
         if (!regions.probeHoles()) {
@@ -209,8 +219,8 @@ export class Storage {
     return group;
   }
 
-  private openDrives(spec: Omit<GroupSpec, 'id'>): DriveIo[] {
-    return openDrives(this.parts, spec).map((drive) => this.bay.health.watch(drive));
+  private openDrives(spec: Omit<GroupSpec, 'id'>, sums: 'none' | 'new' | 'found'): DriveIo[] {
+    return openDrives(this.parts, spec, sums).map((drive) => this.bay.health.watch(drive));
   }
 
   private openGroup(spec: GroupSpec, drives: readonly DriveIo[]): ParityGroup {
@@ -280,7 +290,9 @@ export class Storage {
         throw new ConfigError('bad-number', `drive ${drive.name}: ${drive.bytes} is no multiple of ${STRIPE_GRAIN}.`);
       }
       for (const other of [...present, ...drives.slice(0, index)]) {
-        if (other.name !== drive.name && other.path !== drive.path) continue;
+        const files = [drive.path, sumsPath(drive.path)];
+        const apart = !files.includes(other.path) && sumsPath(other.path) !== drive.path;
+        if (other.name !== drive.name && apart) continue;
         throw new ConfigError(
           'drive-exists',
           `drive "${drive.name}" (${drive.path}): there is drive "${other.name}" (${other.path}) already: ` +
@@ -294,5 +306,6 @@ export class Storage {
 function info(row: ParityGroupRow, group: ParityGroup): ParityGroupInfo {
   const { name, level, stripeBytes, pool } = row;
   const drives = row.drives.map((drive) => ({ name: drive.name, path: drive.path, bytes: drive.bytes }));
-  return { name, level, drives, stripeBytes, pool, bytes: group.bytes };
+  const checksums = group.drives.every(isChecksummed);
+  return { name, level, drives, stripeBytes, checksums, pool, bytes: group.bytes };
 }

@@ -101,8 +101,9 @@ export class Volumes extends EventEmitter<Events> {
     level: RaidLevel,
     drives: readonly DriveSpec[],
     stripeBytes: number | null = null,
+    checksums?: boolean,
   ): ParityGroupInfo {
-    return this.storage.createParityGroup(name, level, drives, stripeBytes);
+    return this.storage.createParityGroup(name, level, drives, stripeBytes, checksums);
   }
 
   /** Drives: their states, taking out, replacing, settings. */

@@ -23,10 +23,19 @@ t.test('parity groups and pools are durable', async (t) => {
       level: 'raid0',
       drives: [drive('a'), drive('b')],
       stripeBytes: 128 * 1024,
+      checksums: false,
       pool: 'p',
       bytes: 128 * MiB,
     },
-    { name: '1-2', level: 'plain', drives: [drive('c')], stripeBytes: null, pool: null, bytes: 64 * MiB },
+    {
+      name: '1-2',
+      level: 'plain',
+      drives: [drive('c')],
+      stripeBytes: null,
+      checksums: false,
+      pool: null,
+      bytes: 64 * MiB,
+    },
   ]);
   t.same(array.volumes.pools(), [
     { name: 'p', parityGroups: ['1-1'], bytes: 128 * MiB, freeBytes: 128 * MiB - REGION_BYTES },
