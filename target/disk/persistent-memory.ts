@@ -99,8 +99,11 @@ function startsOf(lengths: readonly number[]): number[] {
   });
 }
 
-/** Mapped in one go of a thread: 2 ms or so when it is in the page cache. */
-const POPULATE_BYTES = 16 << 20;
+/**
+ * Mapped in one go of a thread, which holds the lock of the process's address space meanwhile: whenever the heap grows
+ * or is collected the main thread waits for it, a third of a second for 16 MiB when the file system was busy.
+ */
+const POPULATE_BYTES = 256 << 10;
 
 class MappedMemory implements PartedMemory {
   readonly parts: readonly Buffer[];
