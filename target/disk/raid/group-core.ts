@@ -5,6 +5,7 @@ import { inParallel } from '../in-parallel.js';
 import type { Clock, DriveDone, DriveError, DriveIo, DriveWrite } from '../types.js';
 import type { Recovery } from './code.js';
 import { readWhatCanBe } from './column-read.js';
+import { DamagedStripes } from './damaged-stripes.js';
 import type { StripeLayout } from './layout.js';
 import type { Members } from './members.js';
 import { mendStripe } from './mend.js';
@@ -57,11 +58,7 @@ export class GroupCore {
    */
   readonly unfinished = new Map<number, readonly LoggedWrite[]>();
 
-  /** Stripes in which a column was found to be bad: they are mended as soon as that can be. */
-  readonly damaged = new Set<number>();
-
-  /** Told when there is one more. */
-  onDamage: () => void = () => {};
+  readonly damaged = new DamagedStripes();
 
   readonly blocks: BlockCounters = { mended: 0, checks: 0, lost: 0 };
 
@@ -100,10 +97,7 @@ export class GroupCore {
     };
     const give = () => members.list[position]!.drive === drive && members.has(position, stripe);
     readWhatCanBe(drive, stripe * layout.unit + at, data, failed, give, (bad) => {
-      if (bad.some(({ kind }) => kind !== 'lost')) {
-        this.damaged.add(stripe);
-        this.onDamage();
-      }
+      if (bad.some(({ kind }) => kind !== 'lost')) this.damaged.note(stripe);
       done(bad.map((each) => ({ ...each, at: at + each.at, end: at + each.end })));
     });
   }

@@ -15,7 +15,7 @@ export interface Member extends MemberStatus {
   readonly drive: DriveIo;
   /** Reads that failed since it joined. */
   readonly readErrors: number;
-  /** Places found since it joined where it did not hold what was written to it. */
+  /** Places mended since it joined where it did not hold what was written to it. */
   readonly corrupt: number;
   /** Why it failed; null if it did not, or if nobody knows any more. */
   readonly failure: DriveError | null;
@@ -106,15 +106,22 @@ export class Members {
   readFailed(position: number, drive: DriveIo, error: DriveError): boolean {
     const member = this.list[position]!;
     if (this.#closed || member.drive !== drive || member.state === 'failed') return false;
-    if (error.bad !== undefined) {
-      const corrupt = member.corrupt + error.bad.filter(({ lost }) => !lost).length;
-      this.list[position] = { ...member, corrupt };
-      return corrupt >= CORRUPT_PLACES && this.#takeOut(position, error);
-    }
+    // Those count when they have been mended: while they cannot be, the drive is needed as it is.
+    if (error.kind === 'corrupt') return false;
     const readErrors = member.readErrors + 1;
     this.list[position] = { ...member, readErrors };
     const enough = readErrors >= READ_ERRORS || GONE.has(error.kind);
     return enough && this.#takeOut(position, error);
+  }
+
+  /** Counts places of a drive that held something wrong, and have been written again. */
+  mended(position: number, drive: DriveIo, places: number): void {
+    const member = this.list[position]!;
+    if (this.#closed || member.drive !== drive || member.state === 'failed') return;
+    const corrupt = member.corrupt + places;
+    this.list[position] = { ...member, corrupt };
+    if (corrupt < CORRUPT_PLACES) return;
+    this.#takeOut(position, { kind: 'corrupt', message: `${drive.name}: held something wrong in ${corrupt} places` });
   }
 
   /** As `readFailed`, for writes and syncs: what one of them did to the drive nobody knows. */

@@ -23,7 +23,10 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
   const { position, drive } = core.driveAt(stripe, column);
   const base = stripe * core.parts.layout.unit;
   const verdicts: Verdict[] = [];
+  /** Stretches that are not just unreadable. */
+  let corrupt = 0;
   const judge = (bad: BadStretch, candidate: Buffer, lost: readonly Stretch[], wrong: readonly BadRange[]): void => {
+    const before = verdicts.length;
     for (let at = bad.at; at < bad.end; at += BLOCK_BYTES) {
       const stretch = { at, end: at + BLOCK_BYTES };
       const solved = !lost.some((each) => each.at <= at && each.end > at);
@@ -36,6 +39,7 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
       const data = choose(known, bad.kind, trusted, core.parts.layout.code.mirrored);
       if (data !== null) verdicts.push({ at, data: Buffer.from(data) });
     }
+    if (trusted && bad.kind === 'corrupt' && verdicts.length > before) corrupt++;
   };
   const work = (bad: BadStretch, ended: (error: null) => void): void => {
     content.solve(column, bad, (candidate, lost) => {
@@ -57,7 +61,10 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
     }
     const finish: DriveDone = (error) => {
       if (error !== null) core.parts.members.writeFailed(position, drive, error);
-      else core.blocks.mended += verdicts.length;
+      else {
+        core.blocks.mended += verdicts.length;
+        core.parts.members.mended(position, drive, corrupt);
+      }
       // What is right is known even if the drive does not take it.
       for (const { at, data } of verdicts) content.mended(column, { at, end: at + BLOCK_BYTES }, data);
       done();

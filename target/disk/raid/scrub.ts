@@ -40,7 +40,7 @@ export class Scrub {
     private readonly days: number,
   ) {
     this.#pace = new CopyPace(core.parts.clock, { bytesPerSecond: null });
-    core.onDamage = () => this.#mendSoon();
+    core.damaged.found = () => this.#mendSoon();
   }
 
   get status(): ScrubStatus {
@@ -140,29 +140,26 @@ export class Scrub {
   }
 
   #mendDamaged(): void {
-    const [stripe] = this.core.damaged;
+    const stripe = this.core.damaged.next;
     if (stripe === undefined || this.#stopped) {
       this.#mending = false;
       return;
     }
-    this.#mend(stripe, () => {
-      // What is still bad in it cannot be mended, or not now; the next one to read it will find it again.
-      this.core.damaged.delete(stripe);
-      this.core.parts.clock.setImmediate(() => this.#mendDamaged());
-    });
+    this.#mend(stripe, () => this.core.parts.clock.setImmediate(() => this.#mendDamaged()));
   }
 
   /** An error leaves the stripe as one that has to be settled before it is used. */
   #mend(stripe: number, done: () => void): void {
     const { core } = this;
     core.parts.locks.lockRange(stripe, stripe + 1, (unlock) => {
-      const ended = (): void => {
+      const ended = (left: boolean): void => {
+        core.damaged.looked(stripe, left);
         unlock();
         done();
       };
       core.settle(stripe, (unsettled) => {
-        if (unsettled !== null || this.#stopped) ended();
-        else mendStripe(core, stripe, true, ended);
+        if (unsettled !== null || this.#stopped) ended(false);
+        else mendStripe(core, stripe, true, (_error, left) => ended(left));
       });
     });
   }

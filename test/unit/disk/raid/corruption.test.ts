@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
+import { createCode, type Mask, Recovery, type RedundantLevel } from '../../../../target/disk/raid/code.js';
+import { StripeLayout } from '../../../../target/disk/raid/layout.js';
 import type { SimulatedDrive } from '../../../../target/disk/simulated-drive.js';
 import { RaidWorld, SECTOR, UNIT, type WorldOptions } from './raid-world.js';
 
@@ -273,5 +274,57 @@ t.test('a scrub passes over what is empty, and rests while hosts write', (t) => 
   };
   const alone = time(false);
   t.ok(time(true) > alone + 2 * 20, 'twenty milliseconds after each step');
+  t.end();
+});
+
+t.test('damage of any kind and extent costs exactly the blocks that cannot be solved for, also over a rebuild', (t) => {
+  const kinds = [
+    ['raid1+0', 4],
+    ['raid5', 4],
+    ['raid6', 5],
+    ['raid6', 8],
+  ] as const;
+  for (const [round, [level, drives]] of [...kinds, ...kinds].entries()) {
+    const rebuilt = round >= kinds.length;
+    const w = world(level, drives, { stripes: 2 });
+    const code = createCode(level, drives);
+    const layout = new StripeLayout(code, UNIT, 2);
+    const recovery = new Recovery(code);
+    // By row: which columns are bad.
+    const bad: Mask[] = new Array(2 * UNIT_SECTORS).fill(0);
+    const missing = rebuilt ? w.below(drives) : -1;
+    if (rebuilt) for (const row of bad.keys()) bad[row] = 1 << layout.columnOf(Math.floor(row / UNIT_SECTORS), missing);
+    for (let damages = 30 + w.below(100); damages > 0; damages--) {
+      const row = w.below(w.below(2) ? 20 : 2 * UNIT_SECTORS);
+      const position = w.below(drives);
+      const column = 1 << layout.columnOf(Math.floor(row / UNIT_SECTORS), position);
+      if ((bad[row]! & column) !== 0) continue;
+      bad[row]! |= column;
+      w.drives[position]!.flip(row * SECTOR);
+    }
+    const expected: number[] = [];
+    for (const [row, columns] of bad.entries()) {
+      for (let column = 0; column < code.data; column++) {
+        const stripe = Math.floor(row / UNIT_SECTORS);
+        const sector = (stripe * code.data + column) * UNIT_SECTORS + (row % UNIT_SECTORS);
+        if (recovery.sum(column, columns) === null) expected.push(sector);
+      }
+    }
+    expected.sort((a, b) => a - b);
+    w.mayFail = true;
+    if (rebuilt) {
+      w.failDrive(missing);
+      w.clock.advance(100);
+      w.replaceDrive(missing);
+      w.heal();
+    }
+    t.same(unreadable(w), expected, `${level} of ${drives}${rebuilt ? ', rebuilt' : ''}: ${expected.length} lost`);
+    w.write(0, w.sectors.length);
+    w.drain();
+    t.same([w.errors, unreadable(w)], [0, []], 'written anew, all can be read');
+    w.scrub();
+    w.mayFail = false;
+    withoutAny(t, w);
+  }
   t.end();
 });
