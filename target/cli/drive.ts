@@ -12,10 +12,11 @@ export function driveCommand(): Command {
       const drives = await call<DriveReply[]>(options.data, 'GET', '/drives');
       if (options.json) return printJson(drives);
       await printTable(
-        ['DRIVE', 'CAPACITY', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'WRITE ERRORS', 'FAILURE'],
+        ['DRIVE', 'CAPACITY', 'KIND', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'WRITE ERRORS', 'FAILURE'],
         drives.map((d) => [
           d.name,
           humanSize(d.bytes),
+          d.kind,
           state(d),
           d.parityGroup ?? '',
           d.readErrors,

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { LdevCreate, LdevReply } from '../svp/control/api.js';
 import { humanSize } from '../svp/units.js';
+import { DRIVE_KINDS, type DriveKind } from '../volumes/drive-kinds.js';
 import { call } from './client.js';
 import { administration, argument, type CommonOptions, printJson, printLine, printTable } from './output.js';
 
@@ -14,6 +15,7 @@ interface CreateOptions extends CommonOptions {
   readonly full?: boolean;
   readonly readOnly?: boolean;
   readonly commandDevice?: boolean;
+  readonly tier?: DriveKind;
 }
 
 export function ldevCommand(): Command {
@@ -24,7 +26,7 @@ export function ldevCommand(): Command {
       const ldevs = await call<LdevReply[]>(options.data, 'GET', '/ldevs');
       if (options.json) return printJson(ldevs);
       await printTable(
-        ['LDEV', 'CAPACITY', 'ASSIGNED', 'BLOCK', 'PHYSICAL', 'KIND', 'POOL', 'LABEL', 'PATHS'],
+        ['LDEV', 'CAPACITY', 'ASSIGNED', 'BLOCK', 'PHYSICAL', 'KIND', 'POOL', 'TIER', 'LABEL', 'PATHS'],
         ldevs.map((l) => [
           l.id,
           humanSize(l.bytes),
@@ -33,6 +35,7 @@ export function ldevCommand(): Command {
           l.physicalBlockSize,
           ldevKind(l),
           l.pool,
+          l.tier ?? '',
           l.label,
           l.paths.join(' '),
         ]),
@@ -48,6 +51,9 @@ export function ldevCommand(): Command {
       .option('--id <ldev>', 'number, as 00:20; the lowest free one when left out', argument.ldev)
       .option('--label <text>', 'free text')
       .option('--pool <pool>', 'pool it takes regions from; the only one when left out')
+      .addOption(
+        new Option('--tier <kind>', 'kind of drives it takes regions from; any when left out').choices(DRIVE_KINDS),
+      )
       .option('--block-size <bytes>', 'bytes per logical block, 512 or 4096', argument.count)
       .option('--physical-block-size <bytes>', 'bytes per physical block; the block size when left out', argument.count)
       .option('--full', 'assign all its space now instead of on first write')
@@ -61,6 +67,7 @@ export function ldevCommand(): Command {
       ...(options.pool !== undefined && { pool: options.pool }),
       ...(options.blockSize !== undefined && { blockSize: options.blockSize as 512 | 4096 }),
       ...(options.physicalBlockSize !== undefined && { physicalBlockSize: options.physicalBlockSize as 512 | 4096 }),
+      ...(options.tier !== undefined && { tier: options.tier }),
       ...(options.full && { thin: false }),
       ...(options.readOnly && { readOnly: true }),
       ...(options.commandDevice && { attribute: 'command-device' as const }),

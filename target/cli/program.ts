@@ -5,6 +5,7 @@ import { faultCommand } from './fault.js';
 import { hostGroupCommand } from './hostgroup.js';
 import { ldevCommand } from './ldev.js';
 import { lunCommand } from './lun.js';
+import { poolCommand } from './pool.js';
 import { serveCommand } from './serve.js';
 import { sessionCommand } from './session.js';
 import { statsCommand } from './stats.js';
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     hostGroupCommand(),
     lunCommand(),
     userCommand(),
+    poolCommand(),
     driveCommand(),
     faultCommand(),
     sessionCommand(),

@@ -1,6 +1,7 @@
 /** The configuration and a running array's volumes: applied at the first start, compared later. */
 import { join } from 'node:path';
 import { ldevName } from '../volumes/model.js';
+import type { DriveSpec } from '../volumes/storage.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { ArrayConfig, ConfigInput } from './config-schema.js';
 import { formatAddress, formatRate, formatSize, parseAddress, parseLdev, parseRate, parseSize } from './units.js';
@@ -15,14 +16,12 @@ export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
   if (config.rebuildRate !== undefined) {
     volumes.drives.settings.change({ rebuildRate: parseRate(config.rebuildRate) });
   }
-  const drives = new Map(config.drives.map((drive) => [drive.id, parseSize(drive.capacity)!]));
+  const drives = new Map(config.drives.map((drive) => [drive.id, driveSpec(drive)]));
   for (const { id, level, drives: names, stripe, checksums } of config.parityGroups) {
-    const specs = names.map((name) => ({ name, path: join('drives', name), bytes: drives.get(name)! }));
+    const specs = names.map((name) => drives.get(name)!);
     volumes.createParityGroup(id, level, specs, stripe === undefined ? null : parseSize(stripe), checksums);
   }
-  for (const { id, capacity } of config.spares ?? []) {
-    volumes.addSpare({ name: id, path: join('drives', id), bytes: parseSize(capacity)! });
-  }
+  for (const spare of config.spares ?? []) volumes.addSpare(driveSpec(spare));
   for (const { id, parityGroups } of config.pools) volumes.createPool(id, parityGroups);
   for (const { id, capacity, ...rest } of config.ldevs) {
     volumes.createLdev({ id: parseLdev(id)!, bytes: parseSize(capacity)!, ...rest });
@@ -38,6 +37,10 @@ export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
     const ids = (hostGroups ?? []).map((group) => hostGroupId(volumes, group));
     volumes.addUser({ name, secret, role: role ?? 'initiator', hostGroups: ids });
   }
+}
+
+function driveSpec({ id, capacity, kind }: ArrayConfig['drives'][number]): DriveSpec {
+  return { name: id, path: join('drives', id), bytes: parseSize(capacity)!, ...(kind !== undefined && { kind }) };
 }
 
 /** Differences between what the configuration says and what there is: one line each. Lists left out are not compared. */
@@ -73,7 +76,7 @@ function describe(volumes: Volumes): ConfigInput {
     rebuildRate: formatRate(volumes.drives.settings.rebuildRate),
     drives: volumes
       .parityGroups()
-      .flatMap((group) => group.drives.map(({ name, bytes }) => ({ id: name, capacity: bytes }))),
+      .flatMap((group) => group.drives.map(({ name, bytes, kind }) => ({ id: name, capacity: bytes, kind }))),
     parityGroups: volumes.parityGroups().map(({ name, level, drives, stripeBytes, checksums }) => ({
       id: name,
       level,
@@ -90,6 +93,7 @@ function describe(volumes: Volumes): ConfigInput {
       blockSize: ldev.blockSize,
       physicalBlockSize: ldev.physicalBlockSize,
       thin: ldev.thin,
+      ...(ldev.tier && { tier: ldev.tier }),
       attribute: ldev.attribute as 'ordinary',
       readOnly: ldev.readOnly,
     })),
@@ -126,7 +130,9 @@ function facts(config: ConfigInput, lists = new Set(Object.keys(config))): Facts
   if (config.rebuildRate !== undefined) {
     add('rebuildRate', 'rebuilds', { rate: formatRate(parseRate(config.rebuildRate)) });
   }
-  for (const { id, capacity } of config.drives ?? []) add('drives', `drive ${id}`, { capacity: sizeText(capacity) });
+  for (const { id, capacity, kind } of config.drives ?? []) {
+    add('drives', `drive ${id}`, { capacity: sizeText(capacity), kind });
+  }
   for (const { id, stripe, ...rest } of config.parityGroups ?? []) {
     add('parityGroups', `parity group ${id}`, { ...rest, stripe: stripe === undefined ? undefined : sizeText(stripe) });
   }

@@ -3,6 +3,7 @@
  * docs/configuration.md is generated from it.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { DEFAULT_KIND, DRIVE_KINDS } from '../volumes/drive-kinds.js';
 
 const strict = { additionalProperties: false };
 const name = (description: string) => Type.String({ description, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$' });
@@ -14,6 +15,17 @@ const DriveSchema = Type.Object(
   {
     id: name('Name of the drive; its sparse file is `drives/<id>` in the data directory.'),
     capacity: size('Size of the drive. The file is sparse: it uses only what has been written.'),
+    kind: Type.Optional(
+      Type.Union(
+        DRIVE_KINDS.map((kind) => Type.Literal(kind)),
+        {
+          description:
+            'Kind of drive: the tier of its parity group, whose drives are of one kind, and what hosts are told of rotation ' +
+            'and form factor. It is no faster or slower for it.',
+          default: DEFAULT_KIND,
+        },
+      ),
+    ),
     direct: Type.Optional(
       Type.Boolean({
         description:
@@ -77,6 +89,12 @@ const LdevSchema = Type.Object(
     capacity: size('Capacity, a multiple of the (physical) block size.'),
     label: Type.Optional(Type.String({ maxLength: 32, description: 'Free text.', default: '' })),
     pool: Type.Optional(name('Pool it takes regions from; the only pool when left out.')),
+    tier: Type.Optional(
+      Type.Union(
+        DRIVE_KINDS.map((kind) => Type.Literal(kind)),
+        { description: 'Kind of the drives that it takes regions from, which the pool must have; any when left out.' },
+      ),
+    ),
     blockSize: Type.Optional(
       Type.Union([Type.Literal(512), Type.Literal(4096)], { description: 'Bytes per logical block.', default: 512 }),
     ),
@@ -214,7 +232,7 @@ export const ConfigSchema = Type.Object(
       DriveSchema,
       0,
       64,
-      'Drives that take the place of one that fails, in any parity group whose drives are no larger.',
+      'Drives that take the place of one that fails, in any parity group whose drives are of their kind and no larger.',
       'none',
     ),
     parityGroups: list(ParityGroupSchema, 1, 64, 'Drives joined by RAID.', 'one of `raid0` over all drives'),

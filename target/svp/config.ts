@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Ajv, type ErrorObject } from 'ajv';
+import { DEFAULT_KIND } from '../volumes/drive-kinds.js';
 import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
 import { LEVELS } from '../volumes/open-group.js';
@@ -176,6 +177,7 @@ function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
 
 function* references(config: ArrayConfig): Generator<ConfigProblem> {
   const drives = new Set(config.drives.map((d) => d.id));
+  const kinds = new Map(config.drives.map(({ id, kind = DEFAULT_KIND }) => [id, kind]));
   const groups = new Set(config.parityGroups.map((g) => g.id));
   const pools = new Set(config.pools.map((p) => p.id));
   const ports = new Set(config.ports.map((p) => p.id));
@@ -191,10 +193,15 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
     if (drives.has(spare.id)) yield { path: `spares[${s}].id`, message: `"${spare.id}" is already used by drives` };
   }
   for (const [g, group] of config.parityGroups.entries()) {
+    const first = kinds.get(group.drives[0]!);
     for (const [d, drive] of group.drives.entries()) {
       const path = `parityGroups[${g}].drives[${d}]`;
-      if (!drives.has(drive)) yield { path, message: `there is no drive "${drive}"` };
+      const kind = kinds.get(drive);
+      if (kind === undefined) yield { path, message: `there is no drive "${drive}"` };
       else yield* owned(`drive "${drive}"`, path);
+      if (kind !== undefined && first !== undefined && kind !== first) {
+        yield { path, message: `drive "${drive}" is of kind ${kind}, "${group.drives[0]}" of kind ${first}` };
+      }
     }
   }
   for (const [p, pool] of config.pools.entries()) {
@@ -209,6 +216,8 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
       yield { path: `ldevs[${l}].pool`, message: 'missing; there is more than one pool' };
     } else if (ldev.pool !== undefined && !pools.has(ldev.pool)) {
       yield { path: `ldevs[${l}].pool`, message: `there is no pool "${ldev.pool}"` };
+    } else if (ldev.tier !== undefined && !tiersOf(config, ldev.pool).has(ldev.tier)) {
+      yield { path: `ldevs[${l}].tier`, message: `its pool has no parity group of ${ldev.tier} drives` };
     }
   }
   for (const [g, group] of config.hostGroups.entries()) {
@@ -230,6 +239,13 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
       }
     }
   }
+}
+
+/** Kinds of drives in a pool; left out: the only one. */
+function tiersOf({ pools, parityGroups, drives }: ArrayConfig, id = pools[0]!.id): Set<string> {
+  const groups = pools.find((pool) => pool.id === id)!.parityGroups;
+  const names = parityGroups.filter((group) => groups.includes(group.id)).flatMap((group) => group.drives);
+  return new Set(drives.filter((drive) => names.includes(drive.id)).map(({ kind = DEFAULT_KIND }) => kind));
 }
 
 function* amounts(config: ArrayConfig): Generator<ConfigProblem> {

@@ -109,6 +109,21 @@ export const metricFamilies: readonly MetricFamily[] = [
   family('pool_free_bytes', 'gauge', 'Bytes in regions that no LDEV has.', ['pool'], function* (array) {
     for (const pool of array.volumes.pools()) yield [[pool.name], pool.freeBytes];
   }),
+  family('pool_tier_bytes', 'gauge', 'Size of a tier of the pool.', ['pool', 'tier'], function* (array) {
+    for (const { name, tiers } of array.volumes.pools())
+      for (const each of tiers) yield [[name, each.tier], each.bytes];
+  }),
+  family(
+    'pool_tier_free_bytes',
+    'gauge',
+    'Bytes in regions of the tier that no LDEV has.',
+    ['pool', 'tier'],
+    function* (array) {
+      for (const { name, tiers } of array.volumes.pools()) {
+        for (const each of tiers) yield [[name, each.tier], each.freeBytes];
+      }
+    },
+  ),
   family('drive_state', 'gauge', 'Drives by state: 1 for the one it is in.', ['drive', 'state'], function* (array) {
     for (const { name, state } of array.volumes.drives.list()) {
       for (const each of DRIVE_STATES) yield [[name, each], Number(each === state)];

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { Clock, DriveError, DriveIo } from '../disk/types.js';
 import { DriveHealth } from './drive-health.js';
+import type { DriveKind } from './drive-kinds.js';
 import { DriveSettings } from './drive-settings.js';
 import { ConfigError } from './errors.js';
 import type { GroupRegions } from './regions.js';
@@ -16,6 +17,7 @@ export type DriveState = (typeof DRIVE_STATES)[number];
 export interface DriveInfo {
   readonly name: string;
   readonly bytes: number;
+  readonly kind: DriveKind;
   readonly state: DriveState;
   /** Null: in none. */
   readonly parityGroup: string | null;
@@ -80,7 +82,7 @@ export class DriveBay {
     return this.parts.store.storage.spares();
   }
 
-  /** Adds a spare, for any group whose drives are no larger. The caller has checked that name and path are free. */
+  /** Adds a spare, for any group of drives of its kind that are no larger. The caller has checked that name and path are free. */
   addSpare(drive: DriveRow): void {
     this.parts.store.storage.putSpare({ ...drive, state: 'spare' });
     this.#useSpares();
@@ -159,13 +161,14 @@ export class DriveBay {
       if (group === null || group.failure !== null) continue;
       for (const [position, { state }] of group.members.entries()) {
         const failed = entry.row.drives[position]!;
-        const [spare] = state !== 'failed' ? [] : this.#fitting(failed.bytes);
+        const [spare] = state !== 'failed' ? [] : this.#fitting(failed);
         if (spare === undefined) continue;
         log.warn(`parity group ${entry.row.name}: spare ${spare.name} takes the place of drive ${failed.name}`);
         try {
           this.#put(this.groups.get(entry.row.name)!, position, spare, () => {
             store.storage.removeSpare(spare.name);
-            store.storage.putSpare({ name: failed.name, path: failed.path, bytes: failed.bytes, state: 'failed' });
+            const { name, path, bytes, kind } = failed;
+            store.storage.putSpare({ name, path, bytes, kind, state: 'failed' });
           });
         } catch (error) {
           log.error(`spare ${spare.name} cannot be used: ${(error as Error).message}`);
@@ -174,10 +177,10 @@ export class DriveBay {
     }
   }
 
-  /** Spares that are large enough, the smallest first. */
-  #fitting(bytes: number): SpareRow[] {
+  /** Spares of the kind that are large enough, the smallest first. */
+  #fitting({ bytes, kind }: DriveRow): SpareRow[] {
     return this.spares()
-      .filter((spare) => spare.state === 'spare' && spare.bytes >= bytes)
+      .filter((spare) => spare.state === 'spare' && spare.kind === kind && spare.bytes >= bytes)
       .sort((a, b) => a.bytes - b.bytes);
   }
 
@@ -197,7 +200,7 @@ export class DriveBay {
     });
     old.close();
     const drives = row.drives.map((each, at) =>
-      at === position ? { name, path, bytes, state: 'rebuilding' as const, rebuilt: 0 } : each,
+      at === position ? { name, path, bytes, kind: each.kind, state: 'rebuilding' as const, rebuilt: 0 } : each,
     );
     this.groups.set(row.name, { row: { ...row, drives }, regions });
     this.health.forget(row.drives[position]!.name);
@@ -205,12 +208,13 @@ export class DriveBay {
   }
 
   #info({ entry, position }: Found): DriveInfo {
-    const { name, bytes } = entry.row.drives[position]!;
+    const { name, bytes, kind } = entry.row.drives[position]!;
     const { reads, writes } = this.health.errors(name);
     const state = memberState(entry, position);
     return {
       name,
       bytes,
+      kind,
       ...state,
       parityGroup: entry.row.name,
       readErrors: reads,
@@ -252,7 +256,7 @@ function memberState(
   };
 }
 
-function spareInfo({ name, bytes, state }: SpareRow): DriveInfo {
+function spareInfo({ name, bytes, kind, state }: SpareRow): DriveInfo {
   const none = { parityGroup: null, progress: null, readErrors: 0, writeErrors: 0, failure: null };
-  return { name, bytes, state, ...none, failurePredicted: false };
+  return { name, bytes, kind, state, ...none, failurePredicted: false };
 }

@@ -3,6 +3,7 @@ import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type 
 import type { ParityGroup } from '../disk/types.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
+import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
 import { type Ldev, type LdevAttribute, ldevName } from './model.js';
@@ -18,6 +19,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   readonly blockSize: 512 | 4096;
   readonly physicalBlockSize: 512 | 4096;
   readonly thin: boolean;
+  readonly tier: DriveKind | null;
   readonly naa: Buffer;
   readonly serial: string;
   readonly regions = new RegionTable();
@@ -50,6 +52,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.blockSize = row.blockSize;
     this.physicalBlockSize = row.physicalBlockSize;
     this.thin = row.thin;
+    this.tier = row.tier;
     this.naa = ldevNaa(arraySerial, row.uid, row.id);
     this.serial = ldevSerial(arraySerial, row.uid, row.id);
     this.label = row.label;
@@ -73,6 +76,11 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
 
   get failurePredicted(): boolean {
     return this.volumePool.failurePredicted(this.regions.groups);
+  }
+
+  get driveKind(): DriveKind | null {
+    const { tiers } = this.volumePool;
+    return this.tier ?? (tiers.length === 1 ? tiers[0]! : null);
   }
 
   /** Bytes in regions assigned to it, or kept for it. */
@@ -100,7 +108,8 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     const leaving = this.returning.get(region);
     if (leaving !== undefined) this.takeBack(leaving);
     else if (!this.assignRegion(region)) {
-      return { kind: 'no-space', cause: `pool ${this.pool} has no free region` };
+      const tier = this.tier === null ? '' : ` of tier ${this.tier}`;
+      return { kind: 'no-space', cause: `pool ${this.pool} has no free region${tier}` };
     }
     return null;
   }
@@ -113,7 +122,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   promiseAll(): void {
     const more = this.missingRegions;
     this.promised += more;
-    this.volumePool.promise(more);
+    this.volumePool.promise(more, this.tier);
   }
 
   /** Regions that it would need to have all, beside those kept for it. */
@@ -165,7 +174,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   /** Ends all I/O and drops what is cached. */
   discard(done: Done): void {
     this.deleted = true;
-    this.volumePool.promise(-this.promised);
+    this.volumePool.promise(-this.promised, this.tier);
     this.promised = 0;
     this.bottom.close(`LDEV ${this.name} has been deleted`);
     this.cached.discard(done);
@@ -173,7 +182,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
 
   private assignRegion(region: number): boolean {
     const promised = this.promised > 0;
-    if (!this.volumePool.assign(this.uid, this.regions, region, promised)) return false;
+    if (!this.volumePool.assign(this.uid, this.regions, region, this.tier, promised)) return false;
     if (promised) this.promised--;
     return true;
   }

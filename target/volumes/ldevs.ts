@@ -3,6 +3,7 @@ import type { Log } from '../base/log.js';
 import type { CacheBacking, CachedVolume } from '../cache/types.js';
 import type { Clock } from '../disk/types.js';
 import type { Background } from './background.js';
+import { DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { GiveBack } from './give-back.js';
 import { FaultLayer } from './layers/fault.js';
@@ -34,6 +35,8 @@ export interface LdevSpec {
   /** True when left out: regions are assigned at the first write. */
   readonly thin?: boolean;
   readonly readOnly?: boolean;
+  /** Kind of the drives that it takes regions from; any when left out. */
+  readonly tier?: DriveKind | null;
 }
 
 export interface LdevChange {
@@ -110,9 +113,11 @@ export class Ldevs {
     const physicalBlockSize = spec.physicalBlockSize ?? blockSize;
     const blocks = blocksOf(spec, blockSize, physicalBlockSize);
     const thin = spec.thin ?? true;
-    if (!thin) checkRoom(pool, regionsOf(blocks * blockSize));
+    const tier = spec.tier ?? null;
+    checkTier(pool, tier);
+    if (!thin) checkRoom(pool, tier, regionsOf(blocks * blockSize));
     const sizes = { blockSize, physicalBlockSize, blocks };
-    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly: spec.readOnly ?? false };
+    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly: spec.readOnly ?? false, tier };
     const uid = store.transaction(() => store.storage.insertLdev(row));
     const ldev = this.open({ ...row, uid, deleting: false }, pool);
     if (!thin) this.provision(ldev);
@@ -131,7 +136,7 @@ export class Ldevs {
     }
     if (!ldev.thin) {
       const more = regionsOf(blocks * ldev.blockSize) - regionsOf(ldev.bytes);
-      checkRoom(ldev.volumePool, more + ldev.missingRegions);
+      checkRoom(ldev.volumePool, ldev.tier, more + ldev.missingRegions);
     }
     const { store } = this.parts;
     store.transaction(() => store.storage.setBlocks(ldev.uid, blocks));
@@ -380,11 +385,23 @@ function blocksOf(
   return bytes / blockSize;
 }
 
-function checkRoom(pool: Pool, regions: number): void {
-  if (regions <= pool.free) return;
-  const [wanted, free] = [regions, pool.free].map((count) => (count * REGION_BYTES) / 2 ** 30);
+function checkTier(pool: Pool, tier: DriveKind | null): void {
+  if (tier === null || pool.tiers.includes(tier)) return;
+  throw new ConfigError(
+    'tier-unknown',
+    isDriveKind(tier)
+      ? `pool "${pool.name}" has no parity group of ${tier} drives: it has ${pool.tiers.join(', ')}.`
+      : `"${tier}" is no tier: give one of ${DRIVE_KINDS.join(', ')}.`,
+  );
+}
+
+function checkRoom(pool: Pool, tier: DriveKind | null, regions: number): void {
+  const room = pool.freeOf(tier);
+  if (regions <= room) return;
+  const [wanted, free] = [regions, room].map((count) => (count * REGION_BYTES) / 2 ** 30);
+  const where = tier === null ? `pool "${pool.name}"` : `tier ${tier} of pool "${pool.name}"`;
   throw new ConfigError(
     'pool-full',
-    `pool "${pool.name}" has ${free} GiB free and ${wanted} GiB are needed: add a parity group, ask for less, or make it thin.`,
+    `${where} has ${free} GiB free and ${wanted} GiB are needed: add a parity group, ask for less, or make it thin.`,
   );
 }

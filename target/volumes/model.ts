@@ -3,6 +3,7 @@
  * hold and change them are `Volumes` (volumes.ts) and its parts.
  */
 import type { BlockLayer } from './block-layer.js';
+import type { DriveKind } from './drive-kinds.js';
 
 export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
 
@@ -27,6 +28,10 @@ export interface Ldev {
   readonly top: BlockLayer;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */
   readonly failurePredicted?: boolean;
+  /** Kind of the drives that it takes regions from; null or left out: any in the pool. */
+  readonly tier?: DriveKind | null;
+  /** Kind of its drives; null: there may be several. Left out: the default. */
+  readonly driveKind?: DriveKind | null;
 }
 
 /** A port of the array, e.g. `CL1-A`. */

@@ -1,6 +1,7 @@
 /** A pool: the regions of its parity groups, handed out to LDEVs. */
 import { SLOT_BYTES, type SlotAddress } from '../cache/types.js';
 import type { ParityGroup } from '../disk/types.js';
+import { DRIVE_KINDS, type DriveKind } from './drive-kinds.js';
 import { type GroupRegions, groupOfPlace, indexOfPlace, REGION_BYTES, type RegionTable } from './regions.js';
 
 /** Adjacent places of one parity group, in bytes of its address space. */
@@ -13,8 +14,8 @@ export interface PlaceRun {
 export class Pool {
   /** By parity group id. */
   private readonly groups = new Map<number, GroupRegions>();
-  /** Regions that fully provisioned LDEVs do not have yet and nobody else may take. */
-  private promised = 0;
+  /** Regions that fully provisioned LDEVs do not have yet and nobody else may take, by tier; null: of any. */
+  private readonly promised = new Map<DriveKind | null, number>();
 
   constructor(readonly name: string) {}
 
@@ -32,31 +33,49 @@ export class Pool {
     return sum;
   }
 
+  /** Kinds of its drives, the fastest first. */
+  get tiers(): readonly DriveKind[] {
+    const present = new Set(this.parityGroups.map(({ tier }) => tier));
+    return DRIVE_KINDS.filter((kind) => present.has(kind));
+  }
+
+  /** Regions of a tier. */
+  regionsOf(tier: DriveKind): number {
+    let sum = 0;
+    for (const group of this.groups.values()) if (group.tier === tier) sum += group.count;
+    return sum;
+  }
+
   /** Regions that can be assigned: free, on drives that work, and promised to nobody. */
   get free(): number {
-    let sum = -this.promised;
-    for (const group of this.groups.values()) if (!group.group.failure) sum += group.free;
-    return Math.max(0, sum);
+    let kept = 0;
+    for (const regions of this.promised.values()) kept += regions;
+    return Math.max(0, this.unassigned(null) - kept);
+  }
+
+  /** The same of a tier; null: of any. */
+  freeOf(tier: DriveKind | null): number {
+    return tier === null ? this.free : Math.max(0, Math.min(this.unpromised(tier), this.free));
   }
 
   /** Keeps room for `regions` more; negative: for fewer. */
-  promise(regions: number): void {
-    this.promised += regions;
+  promise(regions: number, tier: DriveKind | null = null): void {
+    const kept = (this.promised.get(tier) ?? 0) + regions;
+    if (kept === 0) this.promised.delete(tier);
+    else this.promised.set(tier, kept);
   }
 
   /**
-   * Gives a region of an LDEV a place, in the parity group with most room. False: the pool is full.
+   * Gives a region of an LDEV a place, in the parity group with most room. False: the pool, or the tier, is full.
+   * @param tier null: any
    * @param promised one of those that room was kept for
    */
-  assign(uid: number, table: RegionTable, region: number, promised = false): boolean {
-    if (!promised && this.promised > 0 && this.free === 0) return false;
-    let roomiest: GroupRegions | null = null;
-    for (const group of this.groups.values()) {
-      if (!group.group.failure && (roomiest === null || group.free > roomiest.free)) roomiest = group;
-    }
+  assign(uid: number, table: RegionTable, region: number, tier: DriveKind | null = null, promised = false): boolean {
+    if (!promised && this.promised.size > 0 && this.freeOf(tier) === 0) return false;
+    const roomiest = this.roomiest(tier);
     const place = roomiest === null ? 0 : roomiest.take(uid, region);
     if (place === 0) return false;
-    if (promised) this.promised--;
+    if (promised) this.promise(-1, tier);
     table.add(region, place);
     return true;
   }
@@ -124,6 +143,31 @@ export class Pool {
         if (--open === 0) done(failure);
       });
     }
+  }
+
+  /** Of those that work; who may have any tier leaves what is promised of one. */
+  private roomiest(tier: DriveKind | null): GroupRegions | null {
+    let roomiest: GroupRegions | null = null;
+    for (const group of this.groups.values()) {
+      if (group.group.failure || (tier !== null && group.tier !== tier)) continue;
+      if (tier === null && this.promised.size > 0 && this.unpromised(group.tier) <= 0) continue;
+      if (roomiest === null || group.free > roomiest.free) roomiest = group;
+    }
+    return roomiest;
+  }
+
+  /** Regions of a tier that are not promised to those who may have no other. */
+  private unpromised(tier: DriveKind): number {
+    return this.unassigned(tier) - (this.promised.get(tier) ?? 0);
+  }
+
+  /** @param tier null: any */
+  private unassigned(tier: DriveKind | null): number {
+    let sum = 0;
+    for (const group of this.groups.values()) {
+      if (!group.group.failure && (tier === null || group.tier === tier)) sum += group.free;
+    }
+    return sum;
   }
 
   private of(place: number): GroupRegions {

@@ -11,6 +11,7 @@
 import { SECTOR_BYTES, SLOT_BYTES } from '../cache/types.js';
 import { firstAllocated } from '../disk/first-allocated.js';
 import type { ParityGroup, PersistentMemory } from '../disk/types.js';
+import { DEFAULT_KIND, type DriveKind } from './drive-kinds.js';
 import { RegionRecords, regionRecordBytes } from './region-records.js';
 
 export const REGION_BYTES = 32 * 2 ** 20;
@@ -109,6 +110,8 @@ export class GroupRegions {
     arraySerial: string,
     shared: (name: string, bytes: number) => PersistentMemory,
     private readonly soiled: (regions: GroupRegions, places: readonly number[]) => void,
+    /** Kind of its drives. */
+    readonly tier: DriveKind = DEFAULT_KIND,
   ) {
     this.count = Math.min(Math.floor(group.bytes / REGION_BYTES), MAX_GROUP_REGIONS);
     const name = `regions-${id}`;

@@ -139,4 +139,9 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE drives ADD COLUMN predicted INTEGER NOT NULL DEFAULT 0;  -- to fail
   `,
+  `
+  ALTER TABLE drives ADD COLUMN kind TEXT NOT NULL DEFAULT 'ssd';
+  ALTER TABLE spare_drives ADD COLUMN kind TEXT NOT NULL DEFAULT 'ssd';
+  ALTER TABLE ldevs ADD COLUMN tier TEXT;  -- kind of the drives that it takes regions from; null: any
+  `,
 ];

@@ -6,6 +6,7 @@ import { isStripeUnit, STRIPE_GRAIN } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { Background } from './background.js';
 import { DriveBay, type GroupEntry } from './drive-bay.js';
+import { DEFAULT_KIND, DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { checkInteger, checkName } from './naming.js';
 import { type GroupSpec, joinDrives, LEVELS, openDrives } from './open-group.js';
@@ -16,13 +17,14 @@ import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow } from './store-storage.js';
 import { canHaveSums, isUnsummed, noteUnsummed, sumsPath } from './sums.js';
 
-export type DriveSpec = DriveRow;
+/** Left out, its kind is the default. */
+export type DriveSpec = Omit<DriveRow, 'kind'> & Partial<Pick<DriveRow, 'kind'>>;
 
 /** What administrators see of a parity group. */
 export interface ParityGroupInfo {
   readonly name: string;
   readonly level: RaidLevel;
-  readonly drives: readonly DriveSpec[];
+  readonly drives: readonly DriveRow[];
   /** Null: the level's default. */
   readonly stripeBytes: number | null;
   /** What its drives hold is checked whenever it is read. */
@@ -37,6 +39,14 @@ export interface PoolInfo {
   readonly parityGroups: readonly string[];
   readonly bytes: number;
   /** In regions that no LDEV has. */
+  readonly freeBytes: number;
+  /** Of each kind of drives, the fastest first. */
+  readonly tiers: readonly TierInfo[];
+}
+
+export interface TierInfo {
+  readonly tier: DriveKind;
+  readonly bytes: number;
   readonly freeBytes: number;
 }
 
@@ -66,7 +76,11 @@ export class Storage {
     for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
     const found = (id: number) => (isUnsummed(parts.store, id) ? 'none' : 'found');
     for (const row of parts.store.storage.parityGroups()) {
-      const regions = this.openRegions(row.id, this.openGroup(row, this.openDrives(row, found(row.id))));
+      const regions = this.openRegions(
+        row.id,
+        this.openGroup(row, this.openDrives(row, found(row.id))),
+        row.drives[0]!.kind,
+      );
       this.groups.set(row.name, { row, regions });
       if (row.pool !== null) this.pool(row.pool).add(regions);
     }
@@ -91,6 +105,9 @@ export class Storage {
       parityGroups: pool.parityGroups.map((regions) => regions.group.name),
       bytes: pool.regions * REGION_BYTES,
       freeBytes: pool.free * REGION_BYTES,
+      tiers: pool.tiers.map((tier) => {
+        return { tier, bytes: pool.regionsOf(tier) * REGION_BYTES, freeBytes: pool.freeOf(tier) * REGION_BYTES };
+      }),
     }));
   }
 
@@ -106,10 +123,11 @@ export class Storage {
   createParityGroup(
     name: string,
     level: RaidLevel,
-    drives: readonly DriveSpec[],
+    specs: readonly DriveSpec[],
     stripeBytes: number | null,
     checksums = canHaveSums(level),
   ): ParityGroupInfo {
+    const drives = specs.map(withKind);
     this.check(name, level, drives, stripeBytes);
     if (checksums && !canHaveSums(level)) {
       throw new ConfigError('bad-name', `a ${level} parity group has no checksums: nothing could be repaired by them.`);
@@ -128,7 +146,7 @@ export class Storage {
         const id = store.storage.insertParityGroup({ name, level, drives, stripeBytes });
         if (canHaveSums(level) && !checksums) noteUnsummed(store, id);
         group = this.openGroup({ id, name, level, drives, stripeBytes }, opened);
-        regions = this.openRegions(id, group);
+        regions = this.openRegions(id, group, drives[0]!.kind);
         if (!regions.probeHoles()) {
           log.warn(`parity group ${name}: its file system does not tell holes; free space is taken to be empty`);
         }
@@ -173,7 +191,8 @@ export class Storage {
   }
 
   /** Throws ConfigError. */
-  addSpare(drive: DriveSpec): void {
+  addSpare(spec: DriveSpec): void {
+    const drive = withKind(spec);
     this.checkDrives([drive]);
     this.bay.addSpare(drive);
   }
@@ -238,9 +257,9 @@ export class Storage {
     });
   }
 
-  private openRegions(id: number, group: ParityGroup): GroupRegions {
+  private openRegions(id: number, group: ParityGroup, tier: DriveKind): GroupRegions {
     const soiled = (regions: GroupRegions, places: readonly number[]) => this.scrub(regions, places);
-    return new GroupRegions(group, id, this.parts.store.identity.serial, this.parts.shared, soiled);
+    return new GroupRegions(group, id, this.parts.store.identity.serial, this.parts.shared, soiled, tier);
   }
 
   /** Punches regions that are free but hold data, then hands them out again. */
@@ -259,7 +278,7 @@ export class Storage {
     background.track(work);
   }
 
-  private check(name: string, level: RaidLevel, drives: readonly DriveSpec[], stripeBytes: number | null): void {
+  private check(name: string, level: RaidLevel, drives: readonly DriveRow[], stripeBytes: number | null): void {
     checkName('parity group', name);
     if (this.groups.has(name)) {
       throw new ConfigError('parity-group-exists', `there is a parity group "${name}" already: choose another name.`);
@@ -279,12 +298,23 @@ export class Storage {
       throw new ConfigError('bad-number', `stripe unit ${stripeBytes} is not a multiple of ${STRIPE_GRAIN} bytes.`);
     }
     this.checkDrives(drives);
+    const other = drives.find(({ kind }) => kind !== drives[0]!.kind);
+    if (other !== undefined) {
+      throw new ConfigError(
+        'drive-kind',
+        `drive ${other.name} is of kind ${other.kind}, ${drives[0]!.name} of kind ${drives[0]!.kind}: give a parity group drives of one kind.`,
+      );
+    }
   }
 
-  private checkDrives(drives: readonly DriveSpec[]): void {
+  private checkDrives(drives: readonly DriveRow[]): void {
     const present = [...[...this.groups.values()].flatMap(({ row }) => row.drives), ...this.bay.spares()];
     for (const [index, drive] of drives.entries()) {
       checkName('drive', drive.name);
+      if (!isDriveKind(drive.kind)) {
+        const known = DRIVE_KINDS.join(', ');
+        throw new ConfigError('drive-kind', `drive ${drive.name}: "${drive.kind}" is no kind: give one of ${known}.`);
+      }
       checkInteger(`bytes of drive ${drive.name}`, drive.bytes, REGION_BYTES, MAX_DRIVE_BYTES);
       if (drive.bytes % STRIPE_GRAIN !== 0) {
         throw new ConfigError('bad-number', `drive ${drive.name}: ${drive.bytes} is no multiple of ${STRIPE_GRAIN}.`);
@@ -303,9 +333,13 @@ export class Storage {
   }
 }
 
+function withKind(spec: DriveSpec): DriveRow {
+  return { ...spec, kind: spec.kind ?? DEFAULT_KIND };
+}
+
 function info(row: ParityGroupRow, group: ParityGroup): ParityGroupInfo {
   const { name, level, stripeBytes, pool } = row;
-  const drives = row.drives.map((drive) => ({ name: drive.name, path: drive.path, bytes: drive.bytes }));
+  const drives = row.drives.map(({ name, path, bytes, kind }) => ({ name, path, bytes, kind }));
   const checksums = group.drives.every(isChecksummed);
   return { name, level, drives, stripeBytes, checksums, pool, bytes: group.bytes };
 }

@@ -2,12 +2,14 @@
 import type Database from 'better-sqlite3';
 import type { MemberState } from '../disk/raid/members.js';
 import type { RaidLevel } from '../disk/types.js';
+import type { DriveKind } from './drive-kinds.js';
 import type { LdevAttribute } from './model.js';
 
 export interface DriveRow {
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
+  readonly kind: DriveKind;
 }
 
 /** A drive of a parity group. */
@@ -45,6 +47,8 @@ export interface LdevRow {
   readonly blocks: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
+  /** Kind of the drives that it takes regions from; null: any. */
+  readonly tier: DriveKind | null;
   /** Deletion has begun and its regions are not all given back. */
   readonly deleting: boolean;
 }
@@ -67,7 +71,7 @@ export class StorageTables {
 
   parityGroups(): ParityGroupRow[] {
     const drives = this.db.prepare<[number], MemberRow>(
-      'SELECT name, path, bytes, state, rebuilt FROM drives WHERE parity_group = ? ORDER BY position',
+      'SELECT name, path, bytes, kind, state, rebuilt FROM drives WHERE parity_group = ? ORDER BY position',
     );
     return this.db
       .prepare<[], Omit<ParityGroupRow, 'drives'>>(
@@ -83,10 +87,10 @@ export class StorageTables {
       .prepare('INSERT INTO parity_groups (name, level, stripe_bytes) VALUES (?, ?, ?)')
       .run(group.name, group.level, group.stripeBytes);
     const insert = this.db.prepare(
-      'INSERT INTO drives (name, path, bytes, parity_group, position) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO drives (name, path, bytes, kind, parity_group, position) VALUES (?, ?, ?, ?, ?, ?)',
     );
     for (const [position, drive] of group.drives.entries()) {
-      insert.run(drive.name, drive.path, drive.bytes, lastInsertRowid, position);
+      insert.run(drive.name, drive.path, drive.bytes, drive.kind, lastInsertRowid, position);
     }
     return Number(lastInsertRowid);
   }
@@ -97,8 +101,8 @@ export class StorageTables {
       .run(state, rebuilt, group, position);
   }
 
-  /** Another drive takes a place in a parity group. */
-  setMemberDrive(group: number, position: number, { name, path, bytes }: DriveRow): void {
+  /** Another drive of the same kind takes a place in a parity group. */
+  setMemberDrive(group: number, position: number, { name, path, bytes }: Omit<DriveRow, 'kind'>): void {
     this.db
       .prepare('UPDATE drives SET name = ?, path = ?, bytes = ?, predicted = 0 WHERE parity_group = ? AND position = ?')
       .run(name, path, bytes, group, position);
@@ -116,12 +120,14 @@ export class StorageTables {
 
   /** Drives of no parity group. */
   spares(): SpareRow[] {
-    return this.db.prepare<[], SpareRow>('SELECT name, path, bytes, state FROM spare_drives ORDER BY name').all();
+    return this.db.prepare<[], SpareRow>('SELECT name, path, bytes, kind, state FROM spare_drives ORDER BY name').all();
   }
 
   /** Adds the drive, or changes what is known of it. */
-  putSpare({ name, path, bytes, state }: SpareRow): void {
-    this.db.prepare('INSERT OR REPLACE INTO spare_drives VALUES (?, ?, ?, ?)').run(name, path, bytes, state);
+  putSpare({ name, path, bytes, kind, state }: SpareRow): void {
+    this.db
+      .prepare('INSERT OR REPLACE INTO spare_drives (name, path, bytes, kind, state) VALUES (?, ?, ?, ?, ?)')
+      .run(name, path, bytes, kind, state);
   }
 
   removeSpare(name: string): void {
@@ -148,7 +154,7 @@ export class StorageTables {
     return this.db
       .prepare<[], FlatLdev>(
         `SELECT uid, id, label, attribute, pool, block_size AS blockSize, physical_block_size AS physicalBlockSize, blocks, thin,
-                read_only AS readOnly, deleting
+                read_only AS readOnly, tier, deleting
          FROM ldevs ORDER BY id`,
       )
       .all()
@@ -159,8 +165,8 @@ export class StorageTables {
   insertLdev(ldev: Omit<LdevRow, 'uid' | 'deleting'>): number {
     const { lastInsertRowid } = this.db
       .prepare(
-        `INSERT INTO ldevs (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO ldevs (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, tier)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ldev.id,
@@ -172,6 +178,7 @@ export class StorageTables {
         ldev.blocks,
         Number(ldev.thin),
         Number(ldev.readOnly),
+        ldev.tier,
       );
     return Number(lastInsertRowid);
   }

@@ -7,6 +7,7 @@ import type {
   HostGroupReply,
   LdevReply,
   LunReply,
+  PoolReply,
   StatsReply,
   StatusReply,
 } from '../../target/svp/control/api.js';
@@ -85,8 +86,25 @@ t.test('LDEVs', async (t) => {
     ['00:00', '00:01', '00:02', '00:03', '00:04', '00:10', '00:20'],
   );
   t.match(list[0], { paths: ['CL1-A/default/0', 'CL2-A/default/0'], naa: /^6[0-9a-f]{31}$/ });
-  t.match((await plain('ldev', 'list')).stdout, /^00:20 +3 GiB +0 B +512 +512 +thin +POOL0 +new +-$/m);
+  t.match((await plain('ldev', 'list')).stdout, /^00:20 +3 GiB +0 B +512 +512 +thin +POOL0 +- +new +-$/m);
   t.match((await plain('ldev', 'list')).stdout, /^00:01 +10 GiB +0 B +512 +4096 +thin /m);
+});
+
+t.test('pools and tiers', async (t) => {
+  const [pool] = await json<PoolReply[]>('pool', 'list');
+  t.match(pool, { name: 'POOL0', parityGroups: ['1-1'], bytes: 16 * 2 ** 40, tiers: [{ tier: 'ssd' }] });
+  t.match(
+    (await plain('pool', 'list')).stdout,
+    /^POOL +TIER +CAPACITY +FREE +PARITY GROUPS\nPOOL0 +ssd +16 TiB +.* +1-1$/m,
+  );
+  t.match(await json('ldev', 'create', '--id', '00:22', '--capacity', '1G', '--tier', 'ssd'), { tier: 'ssd' });
+  t.match((await plain('ldev', 'list')).stdout, /^00:22 .* +POOL0 +ssd +/m);
+  t.match(await plain('ldev', 'create', '--capacity', '1G', '--tier', 'sas'), {
+    code: 9,
+    stderr: /pool "POOL0" has no parity group of sas drives: it has ssd\./,
+  });
+  t.match(await plain('ldev', 'create', '--capacity', '1G', '--tier', 'gold'), { code: 2, stderr: /nl-sas/ });
+  t.match(await plain('ldev', 'delete', '00:22'), { code: 0 });
 });
 
 t.test('10 TiB in under a second, and no space', async (t) => {

@@ -76,8 +76,8 @@ t.test('the list', async (t) => {
   t.match(list[0], { bytes: 64 * MiB, progress: null, readErrors: 0, failure: null });
   const { code, stdout } = await plain('list');
   t.equal(code, 0);
-  t.match(stdout, /^DRIVE +CAPACITY +STATE +PARITY GROUP +READ ERRORS +WRITE ERRORS +FAILURE$/m);
-  t.match(stdout, /^a +64 MiB +good +1-1 +0 +0 +-$/m);
+  t.match(stdout, /^DRIVE +CAPACITY +KIND +STATE +PARITY GROUP +READ ERRORS +WRITE ERRORS +FAILURE$/m);
+  t.match(stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +-$/m);
 });
 
 t.test('what is refused, and why', async (t) => {
@@ -100,7 +100,7 @@ t.test('what is refused, and why', async (t) => {
 t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all through', async (t) => {
   t.match(await plain('fail', 'b'), { code: 0, stdout: 'taken out b: failed\n' });
   t.match(await drive('b'), { state: 'failed', failure: 'b: taken out', parityGroup: '1-1' });
-  t.match((await plain('list')).stdout, /^b +64 MiB +failed +1-1 +0 +0 +b: taken out$/m);
+  t.match((await plain('list')).stdout, /^b +64 MiB +ssd +failed +1-1 +0 +0 +b: taken out$/m);
   t.match(await plain('fail', 'b'), { code: 0 }, 'again: it is out already');
   t.match(await plain('fail', 'c'), { code: 9, stderr: /"c" cannot be taken out: .* would lose data/ });
   t.equal(await wrongPieces(), 0, 'without the drive');
@@ -112,7 +112,7 @@ t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all
   const { state, progress } = await drive('b');
   t.equal(state, 'rebuilding', 'at 1 MiB a second it takes twenty');
   t.ok(progress! > 0 && progress! < 1, `${progress} done`);
-  t.match((await plain('list')).stdout, /^b +64 MiB +rebuilding \d+ % +1-1 /m);
+  t.match((await plain('list')).stdout, /^b +64 MiB +ssd +rebuilding \d+ % +1-1 /m);
 
   t.match(await plain('rebuild-rate'), { stdout: 'rebuild rate 1 MiB/s\n' });
   t.match(await plain('rebuild-rate', 'max'), { code: 0, stdout: 'rebuild rate max\n' });
@@ -141,7 +141,7 @@ t.test('a predicted failure: list, metrics, REQUEST SENSE, log page, unit attent
   t.equal(await requested(), '0/0000');
   t.match(await plain('predict', 'a'), { code: 0, stdout: 'a: failure predicted\n' });
   t.match(await drive('a'), { state: 'good', failurePredicted: true });
-  t.match((await plain('list')).stdout, /^a +64 MiB +good +1-1 +0 +0 +predicted$/m);
+  t.match((await plain('list')).stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +predicted$/m);
   const metrics = await (await fetch(array.metricsUrl!)).text();
   t.match(metrics, /^lunarray_drive_predicted_failure\{drive="a"\} 1$/m);
   t.match(metrics, /^lunarray_drive_predicted_failure\{drive="d"\} 0$/m);

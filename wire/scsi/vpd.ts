@@ -220,6 +220,8 @@ export function blockLimitsPage(device: number, limits: BlockLimits): Buffer {
 export interface BlockCharacteristics {
   /** 0001h: non-rotating. 0: not told. */
   readonly rotationRate: number;
+  /** NOMINAL FORM FACTOR: 2: 3.5 inch, 3: 2.5 inch. 0: not told. */
+  readonly formFactor: number;
   /** FUAB: SYNCHRONIZE CACHE covers what FUA does, in the volatile cache only (SBC-4 6.6.2). */
   readonly fuaBehaviour: boolean;
   /** VBULS: BYTCHK works on unmapped blocks. */
@@ -230,6 +232,7 @@ export interface BlockCharacteristics {
 export function blockDeviceCharacteristicsPage(device: number, fields: BlockCharacteristics): Buffer {
   const data = page(device, VpdPage.blockDeviceCharacteristics, 64);
   data.writeUInt16BE(fields.rotationRate, 4);
+  data[7] = fields.formFactor;
   data[8] = (fields.fuaBehaviour ? 0x02 : 0) | (fields.verifiesUnmapped ? 0x01 : 0);
   return data;
 }

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from '@sinclair/typebox';
 import type { SessionInfo } from '../../ports/iscsi/stats.js';
+import { DRIVE_KINDS } from '../../volumes/drive-kinds.js';
 import { faultOps } from '../../volumes/layers/fault-rules.js';
 
 const strict = { additionalProperties: false };
@@ -25,6 +26,7 @@ export const LdevCreate = Type.Object(
     thin: Type.Optional(Type.Boolean()),
     readOnly: Type.Optional(Type.Boolean()),
     attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
+    tier: Type.Optional(Type.Union(DRIVE_KINDS.map((kind) => Type.Literal(kind)))),
   },
   strict,
 );
@@ -111,6 +113,8 @@ export interface LdevReply {
   readonly assigned: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
+  /** Kind of the drives that it takes regions from; null: any. */
+  readonly tier: string | null;
   readonly naa: string;
   readonly serial: string;
   /** LUN paths `CL1-A/default/0`. */
@@ -175,6 +179,7 @@ export interface StatusReply {
 export interface DriveReply {
   readonly name: string;
   readonly bytes: number;
+  readonly kind: string;
   readonly state: string;
   /** Null: in none. */
   readonly parityGroup: string | null;
@@ -185,6 +190,14 @@ export interface DriveReply {
   readonly writeErrors: number;
   readonly failurePredicted: boolean;
   readonly failure: string | null;
+}
+
+export interface PoolReply {
+  readonly name: string;
+  readonly parityGroups: readonly string[];
+  readonly bytes: number;
+  readonly freeBytes: number;
+  readonly tiers: readonly { readonly tier: string; readonly bytes: number; readonly freeBytes: number }[];
 }
 
 export interface DriveSettingsReply {

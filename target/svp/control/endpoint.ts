@@ -8,6 +8,7 @@ import { driveRoutes } from './drive-routes.js';
 import { faultRoutes } from './fault-routes.js';
 import { hostGroupRoutes } from './host-group-routes.js';
 import { ldevRoutes } from './ldev-routes.js';
+import { poolRoutes } from './pool-routes.js';
 import { controlSocketPath } from './socket-path.js';
 import { statusRoutes } from './status-routes.js';
 import { userRoutes } from './user-routes.js';
@@ -47,6 +48,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   userRoutes(app, array);
   faultRoutes(app, array);
   driveRoutes(app, array);
+  poolRoutes(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Limits } from '../../../target/scsi/limits.js';
+import type { Ldev } from '../../../target/volumes/model.js';
 import { inCdb, Rig } from './rig.js';
 
 const inquiry = (allocation = 255) => [0x12, 0, 0, allocation >> 8, allocation & 0xff, 0];
@@ -171,6 +172,16 @@ t.test('VPD B1h and B2h', async (t) => {
   const characteristics = host.run(vpd(0xb1)).data;
   t.equal(characteristics.length, 64);
   t.equal(characteristics.readUInt16BE(4), 1, 'non-rotating');
+  t.equal(characteristics[7], 3, '2.5 inch');
+  const rig = new Rig();
+  const medium = (driveKind: Ldev['driveKind']) => {
+    (rig.ldevs.get(0) as { driveKind?: unknown }).driveKind = driveKind;
+    const { data } = rig.host('a').run(vpd(0xb1));
+    return [data.readUInt16BE(4), data[7]];
+  };
+  t.same(medium('nl-sas'), [7200, 2]);
+  t.same(medium('sas'), [10000, 3]);
+  t.same(medium(null), [0, 0], 'not told where there are several kinds');
   t.same([...host.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 0, 0xe4, 0x02, 0], 'LBPU, LBPWS, LBPWS10, LBPRZ; thin');
   const full = new Rig({ thin: false }).host('a');
   t.same([...full.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 0, 0, 0, 0]);

@@ -113,7 +113,14 @@ class MiniArray {
     this.ldevs = [1, 2].map((uid) => {
       const blocks = LDEV_REGIONS * STRIDE;
       const sizes = { blockSize: 512, physicalBlockSize: 512, blocks } as const;
-      const fields = { label: '', attribute: 'ordinary', pool: 'pool', thin: true, readOnly: false } as const;
+      const fields = {
+        label: '',
+        attribute: 'ordinary',
+        pool: 'pool',
+        thin: true,
+        readOnly: false,
+        tier: null,
+      } as const;
       return new LdevVolume({ uid, id: uid, deleting: false, ...fields, ...sizes }, pool, '12345678', way);
     });
     regions.scan((uid, region, place) => {

@@ -5,7 +5,7 @@ import t from 'tap';
 import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { codeOf, flush, GiB, MiB, read, rig, write } from './fixture.js';
 
-const drive = (name: string, bytes = 64 * MiB) => ({ name, path: name, bytes });
+const drive = (name: string, bytes = 64 * MiB) => ({ name, path: name, bytes, kind: 'ssd' as const });
 
 t.test('parity groups and pools are durable', async (t) => {
   const array = rig(t);
@@ -38,7 +38,13 @@ t.test('parity groups and pools are durable', async (t) => {
     },
   ]);
   t.same(array.volumes.pools(), [
-    { name: 'p', parityGroups: ['1-1'], bytes: 128 * MiB, freeBytes: 128 * MiB - REGION_BYTES },
+    {
+      name: 'p',
+      parityGroups: ['1-1'],
+      bytes: 128 * MiB,
+      freeBytes: 128 * MiB - REGION_BYTES,
+      tiers: [{ tier: 'ssd', bytes: 128 * MiB, freeBytes: 128 * MiB - REGION_BYTES }],
+    },
   ]);
   t.same(await read(array.volumes.ldev(0)!.top, 100, 2048), data);
   await array.stop();

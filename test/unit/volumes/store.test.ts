@@ -29,6 +29,7 @@ const ldev = {
   blocks: 8,
   thin: true,
   readOnly: false,
+  tier: null,
 } as const;
 
 t.test('identity is made once', async (t) => {

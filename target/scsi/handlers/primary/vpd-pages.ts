@@ -21,6 +21,7 @@ import {
   unitSerialNumberPage,
   VpdPage,
 } from '../../../../wire/scsi/vpd.js';
+import { DEFAULT_KIND, mediumOf } from '../../../volumes/drive-kinds.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
@@ -133,7 +134,10 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
   [VpdPage.blockLimits, blockLimits],
   [
     VpdPage.blockDeviceCharacteristics,
-    () => blockDeviceCharacteristicsPage(DEVICE, { rotationRate: 1, fuaBehaviour: false, verifiesUnmapped: true }),
+    ({ ldev }) => {
+      const medium = mediumOf(ldev.driveKind === undefined ? DEFAULT_KIND : ldev.driveKind);
+      return blockDeviceCharacteristicsPage(DEVICE, { ...medium, fuaBehaviour: false, verifiesUnmapped: true });
+    },
   ],
   [VpdPage.logicalBlockProvisioning, provisioning],
 ]);
