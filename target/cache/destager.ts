@@ -5,6 +5,8 @@
  *   are not, so slowly that it takes ten seconds. What is written again in the meantime is then destaged once.
  * - Above it whatever is dirty is written, the oldest first.
  * - Above the high water mark four times as much is kept on its way.
+ *
+ * Each parity group has its own choice and its own limit of what is on its way, so that a slow one holds up no other.
  */
 import type { DriveError } from '../disk/types.js';
 import type { IoFailure } from '../volumes/block-layer.js';
@@ -39,7 +41,7 @@ export class Destager {
   readonly #core: CacheCore;
   readonly #lowWater: number;
   readonly #highWater: number;
-  /** Begin of the time since which `#pressed` was found at every tick, clock's nanoseconds. */
+  /** When the last tick found `#pressed`, clock's nanoseconds; null: it did not. */
   #pressedSince: number | null = null;
   /** Slots that may be written in this tick while there is no pressure. */
   #allowance = 0;
@@ -130,8 +132,9 @@ export class Destager {
   #measure(): void {
     const { clock, throttle } = this.#core;
     const now = clock.now();
-    throttle.tick(this.#pressedSince === null ? 0 : (now - this.#pressedSince) / 1e9);
-    this.#pressedSince = this.#pressed ? now : null;
+    const pressed = this.#pressed;
+    throttle.tick(pressed && this.#pressedSince !== null ? (now - this.#pressedSince) / 1e9 : 0);
+    this.#pressedSince = pressed ? now : null;
   }
 
   #allow(): void {
