@@ -1,8 +1,10 @@
 /** Misfortunes of a simulated array's drives within what their parity groups can bear, and proofs of redundancy. */
 import { native } from '../../native/index.js';
+import { isChecksummed } from '../../target/disk/checksums/checksummed.js';
 import { createCode, type RedundantLevel } from '../../target/disk/raid/code.js';
 import { StripeLayout } from '../../target/disk/raid/layout.js';
 import { RedundantGroup } from '../../target/disk/raid/redundant-group.js';
+import type { SimulatedDrive } from '../../target/disk/simulated-drive.js';
 import type { DriveIo } from '../../target/disk/types.js';
 import { ConfigError } from '../../target/volumes/errors.js';
 import type { SimulatedArray } from './simulated-array.js';
@@ -22,19 +24,51 @@ export function misfortune(array: SimulatedArray): void {
   repair(array, group);
   if (state === 'failed') replace(array, drive.name);
   else if (array.below(3) === 0) fail(array, drive.name);
-  else if (group.dispensable(position)) wear(array, array.drives.get(drive.name)!);
+  else if (group.dispensable(position)) wear(array, drive.name);
 }
 
 /** What was demanded of drives before and has not happened yet would come on top of what comes now. */
 function repair(array: SimulatedArray, group: RedundantGroup): void {
-  for (const { name } of group.drives) array.drives.get(name)!.repair();
+  for (const { name } of group.drives) for (const drive of filesOf(array, name)) drive.repair();
 }
 
-function wear(array: SimulatedArray, drive: NonNullable<ReturnType<SimulatedArray['drives']['get']>>): void {
+function wear(array: SimulatedArray, name: string): void {
+  const drive = filesOf(array, name)[array.below(2)] ?? array.drives.get(name)!;
   const kind = array.below(3);
   if (kind === 0) drive.fail('write');
   else if (kind === 1) drive.fail('sync');
   else drive.badRange('read', 512 * array.below(256), 512 * (1 + array.below(40)));
+}
+
+/** A drive, and where its sums are if it has some. */
+function filesOf(array: SimulatedArray, name: string): SimulatedDrive[] {
+  return [name, `${name}.sums`].flatMap((path) => array.drives.get(path) ?? []);
+}
+
+/** A drive of each group with sums begins to go wrong without a word: what its operations do, and what it holds. */
+export function spoil(array: SimulatedArray): SimulatedDrive[] {
+  const groups = redundantGroups(array).filter(({ drives }) => drives.every(isChecksummed));
+  return groups.map(({ drives }) => {
+    const drive = array.drives.get(drives[array.below(drives.length)]!.name)!;
+    const share = () => array.below(3) / 10;
+    drive.misbehave({ misdirectRead: share(), misdirectWrite: share(), dropWrite: share() });
+    return drive;
+  });
+}
+
+/** Changes a bit of something that the drive holds. */
+export function rot(array: SimulatedArray, drive: SimulatedDrive): void {
+  const held = drive.extents(0, drive.bytes).filter(({ allocated }) => allocated);
+  const extent = held[array.below(Math.max(1, held.length))];
+  if (extent !== undefined) drive.flip(extent.offset + array.below(extent.bytes));
+}
+
+/** All groups look at everything. @returns what is wrong */
+export function scrub(array: SimulatedArray): string | null {
+  const groups = redundantGroups(array);
+  for (const group of groups) group.startScrub();
+  array.clock.settle(() => groups.every((group) => !group.scrub.running), 2_000_000);
+  return groups.every((group) => !group.scrub.running) ? null : 'a scrub does not end';
 }
 
 function fail(array: SimulatedArray, name: string): void {
@@ -62,7 +96,9 @@ export function heal(array: SimulatedArray): string | null {
   }
   const healthy = () => groups.every((g) => g.suspects === 0 && g.members.every(({ state }) => state === 'good'));
   array.clock.settle(healthy, 2_000_000);
-  return healthy() ? null : 'the groups do not become whole';
+  if (!healthy()) return 'the groups do not become whole';
+  const lost = groups.find((group) => group.scrub.lost > 0);
+  return lost === undefined ? null : `${lost.name} has given up ${lost.scrub.lost} blocks`;
 }
 
 /** Every check is what the data says, on drives at rest. @returns what is wrong */

@@ -1,13 +1,13 @@
 /**
  * A whole array against ledgers of what its hosts were told: random commands to several LDEVs on plain, RAID 1+0, RAID 5
  * and RAID 6 groups, drives that fail and are replaced, the death of the process and the loss of power at any moment,
- * in the midst of a start too. After each everything is read; parity is looked at; in the end the drives are read
- * without each drive in turn.
+ * in the midst of a start too. After each everything is read; parity is looked at; now and then drives lose, misplace and
+ * change what they hold without a word; in the end the drives are read without each drive in turn.
  *
  * Fault model: drives as in target/disk/simulated-drive.ts, memory as in page-memory.ts.
  */
 import type { RaidLevel } from '../../target/disk/types.js';
-import { heal, inconsistency, misfortune, redundantGroups, replace } from './array-drives.js';
+import { heal, inconsistency, misfortune, redundantGroups, replace, rot, scrub, spoil } from './array-drives.js';
 import { ArrayLoad, TestedLdev } from './array-load.js';
 import { simulationRuns } from './runs.js';
 import { type Death, Killed, SimulatedArray } from './simulated-array.js';
@@ -33,7 +33,7 @@ function build(array: SimulatedArray, seed: number): TestedLdev[] {
     const drives = Array.from({ length: count }, (_, index) => `${name}-${index}`);
     const stripe = level === 'plain' || seed % 2 === 0 ? null : SLOT;
     const specs = drives.map((drive) => ({ name: drive, path: drive, bytes: mebibytes * MiB }));
-    array.volumes.createParityGroup(name, level, specs, stripe);
+    array.volumes.createParityGroup(name, level, specs, stripe, level !== 'plain' && seed % 4 !== 0);
   };
   const [first, second] = [shapes[seed % shapes.length]!, shapes[(seed + 2) % shapes.length]!];
   group('1-1', first);
@@ -79,13 +79,13 @@ class Simulation {
     return this.load.wrong;
   }
 
-  /** Some commands and misfortunes. */
-  run(steps: number): void {
+  /** Some commands, and now and then `misfortune`. */
+  run(steps: number, misfortune: () => void): void {
     const { array, load } = this;
     for (let step = 0; step < steps && this.wrong === null; step++) {
       if (load.open < 10) load.command();
       if (array.below(3) === 0) load.releaseOne();
-      if (array.below(30) === 0) misfortune(array);
+      if (array.below(30) === 0) misfortune();
       if (array.below(2) === 0) array.clock.advance(array.below(12));
       if (array.below(80) === 0) array.clock.advance(6000);
     }
@@ -123,6 +123,20 @@ class Simulation {
   compare(what: string): void {
     this.load.readAll(what, ({ ledger }, data) => ledger.recover(data, this.#cut));
     this.#cut = false;
+  }
+
+  /** Drives that go wrong without a word, while hosts go on. */
+  mischief(): void {
+    const { array, load } = this;
+    load.wrong ??= heal(array);
+    const drives = spoil(array);
+    if (drives.length === 0) return;
+    this.run(60, () => rot(array, drives[array.below(drives.length)]!));
+    for (const drive of drives) drive.misbehave({});
+    this.drain();
+    this.#flush();
+    load.wrong ??= heal(array) ?? scrub(array);
+    this.compare('with drives that went wrong');
   }
 
   /** All parity is right once the array is at rest and whole. */
@@ -222,11 +236,12 @@ function simulate(seed: number): string | null {
     for (let life = 0; life < LIVES && simulation.wrong === null; life++) {
       const death: Death = array.below(3) === 0 ? 'kill' : 'cut';
       if (array.below(2) === 0) array.commitsLeft = array.below(600);
-      dying(() => simulation.run(10 + array.below(120)));
+      dying(() => simulation.run(10 + array.below(120), () => misfortune(array)));
       if (simulation.wrong !== null) break;
       simulation.die(death);
       if (array.below(2) === 0) array.clock.advance(array.below(40));
       simulation.compare(`life ${life}, ${death}`);
+      if (array.below(4) === 0) simulation.mischief();
       if (array.below(3) === 0) simulation.parity(`life ${life}, ${death}`);
     }
     if (simulation.wrong === null) simulation.parity('in the end');
