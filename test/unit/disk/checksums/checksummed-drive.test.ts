@@ -12,9 +12,11 @@ const BLOCKS = 4 * 1024 + 100;
 const seed = Number(process.env.SEED ?? Date.now() % 1e6);
 t.comment(`SEED=${seed}`);
 
+let made = 0;
+
 class World {
   readonly clock = new SimulatedClock();
-  readonly random = seededRandom(seed);
+  readonly random = seededRandom(seed + made++);
   drive!: ChecksummedDrive;
 
   constructor(
@@ -141,9 +143,13 @@ t.test('what a lost block holds is vouched for by no sum, whenever power is lost
     w.data = w.data.cut();
     w.sums = w.sums.cut();
     w.open();
-    const bad = w.bad(0, 2);
+    const data = Buffer.alloc(2 * BLOCK);
+    const { bad = [] } = w.run((done) => w.drive.read(0, [data], done)) ?? {};
+    // A sum that speaks of data which is not there yet would be taken for the one that is wrong.
+    if (bad.some(({ lost }) => !lost)) t.fail(`round ${round}: neither lost nor what was written`);
     for (const block of [0, 1]) {
-      if (!bad.includes(block) && w.seen[block * BLOCK] !== 6) t.fail(`round ${round}: a lost block came back`);
+      const isBad = bad.some(({ offset, bytes }) => offset <= block * BLOCK && offset + bytes > block * BLOCK);
+      if (!isBad && data[block * BLOCK] !== 6) t.fail(`round ${round}: a lost block came back`);
     }
   }
   t.pass();
