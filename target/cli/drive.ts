@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { DriveReply, DriveSettingsReply } from '../svp/control/api.js';
+import type { DriveReply, DriveSettingsReply, ScrubReply } from '../svp/control/api.js';
 import { humanSize } from '../svp/units.js';
 import { call } from './client.js';
 import { administration, argument, type CommonOptions, printJson, printLine, printTable } from './output.js';
@@ -12,7 +12,7 @@ export function driveCommand(): Command {
       const drives = await call<DriveReply[]>(options.data, 'GET', '/drives');
       if (options.json) return printJson(drives);
       await printTable(
-        ['DRIVE', 'CAPACITY', 'KIND', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'WRITE ERRORS', 'FAILURE'],
+        ['DRIVE', 'CAPACITY', 'KIND', 'STATE', 'PARITY GROUP', 'READ ERRORS', 'WRITE ERRORS', 'CORRUPT', 'FAILURE'],
         drives.map((d) => [
           d.name,
           humanSize(d.bytes),
@@ -21,6 +21,7 @@ export function driveCommand(): Command {
           d.parityGroup ?? '',
           d.readErrors,
           d.writeErrors,
+          d.corrupt,
           d.failure ?? (d.failurePredicted ? 'predicted' : ''),
         ]),
       );
@@ -30,6 +31,7 @@ export function driveCommand(): Command {
   change(drive, 'fail', 'take a drive out of its parity group; refused if data would be lost', 'taken out');
   change(drive, 'replace', 'put a new, empty drive in the place of one that failed, and rebuild it', 'replaced');
   predict(drive);
+  scrub(drive);
   rebuildRate(drive);
   return drive;
 }
@@ -46,6 +48,30 @@ function predict(drive: Command): void {
     const reply = await call<DriveReply>(options.data, 'POST', `/drives/${encodeURIComponent(name)}/predict`, body);
     if (options.json) printJson(reply);
     else printLine(`${reply.name}: failure ${reply.failurePredicted ? '' : 'not '}predicted`);
+  });
+}
+
+function scrub(drive: Command): void {
+  administration(
+    drive
+      .command('scrub')
+      .description(
+        'show how scrubs stand, or begin one: everything on the drives of a group is read, checked and mended',
+      )
+      .argument('[group]', 'parity group'),
+  ).action(async (group: string | undefined, options: CommonOptions) => {
+    const reply =
+      group === undefined
+        ? await call<ScrubReply[]>(options.data, 'GET', '/scrubs')
+        : await call<ScrubReply>(options.data, 'POST', `/scrubs/${encodeURIComponent(group)}`);
+    if (options.json) return printJson(reply);
+    await printTable(
+      ['PARITY GROUP', 'SCRUB', 'PASSES', 'MENDED', 'CHECKS', 'LOST'],
+      [reply].flat().map((s) => {
+        const state = s.running ? `${Math.floor(s.progress * 100)} %` : 'idle';
+        return [s.parityGroup, state, s.passes, s.mended, s.checks, s.lost];
+      }),
+    );
   });
 }
 

@@ -10,6 +10,7 @@ import type { PortStats } from '../ports/iscsi/stats.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
 import { DRIVE_STATES } from '../volumes/drive-bay.js';
 import { ldevName } from '../volumes/model.js';
+import type { ScrubInfo } from '../volumes/scrubs.js';
 import type { ArrayView } from './view.js';
 
 export interface MetricFamily {
@@ -70,6 +71,17 @@ function perPort(
 ): MetricFamily {
   return family(`port_${name}`, type, help, ['port'], function* (array) {
     for (const { port, endpoint } of array.ports) yield [[port.name], value(endpoint.stats())];
+  });
+}
+
+function perScrub(
+  name: string,
+  type: MetricFamily['type'],
+  help: string,
+  value: (scrub: ScrubInfo) => number,
+): MetricFamily {
+  return family(`parity_group_${name}`, type, help, ['parity_group'], function* (array) {
+    for (const scrub of array.volumes.scrubs.list()) yield [[scrub.parityGroup], value(scrub)];
   });
 }
 
@@ -156,6 +168,21 @@ export const metricFamilies: readonly MetricFamily[] = [
       for (const { name, writeErrors } of array.volumes.drives.list()) yield [[name], writeErrors];
     },
   ),
+  family(
+    'drive_corrupt_total',
+    'counter',
+    'Places that held something wrong, and have been mended.',
+    ['drive'],
+    function* (array) {
+      for (const { name, corrupt } of array.volumes.drives.list()) yield [[name], corrupt];
+    },
+  ),
+  perScrub('scrub_running', 'gauge', '1: a scrub is going on.', (s) => Number(s.running)),
+  perScrub('scrub_ratio', 'gauge', 'How much of it is done, 0 to 1.', (s) => s.progress),
+  perScrub('scrub_passes_total', 'counter', 'Scrubs ended since the group was made.', (s) => s.passes),
+  perScrub('mended_blocks_total', 'counter', 'Blocks found bad on a drive and written again.', (s) => s.mended),
+  perScrub('corrected_checks_total', 'counter', 'Blocks of parity or copies made right.', (s) => s.checks),
+  perScrub('lost_blocks_total', 'counter', 'Blocks given up: they could not be recovered.', (s) => s.lost),
   family('drive_predicted_failure', 'gauge', '1: the drive is predicted to fail.', ['drive'], function* (array) {
     for (const { name, failurePredicted } of array.volumes.drives.list()) yield [[name], Number(failurePredicted)];
   }),

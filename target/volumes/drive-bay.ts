@@ -26,6 +26,8 @@ export interface DriveInfo {
   /** Since the start. */
   readonly readErrors: number;
   readonly writeErrors: number;
+  /** Places since the start that held something wrong, and have been mended. */
+  readonly corrupt: number;
   readonly failurePredicted: boolean;
   /** Why it failed, as far as known. */
   readonly failure: string | null;
@@ -62,7 +64,8 @@ export class DriveBay {
     private readonly groups: Map<string, GroupEntry>,
   ) {
     this.settings = new DriveSettings(parts.store);
-    this.health = new DriveHealth(parts.store, parts.log, () => this.#predict());
+    const corrupt = (name: string) => this.list().find((drive) => drive.name === name)?.corrupt ?? 0;
+    this.health = new DriveHealth(parts.store, parts.log, () => this.#predict(), corrupt);
   }
 
   close(): void {
@@ -219,6 +222,7 @@ export class DriveBay {
       parityGroup: entry.row.name,
       readErrors: reads,
       writeErrors: writes,
+      corrupt: redundant(entry)?.members[position]?.corrupt ?? 0,
       failurePredicted: state.state !== 'failed' && this.health.isPredicted(name),
     };
   }
@@ -257,6 +261,6 @@ function memberState(
 }
 
 function spareInfo({ name, bytes, kind, state }: SpareRow): DriveInfo {
-  const none = { parityGroup: null, progress: null, readErrors: 0, writeErrors: 0, failure: null };
+  const none = { parityGroup: null, progress: null, readErrors: 0, writeErrors: 0, corrupt: 0, failure: null };
   return { name, bytes, kind, state, ...none, failurePredicted: false };
 }

@@ -17,13 +17,15 @@ export class DriveHealth {
     private readonly store: ConfigStore,
     private readonly log: Log,
     private readonly changed: (drive: string) => void,
+    /** Places of a drive that held something wrong, and have been mended. */
+    private readonly corrupt: (drive: string) => number,
   ) {
     this.predicted = new Set(store.storage.predictedDrives());
   }
 
   /** Counts the errors of a drive from now on. */
   watch(drive: DriveIo): DriveIo {
-    const errors = { reads: 0, writes: 0, corrupt: 0 };
+    const errors = { reads: 0, writes: 0 };
     this.known.set(drive.name, errors);
     return monitored(drive, errors, () => this.erred(drive.name, errors));
   }
@@ -51,11 +53,12 @@ export class DriveHealth {
   }
 
   private erred(drive: string, errors: DriveErrors): void {
-    const { reads, writes, corrupt } = errors;
+    const { reads, writes } = errors;
+    const corrupt = this.corrupt(drive);
     if (reads + writes < PREDICTED.operations && corrupt < PREDICTED.corrupt) return;
     if (this.predicted.has(drive) || this.known.get(drive) !== errors) return;
     this.log.warn(
-      `drive ${drive}: failure predicted after ${reads} failed reads, ${writes} failed writes and ${corrupt} wrong places`,
+      `drive ${drive}: failure predicted after ${reads} failed reads, ${writes} failed writes and ${corrupt} mended places`,
     );
     try {
       this.predict(drive, true);
@@ -65,4 +68,4 @@ export class DriveHealth {
   }
 }
 
-const NONE: DriveErrors = { reads: 0, writes: 0, corrupt: 0 };
+const NONE: DriveErrors = { reads: 0, writes: 0 };

@@ -22,6 +22,7 @@ export const configErrorMeaning = {
   'drive-needed': 'Without the drive data would be lost, or it has not failed.',
   'parity-group-exists': 'A parity group of this name is already there.',
   'parity-group-unknown': 'There is no such parity group.',
+  'no-redundancy': 'The parity group has no redundancy.',
   'parity-group-taken': 'The parity group already belongs to a pool.',
   'pool-exists': 'A pool of this name is already there.',
   'pool-unknown': 'There is no such pool.',

@@ -7,8 +7,6 @@ export interface DriveErrors {
   reads: number;
   /** Writes and syncs that failed; a full disk under the drive is not its fault. */
   writes: number;
-  /** Places that did not hold what was written there. */
-  corrupt: number;
 }
 
 /** A drive whose errors are counted; `erred` is called after each. */
@@ -82,10 +80,10 @@ class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo {
     };
   }
 
-  private count(what: 'reads' | 'writes', { kind, bad }: DriveError): void {
+  private count(what: 'reads' | 'writes', { kind }: DriveError): void {
     if (this.#closed || kind === 'no-space') return;
-    if (bad === undefined) this.errors[what]++;
-    else this.errors.corrupt += bad.filter(({ lost }) => !lost).length;
+    // Places that hold something wrong are counted by the group, once they have been mended.
+    if (kind !== 'corrupt') this.errors[what]++;
     this.erred();
   }
 }

@@ -13,6 +13,7 @@ import { type GroupSpec, joinDrives, LEVELS, openDrives } from './open-group.js'
 import { Pool } from './pool.js';
 import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
+import { Scrubs } from './scrubs.js';
 import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow } from './store-storage.js';
 import { canHaveSums, isUnsummed, noteUnsummed, sumsPath } from './sums.js';
@@ -67,12 +68,14 @@ const MAX_DRIVE_BYTES = 2 ** 50;
 
 export class Storage {
   readonly bay: DriveBay;
+  readonly scrubs: Scrubs;
   private readonly groups = new Map<string, GroupEntry>();
   private readonly pools = new Map<string, Pool>();
 
   /** Opens everything that the store lists. Throws ConfigError `damaged`. */
   constructor(private readonly parts: StorageParts) {
     this.bay = new DriveBay(parts, this.groups);
+    this.scrubs = new Scrubs(this.groups);
     for (const name of parts.store.storage.pools()) this.pools.set(name, new Pool(name));
     const found = (id: number) => (isUnsummed(parts.store, id) ? 'none' : 'found');
     for (const row of parts.store.storage.parityGroups()) {

@@ -19,6 +19,7 @@ import type { AuthMethod, ChapUser, HostGroup, Ldev, TargetPort, VolumesEvents }
 import { type PortSpec, Ports } from './ports.js';
 import type { ReclaimAdapter } from './reclaim.js';
 import type { GroupRegions } from './regions.js';
+import type { Scrubs } from './scrubs.js';
 import { type DriveSpec, type ParityGroupInfo, type PoolInfo, Storage } from './storage.js';
 import type { ArrayIdentity, ConfigStore } from './store.js';
 import type { UnitTables } from './store-units.js';
@@ -109,6 +110,11 @@ export class Volumes extends EventEmitter<Events> {
   /** Drives: their states, taking out, replacing, settings. */
   get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace' | 'predict' | 'settings'> {
     return this.storage.bay;
+  }
+
+  /** Scrubs of parity groups. */
+  get scrubs(): Scrubs {
+    return this.storage.scrubs;
   }
 
   /** A drive that takes the place of one that fails. Throws ConfigError. */

@@ -1,9 +1,11 @@
 /** Drives that fail and are replaced, as administrator and host see it: commands, control endpoint, reads. */
 import { randomInt } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { connect } from '../../initiator/index.js';
 import { startArray } from '../../target/index.js';
-import type { DriveReply, DriveSettingsReply } from '../../target/svp/control/api.js';
+import type { DriveReply, DriveSettingsReply, ScrubReply } from '../../target/svp/control/api.js';
 import { lunarray } from '../support/programs.js';
 
 t.setTimeout(180_000);
@@ -76,8 +78,8 @@ t.test('the list', async (t) => {
   t.match(list[0], { bytes: 64 * MiB, progress: null, readErrors: 0, failure: null });
   const { code, stdout } = await plain('list');
   t.equal(code, 0);
-  t.match(stdout, /^DRIVE +CAPACITY +KIND +STATE +PARITY GROUP +READ ERRORS +WRITE ERRORS +FAILURE$/m);
-  t.match(stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +-$/m);
+  t.match(stdout, /^DRIVE +CAPACITY +KIND +STATE +PARITY GROUP +READ ERRORS +WRITE ERRORS +CORRUPT +FAILURE$/m);
+  t.match(stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +0 +-$/m);
 });
 
 t.test('what is refused, and why', async (t) => {
@@ -97,10 +99,31 @@ t.test('what is refused, and why', async (t) => {
   );
 });
 
+t.test('a scrub finds what a drive holds wrong', async (t) => {
+  t.match(await plain('scrub'), {
+    code: 0,
+    stdout: /^PARITY GROUP +SCRUB +PASSES +MENDED +CHECKS +LOST\n1-1 +idle +0 /,
+  });
+  t.match(await plain('scrub', '1-2'), { code: 9, stderr: /parity group "1-2" has no redundancy/ });
+  t.match(await plain('scrub', '9-9'), { code: 9, stderr: /there is no parity group "9-9"/ });
+  const file = openSync(join(dataDir, 'drives/d'), 'r+');
+  writeSync(file, Buffer.alloc(4096, 'cosmic rays'), 0, 4096, MiB);
+  closeSync(file);
+  t.match(await json<ScrubReply>('scrub', '1-1'), { parityGroup: '1-1', mended: 0, lost: 0 });
+  const scrub = async () => (await json<ScrubReply[]>('scrub')).find(({ parityGroup }) => parityGroup === '1-1')!;
+  while ((await scrub()).running);
+  t.match(await scrub(), { running: false, passes: 1, mended: 8, checks: 0, lost: 0 });
+  t.match(await drive('d'), { state: 'good', failurePredicted: false });
+  t.ok((await drive('d')).corrupt > 0);
+  const metrics = await (await fetch(array.metricsUrl!)).text();
+  t.match(metrics, /^lunarray_parity_group_mended_blocks_total\{parity_group="1-1"\} 8$/m);
+  t.equal(await wrongPieces(), 0);
+});
+
 t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all through', async (t) => {
   t.match(await plain('fail', 'b'), { code: 0, stdout: 'taken out b: failed\n' });
   t.match(await drive('b'), { state: 'failed', failure: 'b: taken out', parityGroup: '1-1' });
-  t.match((await plain('list')).stdout, /^b +64 MiB +ssd +failed +1-1 +0 +0 +b: taken out$/m);
+  t.match((await plain('list')).stdout, /^b +64 MiB +ssd +failed +1-1 +0 +0 +0 +b: taken out$/m);
   t.match(await plain('fail', 'b'), { code: 0 }, 'again: it is out already');
   t.match(await plain('fail', 'c'), { code: 9, stderr: /"c" cannot be taken out: .* would lose data/ });
   t.equal(await wrongPieces(), 0, 'without the drive');
@@ -141,7 +164,7 @@ t.test('a predicted failure: list, metrics, REQUEST SENSE, log page, unit attent
   t.equal(await requested(), '0/0000');
   t.match(await plain('predict', 'a'), { code: 0, stdout: 'a: failure predicted\n' });
   t.match(await drive('a'), { state: 'good', failurePredicted: true });
-  t.match((await plain('list')).stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +predicted$/m);
+  t.match((await plain('list')).stdout, /^a +64 MiB +ssd +good +1-1 +0 +0 +0 +predicted$/m);
   const metrics = await (await fetch(array.metricsUrl!)).text();
   t.match(metrics, /^lunarray_drive_predicted_failure\{drive="a"\} 1$/m);
   t.match(metrics, /^lunarray_drive_predicted_failure\{drive="d"\} 0$/m);

@@ -188,8 +188,25 @@ export interface DriveReply {
   /** Since the start. */
   readonly readErrors: number;
   readonly writeErrors: number;
+  /** Places since the start that held something wrong, and have been mended. */
+  readonly corrupt: number;
   readonly failurePredicted: boolean;
   readonly failure: string | null;
+}
+
+/** Of a parity group with redundancy. Blocks of 512 bytes, since the start. */
+export interface ScrubReply {
+  readonly parityGroup: string;
+  readonly running: boolean;
+  /** 0 to 1. */
+  readonly progress: number;
+  /** Ended since the group was made. */
+  readonly passes: number;
+  /** Found bad on a drive, and written again. */
+  readonly mended: number;
+  /** Of parity or copies, made right. */
+  readonly checks: number;
+  readonly lost: number;
 }
 
 export interface PoolReply {

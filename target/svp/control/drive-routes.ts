@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ArrayView } from '../view.js';
-import { DrivePredict, type DriveReply, DriveSettings, type DriveSettingsReply } from './api.js';
+import { DrivePredict, type DriveReply, DriveSettings, type DriveSettingsReply, type ScrubReply } from './api.js';
 
 export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
   const { drives } = array.volumes;
@@ -18,6 +18,13 @@ export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
     '/drives/:name/predict',
     { schema: { body: DrivePredict } },
     ({ params, body }): DriveReply => drives.predict(params.name, body.predicted),
+  );
+
+  app.get('/scrubs', (): readonly ScrubReply[] => array.volumes.scrubs.list());
+
+  app.post<{ Params: { group: string } }>(
+    '/scrubs/:group',
+    ({ params }): ScrubReply => array.volumes.scrubs.start(params.group),
   );
 
   app.get('/drive-settings', (): DriveSettingsReply => drives.settings.info());

@@ -115,7 +115,7 @@ t.test('eight failed reads: predicted, told once, for the LDEVs that have someth
   t.same(array.told, ['0 true']);
   t.same(
     array.warnings.filter((line) => line.includes('predicted')),
-    ['drive b: failure predicted after 8 failed reads, 0 failed writes and 0 wrong places'],
+    ['drive b: failure predicted after 8 failed reads, 0 failed writes and 0 mended places'],
   );
   await array.fill(2);
   t.same(array.predicted, [true, false, true], 'once it has');
