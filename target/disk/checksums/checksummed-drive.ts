@@ -14,6 +14,11 @@ interface Stretch {
   readonly buffers: readonly Buffer[];
 }
 
+/** With the pages of its sums at hand, ascending. */
+interface Held extends Stretch {
+  pages: readonly SumPage[];
+}
+
 /**
  * A drive and the drive of its sums, as one. Data and sums are written side by side: after an unclean end they may
  * disagree where something was being written or had not been synced, and whoever uses the drive has to know where that
@@ -57,7 +62,10 @@ export class ChecksummedDrive implements Checksummed {
     const next = pageOf(first) === pageOf(first + count - 1) ? page : this.#pages.holdNow(first + count - 1);
     // More than two pages are read in the background.
     const near = next !== null && next.number - page.number < 2;
-    const good = near && this.data.readNow(offset, buffers) && this.#bad(first, count, buffers, [page, next]) === null;
+    const good =
+      near &&
+      this.data.readNow(offset, buffers) &&
+      this.#bad(first, count, buffers, next === page ? [page] : [page, next]) === null;
     this.#pages.release(page);
     if (next !== null && next !== page) this.#pages.release(next);
     return good;
@@ -85,11 +93,12 @@ export class ChecksummedDrive implements Checksummed {
 
   writeMany(writes: readonly DriveWrite[], done: DriveDone): void {
     const stretches = writes.map(({ offset, buffers }) => stretchOf(offset, buffers));
-    this.#hold(stretches, done, (pages, ended) => {
-      const lost = stretches.some(({ first, count }) => this.#anyLost(first, count, pages));
+    this.#hold(stretches, done, (held, ended) => {
+      const lost = held.some(anyLost);
       const storeSums = (stored: DriveDone): void => {
-        for (const stretch of stretches) this.#setSums(stretch, pages);
-        inParallel([...new Set(pages)], (page, each) => this.#pages.store(page, each), stored);
+        for (const each of held) this.#setSums(each);
+        const pages = new Set(held.flatMap((each) => each.pages));
+        inParallel([...pages], (page, each) => this.#pages.store(page, each), stored);
       };
       const writeData = (written: DriveDone) => this.data.writeMany(writes, written);
       if (lost) {
@@ -150,7 +159,7 @@ export class ChecksummedDrive implements Checksummed {
   }
 
   #fill(first: number, count: number, sum: number, done: DriveDone): void {
-    this.#hold([{ first, count, buffers: [] }], done, (pages, ended) => {
+    this.#hold([{ first, count, buffers: [] }], done, ([{ pages }], ended) => {
       for (const page of pages) {
         const { from, length } = within(page, first, count);
         this.#pages.fill(page, from, length, sum);
@@ -163,21 +172,21 @@ export class ChecksummedDrive implements Checksummed {
   #hold(
     stretches: readonly Stretch[],
     done: DriveDone,
-    run: (pages: readonly SumPage[], ended: DriveDone) => void,
+    run: (held: readonly [Held, ...Held[]], ended: DriveDone) => void,
   ): void {
-    const held: SumPage[] = [];
-    const hold = ({ first, count }: Stretch, ended: DriveDone) =>
-      this.#pages.hold(first, first + count - 1, (error, pages) => {
-        held.push(...pages);
+    const held = stretches.map((stretch): Held => ({ ...stretch, pages: [] }));
+    const hold = (each: Held, ended: DriveDone) =>
+      this.#pages.hold(each.first, each.first + each.count - 1, (error, pages) => {
+        each.pages = pages;
         ended(error);
       });
-    inParallel(stretches, hold, (error) => {
+    inParallel(held, hold, (error) => {
       const finish: DriveDone = (failure) => {
-        this.#release(held);
+        for (const { pages } of held) this.#release(pages);
         done(failure);
       };
       if (error !== null) finish(error);
-      else run(held, finish);
+      else run(held as [Held, ...Held[]], finish);
     });
   }
 
@@ -191,28 +200,20 @@ export class ChecksummedDrive implements Checksummed {
     return this.#scratch;
   }
 
-  #setSums(stretch: Stretch, pages: readonly SumPage[]): void {
-    const { first, count } = stretch;
-    const sums = this.#sumsOf(stretch);
-    for (const page of pagesFor(pages, first, count)) {
+  #setSums(held: Held): void {
+    const { first, count, pages } = held;
+    const sums = this.#sumsOf(held);
+    for (const page of pages) {
       const { from, length } = within(page, first, count);
       this.#pages.set(page, from, length, sums, from - first);
     }
   }
 
-  #anyLost(first: number, count: number, pages: readonly SumPage[]): boolean {
-    return pagesFor(pages, first, count).some((page) => {
-      const { from, length } = within(page, first, count);
-      const index = from - page.number * PAGE_BLOCKS;
-      return page.words.subarray(index, index + length).includes(LOST);
-    });
-  }
-
-  /** Null: all blocks are what was written. */
+  /** Null: all blocks are what was written. @param pages all that have their sums, each once */
   #bad(first: number, count: number, buffers: readonly Buffer[], pages: readonly SumPage[]): BadRange[] | null {
     const sums = this.#sumsOf({ first, count, buffers });
     let bad: BadRange[] | null = null;
-    for (const page of pagesFor(pages, first, count)) {
+    for (const page of pages) {
       const { from, length } = within(page, first, count);
       const index = from - page.number * PAGE_BLOCKS;
       for (let i = 0; i < length; i++) {
@@ -240,14 +241,12 @@ function pageOf(block: number): number {
   return Math.floor(block / PAGE_BLOCKS);
 }
 
-/** Each once, of those that hold sums of the blocks. */
-function pagesFor(pages: readonly SumPage[], first: number, count: number): SumPage[] {
-  const found: SumPage[] = [];
-  for (const page of pages) {
-    if (page.number < pageOf(first) || page.number > pageOf(first + count - 1)) continue;
-    if (!found.includes(page)) found.push(page);
-  }
-  return found;
+function anyLost({ first, count, pages }: Held): boolean {
+  return pages.some((page) => {
+    const { from, length } = within(page, first, count);
+    const index = from - page.number * PAGE_BLOCKS;
+    return page.words.subarray(index, index + length).includes(LOST);
+  });
 }
 
 /** The blocks of a stretch whose sums are in the page. */
