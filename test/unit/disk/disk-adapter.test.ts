@@ -276,3 +276,25 @@ t.test('a range outside the group is the caller’s mistake', (t) => {
   t.throws(() => adapter.punch(group, Number.NaN, SLOT, note('')), RangeError);
   t.end();
 });
+
+t.test('a group whose drive hangs holds up no other', (t) => {
+  const { clock, drive, group, adapter, ended, note, slot } = build(4);
+  const other = new Recorder();
+  const good = createParityGroup('1-2', 'plain', [other]);
+  for (let i = 0; i < 40; i++) {
+    adapter.stage(group, i * SLOT, slot, 'host', note('hung read'));
+    adapter.destage(group, (100 + 2 * i) * SLOT, slot, note('hung write'));
+  }
+  adapter.sync(group, note('hung sync'));
+  clock.settle();
+  t.equal(drive.running.length, 4, 'as much as a group may have under way');
+  adapter.destage(good, 0, slot, note('write'));
+  adapter.stage(good, 5 * SLOT, slot, 'host', note('read'));
+  clock.settle();
+  while (other.running.length > 0) other.end();
+  adapter.sync(good, note('sync'));
+  clock.settle();
+  other.end();
+  t.same(ended, ['read', 'write', 'sync']);
+  t.end();
+});
