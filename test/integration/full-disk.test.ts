@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { CheckCondition, connect, type LogicalUnit } from '../../initiator/index.js';
 import { binary } from '../support/programs.js';
 
@@ -50,10 +50,23 @@ async function wrongChunks(unit: LogicalUnit, acknowledged: ReadonlySet<number>)
   return wrong;
 }
 
-t.test('a disk that becomes full', { skip: !canMount && 'cannot mount' }, async (t) => {
+const drives = ['a', 'b', 'c', 'd'].map((id) => ({ id, capacity: '1G' }));
+
+/** With the least that hosts can write before the disk is full, in MiB. */
+const arrays = [
+  ['plain drives', {}, 80],
+  ['RAID 5', { drives, parityGroups: [{ id: '1-1', level: 'raid5', drives: drives.map(({ id }) => id) }] }, 40],
+] as const;
+
+for (const [name, parts, least] of arrays) {
+  const skip = !canMount && 'cannot mount';
+  t.test(`a disk that becomes full under ${name}`, { skip }, (t) => fill(t, parts, least));
+}
+
+async function fill(t: Test, parts: object, least: number): Promise<void> {
   const folder = t.testdir({
     mount: {},
-    'config.json': JSON.stringify({ cache: '16M', ldevs: [{ id: '00:00', capacity: '1G' }] }),
+    'config.json': JSON.stringify({ cache: '16M', ldevs: [{ id: '00:00', capacity: '1G' }], ...parts }),
   });
   const mount = join(folder, 'mount');
   const config = join(folder, 'config.json');
@@ -88,7 +101,7 @@ t.test('a disk that becomes full', { skip: !canMount && 'cannot mount' }, async 
       refusal = error;
     }
   }
-  t.ok(acknowledged.size * CHUNK * 512 > 80 * 2 ** 20, `${acknowledged.size} chunks acknowledged`);
+  t.ok(acknowledged.size * CHUNK * 512 > least * 2 ** 20, `${acknowledged.size} chunks acknowledged`);
   t.match(refusal, CheckCondition);
   t.match(refusal, { sense: { key: 7, asc: 0x2707 } }, 'DATA PROTECT, SPACE ALLOCATION FAILED WRITE PROTECT');
   t.match(array.log(), /destage to .*kept in the cache, will be tried again/);
@@ -100,7 +113,7 @@ t.test('a disk that becomes full', { skip: !canMount && 'cannot mount' }, async 
   rmSync(join(inside, 'ballast'));
   const until = Date.now() + 30_000;
   let lba = last + CHUNK;
-  for (let more = 0; more < 256; ) {
+  for (let more = 0; more < 96; ) {
     try {
       await unit.write(lba, stamp(lba));
       acknowledged.add(lba);
@@ -116,4 +129,4 @@ t.test('a disk that becomes full', { skip: !canMount && 'cannot mount' }, async 
   t.same(await wrongChunks(unit, acknowledged), []);
   await unit.close();
   t.equal(await array.stop(), 0);
-});
+}
