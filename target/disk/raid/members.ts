@@ -121,7 +121,7 @@ export class Members {
     const corrupt = member.corrupt + places;
     this.list[position] = { ...member, corrupt };
     if (corrupt < CORRUPT_PLACES) return;
-    this.#takeOut(position, { kind: 'corrupt', message: `${drive.name}: held something wrong in ${corrupt} places` });
+    this.#takeOut(position, { kind: 'io-error', message: `${drive.name}: held something wrong in ${corrupt} places` });
   }
 
   /** As `readFailed`, for writes and syncs: what one of them did to the drive nobody knows. */
