@@ -25,6 +25,8 @@ const LOW_WATER = 0.4;
 const HIGH_WATER = 0.7;
 const IN_FLIGHT_BYTES = 4 << 20;
 const IN_FLIGHT_BYTES_PRESSED = 16 << 20;
+/** Of the cache, in slots: what is done in one operation of the drives comes free at one moment, and writers wait for it. */
+const IN_FLIGHT_SHARE = 1 / 8;
 /** Slots sorted in one pass, and handed to the adapter in one go. */
 const PASS_SLOTS = 2048;
 const STRIDE_SLOTS = 64;
@@ -41,6 +43,7 @@ export class Destager {
   readonly #core: CacheCore;
   readonly #lowWater: number;
   readonly #highWater: number;
+  readonly #mostJobs: number;
   /** When the last tick found `#pressed`, clock's nanoseconds; null: it did not. */
   #pressedSince: number | null = null;
   /** Slots that may be written in this tick while there is no pressure. */
@@ -55,6 +58,7 @@ export class Destager {
     this.#core = core;
     this.#lowWater = Math.floor(core.slots.count * LOW_WATER);
     this.#highWater = Math.floor(core.slots.count * HIGH_WATER);
+    this.#mostJobs = Math.max(STRIDE_SLOTS, Math.floor(core.slots.count * IN_FLIGHT_SHARE));
     this.jobs = new DestageJobs(core, (flow, error) => this.#finished(flow, error));
   }
 
@@ -166,7 +170,8 @@ export class Destager {
   /** Whether a group is to get more now. */
   #hasRoom(flow: GroupFlow): boolean {
     const pressed = this.#core.slots.dirtyCount > this.#highWater;
-    return flow.inFlight < (pressed ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES);
+    const bytes = pressed ? IN_FLIGHT_BYTES_PRESSED : IN_FLIGHT_BYTES;
+    return flow.jobs < this.#mostJobs && flow.inFlight < bytes;
   }
 
   /** Hands over what has been chosen of a group. */

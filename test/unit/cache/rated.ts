@@ -9,6 +9,10 @@ import { fill, HOST } from './rig.js';
 /** Writes to each group one request after the other, `rateOf` times 4 KiB a second; 0: every request fails. */
 export class RatedAdapter implements CacheAdapter {
   readonly #busyUntil = new Map<ParityGroup, number>();
+  /** Set: what has been handed over while one operation ran is the next one, and ends together. */
+  together = false;
+  readonly #waiting: { readonly bytes: number; readonly done: DriveDone }[] = [];
+  #operating = false;
 
   constructor(
     private readonly clock: SimulatedClock,
@@ -26,10 +30,32 @@ export class RatedAdapter implements CacheAdapter {
       return;
     }
     const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
+    if (this.together) {
+      this.#waiting.push({ bytes, done });
+      this.#operate(rate);
+      return;
+    }
     const start = Math.max(this.clock.now(), this.#busyUntil.get(group) ?? 0);
     const end = start + (bytes / 4096 / rate) * 1e9;
     this.#busyUntil.set(group, end);
     this.clock.setTimeout(() => done(null), (end - this.clock.now()) / 1e6);
+  }
+
+  #operate(rate: number): void {
+    if (this.#operating || this.#waiting.length === 0) return;
+    this.#operating = true;
+    this.clock.setImmediate(() => {
+      const operation = this.#waiting.splice(0);
+      const bytes = operation.reduce((sum, each) => sum + each.bytes, 0);
+      this.clock.setTimeout(
+        () => {
+          this.#operating = false;
+          for (const { done } of operation) done(null);
+          this.#operate(rate);
+        },
+        (bytes / 4096 / rate) * 1000,
+      );
+    });
   }
 
   /** Nothing that is handed over from now on ends before that time has passed. */

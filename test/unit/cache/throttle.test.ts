@@ -72,6 +72,18 @@ t.test('hosts that write twice as fast as the drives come down to their rate, an
   t.end();
 });
 
+t.test('drives that end much at once: never so much that writers wait for it', (t) => {
+  const world = new World(1000);
+  world.adapter.together = true;
+  const host = world.host(world.rig.volume, 32, 2000);
+  world.rig.clock.advance(4000);
+  host.reset();
+  world.rig.clock.advance(5000);
+  t.ok(host.longestMs < 100, `longest ${host.longestMs} ms`);
+  t.ok(Math.abs(host.writes / 5 / 1000 - 1) < 0.05, `${host.writes / 5} writes a second`);
+  t.end();
+});
+
 t.test('below the watermark nothing is delayed', (t) => {
   const world = new World(1000);
   const host = world.host(world.rig.volume, 32, 950);
