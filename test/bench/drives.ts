@@ -1,4 +1,5 @@
 /** What reaches the drives: parity groups against plain drives, and hosts that write faster than the drives take it. */
+import { lunarray } from '../support/programs.js';
 import { client } from './scale.js';
 import { type Spread, spread } from './stats.js';
 import { fill, type Lunarray, luBytes, quiet, startLunarray } from './targets.js';
@@ -21,7 +22,16 @@ export interface PressureRow {
   readonly latency: Readonly<Record<string, number>>;
 }
 
+/** 4 KiB random reads of data in the cache while RAID 5 is scrubbed, and when it is not. */
+export interface ScrubRow {
+  readonly iops: number;
+  readonly iopsAlone: number;
+  /** Seconds that the scrub of the 1 GiB takes when hosts do nothing. */
+  readonly seconds: number;
+}
+
 export interface Drives {
+  readonly scrub: ScrubRow;
   readonly groups: readonly GroupRow[];
   readonly pressure: readonly PressureRow[];
 }
@@ -37,7 +47,39 @@ const DRIVE = '2G';
 const PASSES = ['first pass', 'again'] as const;
 
 export async function measureDrives(rounds: number, seconds: number, say: Say): Promise<Drives> {
-  return { groups: await compareGroups(rounds, say), pressure: await underPressure(seconds, say) };
+  return {
+    groups: await compareGroups(rounds, say),
+    pressure: await underPressure(seconds, say),
+    scrub: await underScrub(seconds, say),
+  };
+}
+
+async function underScrub(seconds: number, say: Say): Promise<ScrubRow> {
+  const array = await startLunarray({ cache: '2G', config: groupOf('raid5', 4) });
+  const scrub = async (group: string[]) => {
+    const { code, stdout, stderr } = await lunarray(['drive', 'scrub', ...group, '--json', '--data', array.data]);
+    if (code !== 0) throw new Error(`lunarray drive scrub: ${stderr}`);
+    return JSON.parse(stdout) as unknown;
+  };
+  const running = async () => ((await scrub([])) as { readonly running: boolean }[])[0]!.running;
+  try {
+    await fill(array);
+    const shape = { depth: 32, blockBytes: 4096, rangeBytes: luBytes, write: false, digests: false };
+    const load = { ...shape, seconds, urls: [array.url], pid: array.pid };
+    const iopsAlone = (await client(load)).iops;
+    await scrub(['1-1']);
+    const { iops } = await client(load);
+    const began = performance.now();
+    while (await running()) await new Promise((resolve) => setTimeout(resolve, 250));
+    const row = { iops, iopsAlone, seconds: (performance.now() - began) / 1000 };
+    const [mine, alone] = [iops, iopsAlone].map(Math.round);
+    say(
+      `4 KiB random read while RAID 5 is scrubbed: ${mine} IOPS, ${alone} otherwise; the scrub takes ${row.seconds.toFixed(1)} s`,
+    );
+    return row;
+  } finally {
+    await array.stop();
+  }
 }
 
 async function compareGroups(rounds: number, say: Say): Promise<GroupRow[]> {

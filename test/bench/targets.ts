@@ -23,6 +23,8 @@ export const luBytes = 1024 ** 3;
 export interface Lunarray extends Target {
   /** Of the first LU, one for each port. */
   readonly urls: readonly string[];
+  /** Its data directory, through which it is administered. */
+  readonly data: string;
   /** Everything it printed so far. */
   output(): string;
 }
@@ -55,6 +57,7 @@ export async function startLunarray({
     name: 'lunarray',
     url: urls[0]!,
     urls,
+    data,
     output: () => array.output(),
     pid: array.pid,
     cpuSeconds: () => processSeconds(array.pid),
