@@ -61,7 +61,7 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
     }
     const finish: DriveDone = (error) => {
       if (error !== null) core.parts.members.writeFailed(position, drive, error);
-      else {
+      else if (trusted) {
         core.blocks.mended += verdicts.length;
         core.parts.members.mended(position, drive, corrupt);
       }

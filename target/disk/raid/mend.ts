@@ -71,7 +71,7 @@ function rightChecks(content: StripeContent, trusted: boolean): LoggedWrite[] {
         Uint8Array.from(sources, (from) => own[from]!),
       );
       for (const { from, to, bad } of wrongBlocks(content, column, { at, end }, right)) {
-        core.blocks[bad === undefined ? 'checks' : 'mended'] += (to - from) / BLOCK_BYTES;
+        if (trusted) core.blocks[bad === undefined ? 'checks' : 'mended'] += (to - from) / BLOCK_BYTES;
         if (trusted && bad?.kind === 'corrupt') {
           const { position, drive } = core.driveAt(stripe, column);
           core.parts.members.mended(position, drive, 1);

@@ -333,3 +333,18 @@ t.test('damage of any kind and extent costs exactly the blocks that cannot be so
   }
   t.end();
 });
+
+t.test('what an unclean end leaves is not counted as damage', (t) => {
+  for (const what of ['kill', 'cut'] as const) {
+    const w = world('raid5', 4);
+    for (let round = 0; round < 20; round++) w.write(w.below(300), 20);
+    w.clock.advance(2);
+    w.restart(what);
+    w.heal();
+    w.verify(what, what);
+    t.equal(w.wrong, null);
+    t.match(w.group.scrub, { mended: 0, checks: 0, lost: 0 }, what);
+    t.ok(w.group.members.every(({ corrupt }) => corrupt === 0));
+  }
+  t.end();
+});
