@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import type { DriveReply, DriveSettingsReply, ScrubReply } from '../svp/control/api.js';
 import { humanSize } from '../svp/units.js';
 import { call } from './client.js';
@@ -33,6 +33,7 @@ export function driveCommand(): Command {
   predict(drive);
   scrub(drive);
   rebuildRate(drive);
+  copyBack(drive);
   return drive;
 }
 
@@ -99,6 +100,22 @@ function change(drive: Command, action: 'fail' | 'replace', description: string,
       else printLine(`${done} ${reply.name}: ${state(reply)}`);
     },
   );
+}
+
+function copyBack(drive: Command): void {
+  administration(
+    drive
+      .command('copy-back')
+      .description('show or set whether a spare’s data is copied back when the drive it stands in for is replaced')
+      .addArgument(new Argument('[setting]', 'on: the spare is a spare again; off: it stays').choices(['on', 'off'])),
+  ).action(async (setting: 'on' | 'off' | undefined, options: CommonOptions) => {
+    const reply =
+      setting === undefined
+        ? await call<DriveSettingsReply>(options.data, 'GET', '/drive-settings')
+        : await call<DriveSettingsReply>(options.data, 'PATCH', '/drive-settings', { copyBack: setting === 'on' });
+    if (options.json) printJson(reply);
+    else printLine(`copy-back ${reply.copyBack ? 'on' : 'off'}`);
+  });
 }
 
 function state({ state, progress }: DriveReply): string {

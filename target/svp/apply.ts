@@ -16,6 +16,7 @@ export function applyConfig(volumes: Volumes, config: ArrayConfig): void {
   if (config.rebuildRate !== undefined) {
     volumes.drives.settings.change({ rebuildRate: parseRate(config.rebuildRate) });
   }
+  if (config.copyBack !== undefined) volumes.drives.settings.change({ copyBack: config.copyBack });
   const drives = new Map(config.drives.map((drive) => [drive.id, driveSpec(drive)]));
   for (const { id, level, drives: names, stripe, checksums } of config.parityGroups) {
     const specs = names.map((name) => drives.get(name)!);
@@ -74,6 +75,7 @@ function describe(volumes: Volumes): ConfigInput {
   const groups = new Map(volumes.hostGroups().map((group) => [group.id, `${group.port}/${group.name}`]));
   return {
     rebuildRate: formatRate(volumes.drives.settings.rebuildRate),
+    copyBack: volumes.drives.settings.copyBack,
     drives: volumes
       .parityGroups()
       .flatMap((group) => group.drives.map(({ name, bytes, kind }) => ({ id: name, capacity: bytes, kind }))),
@@ -130,6 +132,7 @@ function facts(config: ConfigInput, lists = new Set(Object.keys(config))): Facts
   if (config.rebuildRate !== undefined) {
     add('rebuildRate', 'rebuilds', { rate: formatRate(parseRate(config.rebuildRate)) });
   }
+  if (config.copyBack !== undefined) add('copyBack', 'copying back', { setting: config.copyBack });
   for (const { id, capacity, kind } of config.drives ?? []) {
     add('drives', `drive ${id}`, { capacity: sizeText(capacity), kind });
   }

@@ -227,6 +227,14 @@ export const ConfigSchema = Type.Object(
         { format: 'rate', default: 'max' },
       ),
     ),
+    copyBack: Type.Optional(
+      Type.Boolean({
+        description:
+          'When a failed drive is replaced, the data of the spare that stands in for it is copied back, and the spare is ' +
+          'one again. Otherwise the new drive is the next spare.',
+        default: true,
+      }),
+    ),
     drives: list(DriveSchema, 1, 256, 'Drives: sparse files.', 'two of 8T'),
     spares: list(
       DriveSchema,

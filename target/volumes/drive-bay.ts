@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { Clock, DriveError, DriveIo } from '../disk/types.js';
+import { CopyBacks } from './copy-backs.js';
 import { DriveHealth } from './drive-health.js';
 import type { DriveKind } from './drive-kinds.js';
 import { DriveSettings } from './drive-settings.js';
@@ -11,7 +12,7 @@ import type { ConfigStore } from './store.js';
 import type { DriveRow, ParityGroupRow, SpareRow } from './store-storage.js';
 import { isUnsummed, newWithSums } from './sums.js';
 
-export const DRIVE_STATES = ['good', 'failed', 'rebuilding', 'spare'] as const;
+export const DRIVE_STATES = ['good', 'failed', 'rebuilding', 'spare', 'copy-back'] as const;
 export type DriveState = (typeof DRIVE_STATES)[number];
 
 export interface DriveInfo {
@@ -56,6 +57,7 @@ interface Found {
 export class DriveBay {
   readonly settings: DriveSettings;
   readonly health: DriveHealth;
+  readonly #copies: CopyBacks;
   #closed = false;
 
   /** @param groups by name; rows are replaced when drives change places */
@@ -66,10 +68,12 @@ export class DriveBay {
     this.settings = new DriveSettings(parts.store);
     const corrupt = (name: string) => this.list().find((drive) => drive.name === name)?.corrupt ?? 0;
     this.health = new DriveHealth(parts.store, parts.log, () => this.#predict(), corrupt);
+    this.#copies = new CopyBacks(parts, groups, this.settings, this.health);
   }
 
   close(): void {
     this.#closed = true;
+    this.#copies.close();
   }
 
   /** By name. */
@@ -77,7 +81,7 @@ export class DriveBay {
     const members = [...this.groups.values()].flatMap((entry) =>
       entry.row.drives.map((_, position) => this.#info({ entry, position })),
     );
-    const others = this.parts.store.storage.spares().map(spareInfo);
+    const others = this.spares().map((spare) => ({ ...spareInfo(spare), progress: this.#copies.progress(spare.name) }));
     return [...members, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -109,12 +113,12 @@ export class DriveBay {
 
   /**
    * Puts a new drive in the place of one that failed: into its parity group, or, where a spare has taken that
-   * place, among the spares. Throws ConfigError `drive-unknown` or `drive-needed`.
+   * place, the spare's data is copied to it, or else it is a spare itself. Throws ConfigError `drive-unknown` or `drive-needed`.
    */
   replace(name: string): DriveInfo {
     const spare = this.parts.store.storage.spares().find((each) => each.name === name);
     if (spare?.state === 'failed') {
-      this.addSpare(spare);
+      if (!this.#copies.begin(spare)) this.addSpare(spare);
       return this.list().find((each) => each.name === name)!;
     }
     const { entry, position } = this.#member(name);
@@ -138,10 +142,11 @@ export class DriveBay {
     return this.#info(found);
   }
 
-  /** To be called once groups are open, and when a drive has failed; not from within the call that told so. */
-  driveFailed(): void {
+  /** To be called once groups are open, and when a drive's state has changed; not from within the call that told so. */
+  drivesChanged(): void {
     if (this.#closed) return;
     this.#predict();
+    this.#copies.check();
     this.#useSpares();
   }
 
@@ -172,6 +177,7 @@ export class DriveBay {
             store.storage.removeSpare(spare.name);
             const { name, path, bytes, kind } = failed;
             store.storage.putSpare({ name, path, bytes, kind, state: 'failed' });
+            this.#copies.tookOver(spare.name, name);
           });
         } catch (error) {
           log.error(`spare ${spare.name} cannot be used: ${(error as Error).message}`);

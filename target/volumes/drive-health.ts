@@ -27,7 +27,18 @@ export class DriveHealth {
   watch(drive: DriveIo): DriveIo {
     const errors = { reads: 0, writes: 0 };
     this.known.set(drive.name, errors);
-    return monitored(drive, errors, () => this.erred(drive.name, errors));
+    const watched: DriveIo = monitored(drive, errors, () => this.erred(watched.name, errors));
+    return watched;
+  }
+
+  /** Another drive is behind what watches one: it begins without errors. */
+  exchanged(from: string, to: string): void {
+    const errors = this.known.get(from)!;
+    errors.reads = 0;
+    errors.writes = 0;
+    this.known.delete(from);
+    this.known.set(to, errors);
+    this.predicted.delete(from);
   }
 
   errors(drive: string): Readonly<DriveErrors> {

@@ -6,6 +6,8 @@ import type { ConfigStore } from './store.js';
 export interface DriveSettingsInfo {
   /** Bytes a second that a drive is rebuilt with at most; null: as fast as drives and hosts let it. */
   readonly rebuildRate: number | null;
+  /** When a failed drive is replaced, what stood in for it becomes a spare again. */
+  readonly copyBack: boolean;
 }
 
 /** Bytes a second: a rebuild must come to an end. */
@@ -14,9 +16,11 @@ export const LOWEST_RATE = 2 ** 20;
 /** Durable settings of drives. What is copied in the background looks at `rate` at each step. */
 export class DriveSettings implements DriveSettingsInfo {
   readonly rate: CopyRate;
+  copyBack: boolean;
 
   constructor(private readonly store: ConfigStore) {
     this.rate = { bytesPerSecond: (store.storage.setting('rebuildRate') ?? null) as number | null };
+    this.copyBack = (store.storage.setting('copyBack') ?? true) as boolean;
   }
 
   get rebuildRate(): number | null {
@@ -24,7 +28,7 @@ export class DriveSettings implements DriveSettingsInfo {
   }
 
   /** What is left out stays. Throws ConfigError `bad-number`. */
-  change({ rebuildRate }: Partial<DriveSettingsInfo>): DriveSettingsInfo {
+  change({ rebuildRate, copyBack }: Partial<DriveSettingsInfo>): DriveSettingsInfo {
     if (rebuildRate !== undefined && rebuildRate !== null && rebuildRate < LOWEST_RATE) {
       throw new ConfigError(
         'bad-number',
@@ -33,12 +37,14 @@ export class DriveSettings implements DriveSettingsInfo {
     }
     this.store.transaction(() => {
       if (rebuildRate !== undefined) this.store.storage.putSetting('rebuildRate', rebuildRate);
+      if (copyBack !== undefined) this.store.storage.putSetting('copyBack', copyBack);
     });
     if (rebuildRate !== undefined) this.rate.bytesPerSecond = rebuildRate;
+    if (copyBack !== undefined) this.copyBack = copyBack;
     return this.info();
   }
 
   info(): DriveSettingsInfo {
-    return { rebuildRate: this.rebuildRate };
+    return { rebuildRate: this.rebuildRate, copyBack: this.copyBack };
   }
 }

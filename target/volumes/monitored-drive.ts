@@ -10,16 +10,16 @@ export interface DriveErrors {
 }
 
 /** A drive whose errors are counted; `erred` is called after each. */
-export function monitored(drive: DriveIo, errors: DriveErrors, erred: () => void): DriveIo {
+export function monitored(drive: DriveIo, errors: DriveErrors, erred: () => void): MonitoredDrive {
   if (isChecksummed(drive)) return new MonitoredChecksummed(drive, errors, erred);
   return new MonitoredDrive(drive, errors, erred);
 }
 
-class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo {
+export class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo {
   #closed = false;
 
   constructor(
-    protected readonly drive: Drive,
+    protected drive: Drive,
     private readonly errors: DriveErrors,
     private readonly erred: () => void,
   ) {}
@@ -30,6 +30,16 @@ class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo {
 
   get bytes(): number {
     return this.drive.bytes;
+  }
+
+  /** What it is a drive of now. */
+  get inner(): Drive {
+    return this.drive;
+  }
+
+  /** Puts another in its place that holds the same. */
+  exchange(drive: Drive): void {
+    this.drive = drive;
   }
 
   get failure(): DriveError | null {

@@ -87,7 +87,7 @@ export class Storage {
       this.groups.set(row.name, { row, regions });
       if (row.pool !== null) this.pool(row.pool).add(regions);
     }
-    this.bay.driveFailed();
+    this.bay.drivesChanged();
   }
 
   /** Throws ConfigError `pool-unknown`. */
@@ -256,7 +256,7 @@ export class Storage {
           `parity group ${spec.name}: config.db does not take the state of a drive: ${(error as Error).message}`,
         );
       }
-      if (state === 'failed') clock.setImmediate(() => this.bay.driveFailed());
+      if (state !== 'rebuilding') clock.setImmediate(() => this.bay.drivesChanged());
     });
   }
 

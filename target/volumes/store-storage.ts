@@ -21,7 +21,8 @@ export interface MemberRow extends DriveRow {
 
 /** A drive of no parity group. */
 export interface SpareRow extends DriveRow {
-  readonly state: 'spare' | 'failed';
+  /** `copy-back`: what stood in for it is being copied to it. */
+  readonly state: 'spare' | 'failed' | 'copy-back';
 }
 
 export interface ParityGroupRow {

@@ -139,7 +139,10 @@ t.test('a drive fails, is replaced and rebuilt; the host reads what it wrote all
 
   t.match(await plain('rebuild-rate'), { stdout: 'rebuild rate 1 MiB/s\n' });
   t.match(await plain('rebuild-rate', 'max'), { code: 0, stdout: 'rebuild rate max\n' });
-  t.same(await json<DriveSettingsReply>('rebuild-rate'), { rebuildRate: null });
+  t.match(await json<DriveSettingsReply>('rebuild-rate'), { rebuildRate: null, copyBack: true });
+  t.match(await plain('copy-back', 'off'), { code: 0, stdout: 'copy-back off\n' });
+  t.match(await plain('copy-back'), { code: 0, stdout: 'copy-back off\n' });
+  t.match(await plain('copy-back', 'perhaps'), { code: 2, stderr: /on, off/ });
   let last = progress!;
   for (let now = await drive('b'); now.state !== 'good'; now = await drive('b')) {
     t.ok(now.progress! >= last, 'it goes on');

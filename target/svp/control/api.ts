@@ -65,6 +65,7 @@ export const DriveSettings = Type.Object(
   {
     /** Bytes a second; null: as fast as drives and hosts let it. */
     rebuildRate: Type.Optional(Type.Union([Bytes, Type.Null()])),
+    copyBack: Type.Optional(Type.Boolean()),
   },
   strict,
 );
@@ -219,6 +220,7 @@ export interface PoolReply {
 
 export interface DriveSettingsReply {
   readonly rebuildRate: number | null;
+  readonly copyBack: boolean;
 }
 
 /** A session as its port tells of it. */

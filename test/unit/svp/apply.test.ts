@@ -63,7 +63,7 @@ t.test('the example is applied once and then agrees', async (t) => {
   store.close();
 });
 
-t.test('the rebuild rate', async (t) => {
+t.test('the rebuild rate, and copying back', async (t) => {
   const directory = DataDirectory.open(join(t.testdir(), 'data'));
   const store = openStore(directory);
   const config = checkConfig({ rebuildRate: '50M' }, 'x');
@@ -75,6 +75,10 @@ t.test('the rebuild rate', async (t) => {
   t.same(compareConfig(storage.volumes, config), ['rebuilds: rate is max in the array, 50M in the configuration']);
   t.same(compareConfig(storage.volumes, { rebuildRate: 'max' }), []);
   t.same(compareConfig(storage.volumes, {}), []);
+  settings.change({ copyBack: false });
+  t.same(compareConfig(storage.volumes, { copyBack: true }), [
+    'copying back: setting is false in the array, true in the configuration',
+  ]);
   for (const rebuildRate of ['1K', 'slow', 0]) {
     t.throws(() => checkConfig({ rebuildRate }, 'x'), { code: 'bad-config', message: /rebuildRate/ });
   }

@@ -68,6 +68,7 @@ t.test('a drive whose file is missing: the array goes on, and a replacement make
 t.test('a spare takes the place of a drive, and its replacement is a spare', async (t) => {
   const dir = t.testdir({ drives: {} });
   let rig = start(dir, ['s']);
+  rig.volumes.drives.settings.change({ copyBack: false });
   t.same(states(rig), ['a good', 'b good', 'c good', 'd good', 's spare']);
   rig.volumes.drives.fail('a');
   await until(() => find(rig, 's').state === 'good');
@@ -113,7 +114,7 @@ t.test('the rebuild rate is kept', async (t) => {
   const dir = t.testdir({ drives: {} });
   let rig = start(dir);
   t.equal(rig.volumes.drives.settings.rebuildRate, null, 'as fast as it goes');
-  t.same(rig.volumes.drives.settings.change({ rebuildRate: 4 * MiB }), { rebuildRate: 4 * MiB });
+  t.same(rig.volumes.drives.settings.change({ rebuildRate: 4 * MiB }), { rebuildRate: 4 * MiB, copyBack: true });
   t.throws(() => rig.volumes.drives.settings.change({ rebuildRate: MiB - 1 }), { code: 'bad-number' });
   const data = Buffer.alloc(2 * MiB, 'redundant');
   for (let lba = 0; lba < 80 * 2048; lba += 4096) await write(top(rig), lba, data, 512, fua);
