@@ -37,7 +37,7 @@ export interface CoreParts {
   readonly log: Log;
 }
 
-/** Blocks of 512 bytes, since the start. */
+/** Blocks of 512 bytes, since the start; what an unclean end left is not among them. */
 export interface BlockCounters {
   /** Found bad on a drive, and written again. */
   mended: number;
@@ -64,6 +64,8 @@ export class GroupCore {
 
   /** Writes under way that are not in the redo log: they go there when a drive fails in the midst of them. */
   readonly unlogged = new Set<readonly LoggedWrite[]>();
+  /** Those that the log had no room for then: they are done again once the failure is noted, and not acknowledged before. */
+  readonly refused = new Set<readonly LoggedWrite[]>();
 
   readonly notices: Notices;
 
@@ -91,6 +93,11 @@ export class GroupCore {
   ): void {
     const { members, layout } = this.parts;
     const { position, drive } = this.driveAt(stripe, column);
+    // The stripe's other columns may have been read when this one still had its drive: a new one holds nothing yet.
+    if (!members.has(position, stripe)) {
+      done([{ at, end: at + data.length, kind: 'unreadable', gone: true }]);
+      return;
+    }
     const failed = (error: DriveError): void => {
       if (error.bad?.some(({ lost }) => !lost)) this.notices.tell(`parity group ${this.parts.name}: ${error.message}`);
       members.readFailed(position, drive, error);

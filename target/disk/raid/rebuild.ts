@@ -1,6 +1,6 @@
 import { BLOCK_BYTES, type Checksummed, isChecksummed } from '../checksums/checksummed.js';
 import { inParallel } from '../in-parallel.js';
-import type { DriveDone, DriveError } from '../types.js';
+import type { DriveDone, DriveError, DriveIo } from '../types.js';
 import { emptyStripes } from './empty-stripes.js';
 import type { GroupCore } from './group-core.js';
 import { CopyPace } from './pace.js';
@@ -15,6 +15,8 @@ const RETRY_MS = 5_000;
 /** Fills a drive that took the place of another, stripe by stripe, from what the others hold. */
 export class Rebuild {
   #stopped = false;
+  /** The one that is being filled, and below which stripe that is noted. */
+  #drive: DriveIo;
   #noted: number;
   readonly #pace: CopyPace;
 
@@ -24,6 +26,7 @@ export class Rebuild {
     private readonly position: number,
     private readonly ended: () => void,
   ) {
+    this.#drive = core.parts.members.list[position]!.drive;
     this.#noted = this.#at;
     this.#pace = new CopyPace(core.parts.clock, core.parts.rate);
     this.#next(0);
@@ -49,6 +52,10 @@ export class Rebuild {
     if (state !== 'rebuilding') {
       this.ended();
       return;
+    }
+    if (drive !== this.#drive) {
+      this.#drive = drive;
+      this.#noted = this.#at;
     }
     const first = this.#at;
     const step = Math.min(layout.stripes - first, Math.max(1, Math.floor(STEP_BYTES / layout.unit)));
@@ -165,7 +172,11 @@ export class Rebuild {
     const { drive } = members.list[this.position]!;
     drive.sync((error) => {
       if (this.#stopped) return;
-      if (error !== null && members.writeFailed(this.position, drive, error)) {
+      const member = members.list[this.position]!;
+      if (member.drive !== drive || member.state !== 'rebuilding') {
+        // What this one holds says nothing of the one that has taken its place.
+        this.#next(0);
+      } else if (error !== null && members.writeFailed(this.position, drive, error)) {
         this.ended();
       } else if (error !== null) {
         this.#failed(error);

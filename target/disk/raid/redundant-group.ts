@@ -207,7 +207,13 @@ export class RedundantGroup implements ParityGroup {
     this.#whenReady(() => {
       // What was written in the midst of a failure is durable when the failure is noted, not before.
       if (this.#checkpointing) this.#syncsDue.push(() => this.sync(done));
-      else this.#syncDrives(done);
+      else {
+        this.#syncDrives((error) => {
+          // A drive was taken out for it: nor is this done before that is noted.
+          if (this.#checkpointing) this.#syncsDue.push(() => done(error));
+          else done(error);
+        });
+      }
     });
   }
 
@@ -272,7 +278,7 @@ export class RedundantGroup implements ParityGroup {
     } else {
       // From here on stripes depend on all of their columns being written. If the process dies before the drive is
       // noted, all drives are taken to be good, and the log makes what was under way right on each.
-      for (const writes of this.#core.unlogged) redo.append(writes, () => {});
+      for (const writes of this.#core.unlogged) if (!redo.append(writes, () => {})) this.#core.refused.add(writes);
       this.#core.unlogged.clear();
       this.#notes.push(() => {
         if (this.members[position] === member) note();

@@ -60,7 +60,10 @@ export interface StripePlan {
   readonly lost: readonly ColumnRange[];
 }
 
-/** Finds plans; methods are remembered, as there are few. */
+/** Methods remembered, somewhat more than a kilobyte each; few are in use at a time. */
+const MAX_METHODS = 4096;
+
+/** Finds plans. */
 export class StripePlanner {
   readonly #methods = new Map<string, Method | null>();
 
@@ -124,6 +127,7 @@ export class StripePlanner {
     if (method === undefined) {
       method =
         this.#best(written, missing, unreadable) ?? (mayLose ? this.#losing(written, missing, unreadable) : null);
+      if (this.#methods.size === MAX_METHODS) this.#methods.clear();
       this.#methods.set(key, method);
     }
     return method;

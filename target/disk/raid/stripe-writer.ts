@@ -163,8 +163,9 @@ export class StripeWriter {
     const issue = (): void => {
       this.core.issue(writes, (error) => {
         this.core.unlogged.delete(writes);
+        const refused = this.core.refused.delete(writes);
         if (error !== null) this.core.keepUnfinished(writes);
-        finish(error);
+        finish(error, error === null && refused);
       });
     };
     if (members.whole || redo === null) {
