@@ -144,7 +144,7 @@ export const metricFamilies: readonly MetricFamily[] = [
   family(
     'drive_rebuild_ratio',
     'gauge',
-    'How much of a drive being rebuilt is done, 0 to 1.',
+    'How much of a rebuild, or of a copy back, is done, 0 to 1.',
     ['drive'],
     function* (array) {
       for (const { name, progress } of array.volumes.drives.list()) if (progress !== null) yield [[name], progress];

@@ -1,6 +1,6 @@
 /** Copies from spares back to the drives that they stood in for: which are under way, over restarts too. */
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
-import type { DriveError } from '../disk/types.js';
+import type { DriveError, DriveIo } from '../disk/types.js';
 import { CopyBack } from './copy-back.js';
 import { copyBackDrive } from './copy-back-drive.js';
 import type { DriveBayParts, GroupEntry } from './drive-bay.js';
@@ -83,8 +83,14 @@ export class CopyBacks {
   private start(row: SpareRow, member: Member): void {
     const { store, newDrive, clock, log } = this.parts;
     const from = member.drive.inner;
-    const unsummed = isUnsummed(store, member.entry.row.id);
-    const to = unsummed ? newDrive(row.path, row.name, row.bytes) : newWithSums(newDrive, row);
+    let to: DriveIo;
+    try {
+      const unsummed = isUnsummed(store, member.entry.row.id);
+      to = unsummed ? newDrive(row.path, row.name, row.bytes) : newWithSums(newDrive, row);
+    } catch (error) {
+      this.abandon(row, 'failed', (error as Error).message);
+      return;
+    }
     if (to.failure) {
       this.abandon(row, 'failed', to.failure.message);
       return;

@@ -145,6 +145,25 @@ t.test('the new drive fails in the midst: what stood in for it stays', async (t)
   await rig.stop();
 });
 
+t.test('a new drive that cannot be made is told as failed, and may be replaced again', async (t) => {
+  const dir = t.testdir({ drives: {} });
+  let rig = await standing(dir);
+  await rig.stop();
+  let broken = true;
+  rig = new Rig(dir, {
+    openDrive(path, name, bytes) {
+      if (broken && name === 'a') throw new Error('no such slot');
+      return FileDrive.open(join(dir, 'drives', path), name, bytes);
+    },
+  });
+  t.match(rig.volumes.drives.replace('a'), { state: 'failed' });
+  broken = false;
+  t.match(rig.volumes.drives.replace('a'), { state: 'copy-back' });
+  await until(rig, 'a', 'good');
+  t.same(states(rig), ['a good', 'b good', 'c good', 'd good', 's spare']);
+  await rig.stop();
+});
+
 t.test('writes, punches and the copy in any order: both drives hold the same', (t) => {
   const bytes = 4 * MiB;
   for (let round = 0; round < 20; round++) {
