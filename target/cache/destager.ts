@@ -32,7 +32,7 @@ const PASS_SLOTS = 2048;
 const STRIDE_SLOTS = 64;
 /** Of a volume in one pass, however little of all is its. */
 const LEAST_SLOTS = 8;
-/** Of groups that get nothing now, before the rest of a volume is left for another pass. */
+/** Of groups that get nothing now, before the rest of a volume is left for another pass, if any was chosen of it. */
 const PASS_OVER_SLOTS = 256;
 const LONGEST_BACKOFF_TICKS = 64;
 
@@ -205,10 +205,11 @@ export class Destager {
     let found = false;
     let trouble: IoFailure | null = null;
     for (const { own } of volumes.values()) {
-      let quota = Math.max(LEAST_SLOTS, Math.ceil((PASS_SLOTS * own.dirty.length) / slots.dirtyCount));
+      const quota = Math.max(LEAST_SLOTS, Math.ceil((PASS_SLOTS * own.dirty.length) / slots.dirtyCount));
+      let chosen = 0;
       let passed = 0;
       for (let index = own.dirty.head; index >= 0; index = own.dirty.after(index)) {
-        if (quota === 0 || passed === PASS_OVER_SLOTS || !this.#due(index)) break;
+        if (chosen === quota || (passed >= PASS_OVER_SLOTS && chosen > 0) || !this.#due(index)) break;
         if (!this.#ready(index)) continue;
         const known = flows.at(slots.flows[index]!);
         const address = known === undefined || wanting.has(known) ? this.#locate(index) : null;
@@ -223,7 +224,7 @@ export class Destager {
           // One that has just become known is wanted from the next time on.
           if (wanting.has(flow)) flow.pass.push({ index, address });
           else found = true;
-          quota--;
+          chosen++;
         }
       }
     }

@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { CachedVolume } from '../../../target/cache/types.js';
+import { type CachedVolume, SLOT_BYTES } from '../../../target/cache/types.js';
 import { createParityGroup } from '../../../target/disk/parity-group.js';
 import { RatedAdapter, WritingHost } from './rated.js';
-import { Region, Rig } from './rig.js';
+import { fill, HOST, Region, Rig } from './rig.js';
 
 const SLOTS = 1024;
 const VOLUME_SLOTS = 20_000;
@@ -158,6 +158,30 @@ t.test('a group that fails: its writes are refused once its share of the cache i
   world.rig.clock.advance(4000);
   t.ok(sound.writes / 4 > 950, `${sound.writes / 4} writes a second to the sound one`);
   t.ok(sound.longestMs < 100, `longest ${sound.longestMs} ms`);
+  t.end();
+});
+
+t.test('an LDEV on two groups, of which one fails: the slots of the other are found behind the old ones', (t) => {
+  const world = new World(5000);
+  const failing = createParityGroup('1-9', 'plain', [world.rig.drive]);
+  world.rates.set(failing, 0);
+  const half = VOLUME_SLOTS / 2;
+  const volume = world.rig.cache.attach(9, {
+    locate: (slot) => ({ group: slot < half ? failing : world.rig.group, offset: slot * SLOT_BYTES }),
+    assign: () => null,
+    groups: () => [failing, world.rig.group],
+  });
+  let failures = 0;
+  const write = (slot: number) =>
+    volume.write(HOST, slot * 32, 8, [fill(1)], (failure) => void (failure && failures++));
+  for (let slot = 0; slot < 400; slot++) write(slot);
+  world.rig.clock.advance(3000);
+  for (let slot = half; slot < half + 4000; slot++) {
+    write(slot);
+    world.rig.clock.advance(2);
+  }
+  t.equal(failures, 0);
+  t.ok(world.dirty < 0.7, `${world.dirty} dirty`);
   t.end();
 });
 
