@@ -133,7 +133,8 @@ export class ChecksummedDrive implements Checksummed {
   }
 
   sync(done: DriveDone): void {
-    inParallel([this.data, this.sums], (drive, ended) => drive.sync(ended), done);
+    const parts = [(ended: DriveDone) => this.data.sync(ended), (ended: DriveDone) => this.#pages.sync(ended)];
+    inParallel(parts, both, done);
   }
 
   close(): void {

@@ -31,6 +31,10 @@ export class SumPage {
 export class SumPages {
   /** In the order in which they were last used. */
   readonly #pages = new Map<number, SumPage>();
+  /** Something has been written since the last sync began; an earlier process may have left something too. */
+  #unsynced = true;
+  /** Wait for the sync that began last; null: it has ended. */
+  #syncing: DriveDone[] | null = null;
 
   /** @param limit pages kept, besides those in use */
   constructor(
@@ -102,6 +106,24 @@ export class SumPages {
     if (!page.writing) this.#write(page);
   }
 
+  /** What was stored and punched before survives loss of power. A drive that nobody wrote to is not asked. */
+  sync(done: DriveDone): void {
+    if (!this.#unsynced) {
+      // One that is under way covers all there is.
+      if (this.#syncing === null) done(null);
+      else this.#syncing.push(done);
+      return;
+    }
+    const waiting = [done];
+    this.#unsynced = false;
+    this.#syncing = waiting;
+    this.drive.sync((error) => {
+      if (error !== null) this.#unsynced = true;
+      if (this.#syncing === waiting) this.#syncing = null;
+      for (const each of waiting) each(error);
+    });
+  }
+
   /** Empties whole pages, which nobody holds. */
   punch(first: number, count: number, done: DriveDone): void {
     const held: SumPage[] = [];
@@ -111,6 +133,7 @@ export class SumPages {
       held.push(page);
     }
     this.drive.punch(first * PAGE_BYTES, count * PAGE_BYTES, (error) => {
+      this.#unsynced = true;
       // After the hole, as a write of before may still have been on its way.
       inParallel(
         held,
@@ -179,6 +202,7 @@ export class SumPages {
     const content = Buffer.from(page.bytes.subarray(from, to));
     this.drive.write(page.number * PAGE_BYTES + from, [content], (error) => {
       page.writing = false;
+      this.#unsynced = true;
       if (error !== null) {
         page.dirtyFrom = Math.min(page.dirtyFrom, from);
         page.dirtyTo = Math.max(page.dirtyTo, to);

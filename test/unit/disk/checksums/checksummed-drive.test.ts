@@ -222,6 +222,43 @@ t.test('errors of either drive are errors of the whole', (t) => {
   t.end();
 });
 
+t.test('sums are synced when something has been written since', (t) => {
+  const w = new World();
+  const sync = () => w.run((done) => w.drive.sync(done));
+  const refused = { kind: 'io-error', message: 'not synced' } as const;
+  w.sums.fail('sync', refused);
+  t.match(sync(), refused, 'what an earlier process wrote');
+  t.equal(sync(), null);
+  w.sums.fail('sync', refused);
+  t.equal(sync(), null, 'nothing to be done');
+  w.write(5, 1, 1);
+  t.match(sync(), refused);
+  w.sums.fail('sync', refused);
+  t.match(sync(), refused, 'not done the first time');
+  t.equal(sync(), null);
+  w.sums.fail('sync', refused);
+  w.run((done) => w.drive.punch(0, 2048 * BLOCK, done));
+  t.match(sync(), refused);
+  t.end();
+});
+
+t.test('a sync that finds another one under way ends no earlier', (t) => {
+  for (let round = 0; round < 50; round++) {
+    const w = new World({ latencyMs: [0, 5] });
+    w.run((done) => w.drive.sync(done));
+    w.write(0, 8, 3);
+    w.drive.sync(() => {});
+    w.clock.advance(w.random.below(4));
+    w.run((done) => w.drive.sync(done));
+    w.data = w.data.cut();
+    w.sums = w.sums.cut();
+    w.open();
+    if (w.bad(0, 8).length > 0 || w.seen[0] !== 3) t.fail(`round ${round}: not durable`);
+  }
+  t.pass();
+  t.end();
+});
+
 t.test('sums that could not be written go with the next write of their page', (t) => {
   const w = new World({}, 1);
   w.sums.fail('write', { kind: 'no-space', message: 'full' });
