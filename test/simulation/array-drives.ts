@@ -17,11 +17,14 @@ export function redundantGroups(array: SimulatedArray): RedundantGroup[] {
 export function misfortune(array: SimulatedArray): void {
   const groups = redundantGroups(array);
   const group = groups[array.below(groups.length)]!;
-  // Parity is not right before that: a drive that fails then is a second fault.
-  if (group.suspects > 0) return;
   const position = array.below(group.drives.length);
   const { state, drive } = group.members[position]!;
   repair(array, group);
+  if (group.suspects > 0) {
+    // Parity is not right before that: a drive that fails by itself then is a second fault, and by hand none can.
+    fail(array, drive.name);
+    return;
+  }
   if (state === 'failed') replace(array, drive.name);
   else if (array.below(3) === 0) fail(array, drive.name);
   else if (group.dispensable(position)) wear(array, drive.name);

@@ -231,9 +231,9 @@ export class RedundantGroup implements ParityGroup {
     this.#memory.close();
   }
 
-  /** Whether the group can do without this drive too. */
+  /** Whether the group can do without this drive too; not as long as checks may be wrong, which it would have to trust. */
   dispensable(position: number): boolean {
-    return this.#core.parts.members.dispensable(position);
+    return this.suspects === 0 && this.#core.parts.members.dispensable(position);
   }
 
   /** Takes a drive out, whatever that costs. */

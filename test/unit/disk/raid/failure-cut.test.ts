@@ -31,3 +31,15 @@ for (const [level, drives] of [
     t.end();
   });
 }
+
+t.test('no drive is given away before the checks of an unclean end', (t) => {
+  const world = new RaidWorld(1, { level: 'raid5', drives: 4, stripes: 4 });
+  world.write(0, world.sectors.length);
+  world.drain();
+  t.ok(world.group.dispensable(0));
+  world.restart('kill');
+  t.notOk(world.group.dispensable(0), `${world.group.suspects} stripes are to be checked`);
+  world.heal();
+  t.ok(world.group.dispensable(0));
+  t.end();
+});
