@@ -23,6 +23,10 @@ export class CopyBack {
     private readonly ended: (error: DriveError | null) => void,
   ) {
     this.#pace = new CopyPace(clock, rate);
+  }
+
+  /** To be called once nothing is under way any more that is written to one of the drives only. */
+  start(): void {
     this.#rest(0);
   }
 

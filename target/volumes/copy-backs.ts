@@ -96,7 +96,6 @@ export class CopyBacks {
       return;
     }
     const both = copyBackDrive(from, to);
-    member.drive.exchange(both);
     log.info(`parity group ${member.entry.row.name}: ${from.name} is copied back to drive ${row.name}`);
     const abandon = (): void => {
       copy.stop();
@@ -125,6 +124,7 @@ export class CopyBacks {
     };
     const copy = new CopyBack(both, row.bytes, clock, this.settings.rate, ended);
     this.running.set(row.name, { copy, abandon });
+    member.drive.exchange(both, () => copy.start());
   }
 
   /** The new drive is the member, and what stood in for it a spare. */

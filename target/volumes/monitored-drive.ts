@@ -17,6 +17,8 @@ export function monitored(drive: DriveIo, errors: DriveErrors, erred: () => void
 
 export class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo {
   #closed = false;
+  /** Writes under way since the last exchange. */
+  #writing = { open: 0, ended: () => {} };
 
   constructor(
     protected drive: Drive,
@@ -37,9 +39,16 @@ export class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo 
     return this.drive;
   }
 
-  /** Puts another in its place that holds the same. */
-  exchange(drive: Drive): void {
+  /**
+   * Puts another in its place that holds the same.
+   * @param ended called once all that was being written before has ended: what it left is on the old one only
+   */
+  exchange(drive: Drive, ended = () => {}): void {
+    const before = this.#writing;
     this.drive = drive;
+    this.#writing = { open: 0, ended: () => {} };
+    if (before.open === 0) ended();
+    else before.ended = ended;
   }
 
   get failure(): DriveError | null {
@@ -84,8 +93,11 @@ export class MonitoredDrive<Drive extends DriveIo = DriveIo> implements DriveIo 
   }
 
   protected writing(done: DriveDone): DriveDone {
+    const writing = this.#writing;
+    writing.open++;
     return (error) => {
       if (error !== null) this.count('writes', error);
+      if (--writing.open === 0) writing.ended();
       done(error);
     };
   }

@@ -8,6 +8,7 @@ import { SimulatedDrive } from '../../../target/disk/simulated-drive.js';
 import type { DriveIo } from '../../../target/disk/types.js';
 import { CopyBack } from '../../../target/volumes/copy-back.js';
 import { copyBackDrive } from '../../../target/volumes/copy-back-drive.js';
+import { monitored } from '../../../target/volumes/monitored-drive.js';
 import { hostIo, MiB, Rig, read, write } from './fixture.js';
 
 t.setTimeout(120_000);
@@ -164,6 +165,23 @@ t.test('a new drive that cannot be made is told as failed, and may be replaced a
   await rig.stop();
 });
 
+t.test('what was being written when a drive is exchanged is waited for', (t) => {
+  const clock = new SimulatedClock();
+  const random = seededRandom(seed);
+  const made = (name: string) => new SimulatedDrive(name, MiB, clock, random, { latencyMs: [5, 5] });
+  const drive = monitored(made('from'), { reads: 0, writes: 0 }, () => {});
+  const order: string[] = [];
+  drive.write(0, [Buffer.alloc(512)], () => order.push('first'));
+  drive.exchange(made('both'), () => order.push('exchanged'));
+  drive.write(4096, [Buffer.alloc(512)], () => order.push('second'));
+  t.same(order, []);
+  clock.settle();
+  t.same(order, ['exchanged', 'first', 'second'], 'what came later is not');
+  drive.exchange(made('to'), () => order.push('at once'));
+  t.equal(order.at(-1), 'at once');
+  t.end();
+});
+
 t.test('writes, punches and the copy in any order: both drives hold the same', (t) => {
   const bytes = 4 * MiB;
   for (let round = 0; round < 20; round++) {
@@ -175,7 +193,7 @@ t.test('writes, punches and the copy in any order: both drives hold the same', (
     let ended: unknown = 'not yet';
     new CopyBack(both, bytes, clock, { bytesPerSecond: null }, (error) => {
       ended = error;
-    });
+    }).start();
     let open = 0;
     const slots = bytes / 65536;
     for (let job = 0; job < 60; job++) {
