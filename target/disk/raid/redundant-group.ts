@@ -294,7 +294,7 @@ export class RedundantGroup implements ParityGroup {
 
   /** Does again what the redo log holds, then lets everything through. */
   #recover(): void {
-    const { redo, suspects, layout } = this.#core.parts;
+    const { redo, suspects, layout, members } = this.#core.parts;
     const entries = redo === null ? [] : [...redo.entries()];
     // A drive that fails meanwhile must not empty the log.
     this.#checkpointing = entries.length > 0;
@@ -306,7 +306,8 @@ export class RedundantGroup implements ParityGroup {
       }
       this.#core.issue(entry, (error) => {
         if (error !== null) this.#core.keepUnfinished(entry);
-        else {
+        else if (!members.whole) {
+          // While whole, the group logged nothing but what was under way when a drive failed that was never noted.
           for (const { offset, bytes } of entry) {
             suspects.removeRange(Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit));
           }
