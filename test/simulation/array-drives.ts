@@ -13,13 +13,25 @@ export function redundantGroups(array: SimulatedArray): RedundantGroup[] {
   return array.groups.filter((group) => group instanceof RedundantGroup);
 }
 
+/** Operations that were to fail have ended after that. */
+const SETTLED_NS = 20e6;
+/** When something was last demanded of a group's drives, or that was taken back. */
+const worn = new WeakMap<RedundantGroup, { readonly at: number; readonly demanded: boolean }>();
+
 /** A drive fails, by itself or by hand, cannot read a place for a while, or is replaced. */
 export function misfortune(array: SimulatedArray): void {
   const groups = redundantGroups(array);
   const group = groups[array.below(groups.length)]!;
   const position = array.below(group.drives.length);
   const { state, drive } = group.members[position]!;
-  repair(array, group);
+  const now = array.clock.now();
+  const mark = worn.get(group);
+  if (mark !== undefined && now - mark.at < SETTLED_NS) return;
+  if (mark?.demanded) {
+    repair(array, group);
+    worn.set(group, { at: now, demanded: false });
+    return;
+  }
   if (group.suspects > 0) {
     // Parity is not right before that: a drive that fails by itself then is a second fault, and by hand none can.
     fail(array, drive.name);
@@ -27,7 +39,10 @@ export function misfortune(array: SimulatedArray): void {
   }
   if (state === 'failed') replace(array, drive.name);
   else if (array.below(3) === 0) fail(array, drive.name);
-  else if (group.dispensable(position)) wear(array, drive.name);
+  else if (group.dispensable(position)) {
+    wear(array, drive.name);
+    worn.set(group, { at: now, demanded: true });
+  }
 }
 
 /** What was demanded of drives before and has not happened yet would come on top of what comes now. */
