@@ -96,6 +96,8 @@ export class RedundantGroup implements ParityGroup {
   #clearFrom = 0;
   #rebuild: Rebuild | null = null;
   #closed = false;
+  /** Stripes that the redo log is going to write at a start, from the first up to but not the second. */
+  #replaying: readonly (readonly [number, number])[] = [];
 
   /** @throws RangeError for an impossible shape; StripeMapError when the memory is of another group, or damaged */
   static open(parts: RedundantParts): RedundantGroup {
@@ -199,6 +201,11 @@ export class RedundantGroup implements ParityGroup {
 
   extents(offset: number, bytes: number, limit = Number.POSITIVE_INFINITY): readonly DriveExtent[] {
     const { layout, members } = this.#core.parts;
+    // What is going to be written is as good as there: nobody must take its place to be empty.
+    const replayed = this.#replaying.some(([first, end]) => {
+      return first * layout.stripeBytes < offset + bytes && offset < end * layout.stripeBytes;
+    });
+    if (replayed) return [{ offset, bytes, allocated: true }];
     return redundantExtents(layout, members, offset, bytes, limit);
   }
 
@@ -298,6 +305,11 @@ export class RedundantGroup implements ParityGroup {
     const entries = redo === null ? [] : [...redo.entries()];
     // A drive that fails meanwhile must not empty the log.
     this.#checkpointing = entries.length > 0;
+    this.#replaying = entries.flatMap((entry) =>
+      entry.map(({ offset, bytes }) => {
+        return [Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit)] as const;
+      }),
+    );
     const next = (index: number): void => {
       const entry = entries[index];
       if (entry === undefined) {
@@ -323,6 +335,7 @@ export class RedundantGroup implements ParityGroup {
     if (entries > 0) log.warn(`parity group ${this.name}: ${entries} writes of an unclean end done again`);
     const open = (): void => {
       this.#ready = true;
+      this.#replaying = [];
       this.#checkpointed();
       const waiting = this.#waiting;
       this.#waiting = [];

@@ -43,3 +43,28 @@ t.test('no drive is given away before the checks of an unclean end', (t) => {
   t.ok(world.group.dispensable(0));
   t.end();
 });
+
+t.test('what the redo log is going to write does not look empty before', (t) => {
+  let replayed = 0;
+  for (let seed = 1; seed <= 30; seed++) {
+    const world = new RaidWorld(seed, { level: 'raid5', drives: 4, stripes: 4, drive: { latencyMs: [1, 4] } });
+    world.failDrive(world.below(4));
+    world.drain();
+    world.write(0, world.sectors.length);
+    world.clock.advance(1 + world.below(50) / 10);
+    world.restart('kill');
+    const { stripeBytes } = world.group;
+    const allocated = () => {
+      return [0, 1, 2, 3].filter((stripe) =>
+        world.group.extents(stripe * stripeBytes, stripeBytes).some((extent) => extent.allocated),
+      );
+    };
+    const before = allocated();
+    const empty = world.drives.map((drive) => drive.extents(0, 4 * UNIT).every((extent) => !extent.allocated));
+    world.heal();
+    for (const stripe of allocated()) t.ok(before.includes(stripe), `seed ${seed}: stripe ${stripe}`);
+    if (empty.includes(true) && allocated().length > 0) replayed++;
+  }
+  t.ok(replayed > 0, `${replayed} with something to be written again`);
+  t.end();
+});
