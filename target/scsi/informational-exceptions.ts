@@ -5,6 +5,7 @@
  */
 import { ExceptionCause, informationalException, type Sense, SenseKey } from '../../wire/scsi/sense.js';
 import type { LogicalUnit } from './logical-unit.js';
+import type { Nexus } from './nexus.js';
 import { Status, type Task } from './task.js';
 
 /** The Informational Exceptions Control mode page, and PER. */
@@ -76,6 +77,12 @@ export class InformationalExceptions {
     this.due = false;
   }
 
+  /** A host logs in to which the condition is still news. */
+  attached(nexus: Nexus): void {
+    if (this.condition === ExceptionCause.none) return;
+    if (this.unit.modes.exceptions.method === ReportingMethod.unitAttention) this.tell(nexus);
+  }
+
   /** Of a command that would end with GOOD: it has done its work, and ends with the condition. */
   intercept(task: Task): void {
     if (!this.due) return;
@@ -91,9 +98,7 @@ export class InformationalExceptions {
     const { method, recoveredErrors } = this.unit.modes.exceptions;
     switch (method) {
       case ReportingMethod.unitAttention:
-        for (const { id } of this.unit.nexuses(this.unit)) {
-          this.unit.attentions.establish(id, informationalException(this.condition, SenseKey.unitAttention));
-        }
+        for (const nexus of this.unit.nexuses(this.unit)) this.tell(nexus);
         this.sent();
         break;
       case ReportingMethod.conditionallyRecoveredError:
@@ -104,6 +109,10 @@ export class InformationalExceptions {
         this.due = true;
         break;
     }
+  }
+
+  private tell({ id }: Nexus): void {
+    this.unit.attentions.establish(id, informationalException(this.condition, SenseKey.unitAttention));
   }
 
   private sent(): void {

@@ -86,6 +86,8 @@ export class LogicalUnits {
   /** A host logged in: conditions are kept for it from here on. */
   attach(nexus: Nexus): void {
     this.nexuses.set(nexus.id, nexus);
+    const seen = new Set(nexus.hostGroup.luns.values());
+    for (const unit of this.byLdev.values()) if (seen.has(unit.ldev.id)) unit.exceptions.attached(nexus);
   }
 
   /** It is gone: its conditions are forgotten (SAM-6 6.3.4). */

@@ -115,6 +115,19 @@ t.test('MRIE 2h: a unit attention on every nexus, once', async (t) => {
   t.equal(told(two), 'none');
 });
 
+t.test('MRIE 2h: a host that logs in later is told too', async (t) => {
+  const rig = new Rig();
+  select({ method: 2 }, rig.host('a'));
+  const early = rig.host('b', { greeted: false });
+  predict(rig);
+  const late = rig.host('c', { greeted: false });
+  const conditions = (host: Host) => Array.from({ length: 4 }, () => told(host)).filter((each) => each !== 'none');
+  t.ok(conditions(late).includes('6/5d00'));
+  t.ok(conditions(early).includes('6/5d00'));
+  predict(rig, false);
+  t.notOk(conditions(rig.host('d', { greeted: false })).includes('6/5d00'));
+});
+
 t.test(
   'MRIE 4h and 5h: a command does its work and ends with the condition; INQUIRY and the like do not',
   async (t) => {
