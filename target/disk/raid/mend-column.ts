@@ -70,8 +70,9 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
       done();
     };
     drive.writeMany(joined(verdicts, base), (error) => {
-      // Were power lost while something else of the stripe is written, what is bad here could not be told from that.
-      if (error === null && trusted) drive.sync(finish);
+      // Were power lost while something else of the stripe is written, what is bad here could not be told from that; and
+      // what a host has read of it would be another value afterwards.
+      if (error === null) drive.sync(finish);
       else finish(error);
     });
   });

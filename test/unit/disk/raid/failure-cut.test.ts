@@ -68,3 +68,31 @@ t.test('what the redo log is going to write does not look empty before', (t) => 
   t.ok(replayed > 0, `${replayed} with something to be written again`);
   t.end();
 });
+
+t.test('what was read after a loss of power is still there after the next', (t) => {
+  let wrong: string | null = null;
+  for (let seed = 1; seed <= 60 && wrong === null; seed++) {
+    const world = new RaidWorld(seed, {
+      level: 'raid5',
+      drives: 4,
+      stripes: 4,
+      sums: true,
+      drive: { latencyMs: [0, 3] },
+    });
+    world.write(0, world.sectors.length);
+    world.drain();
+    for (let i = 0; i < 3; i++) world.write(world.below(100), 60);
+    world.clock.advance(world.below(60) / 10);
+    for (const life of [1, 2]) {
+      world.restart('cut');
+      world.verify(`seed ${seed}, ${life}`, 'cut');
+      world.write(world.below(100), 60);
+      world.clock.advance(world.below(60) / 10);
+    }
+    world.restart('cut');
+    world.verify(`seed ${seed}, in the end`, 'cut');
+    wrong = world.wrong;
+  }
+  t.equal(wrong, null);
+  t.end();
+});
