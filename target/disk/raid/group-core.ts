@@ -69,6 +69,9 @@ export class GroupCore {
 
   readonly notices: Notices;
 
+  /** A drive was taken out, and a start would not know: nothing may be written yet that depends on its being out. */
+  unnoted = false;
+
   constructor(readonly parts: CoreParts) {
     this.notices = new Notices(parts.clock, parts.log);
   }

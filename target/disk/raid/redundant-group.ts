@@ -287,6 +287,7 @@ export class RedundantGroup implements ParityGroup {
       // noted, all drives are taken to be good, and the log makes what was under way right on each.
       for (const writes of this.#core.unlogged) if (!redo.append(writes, () => {})) this.#core.refused.add(writes);
       this.#core.unlogged.clear();
+      this.#core.unnoted = true;
       this.#notes.push(() => {
         if (this.members[position] === member) note();
       });
@@ -427,6 +428,7 @@ export class RedundantGroup implements ParityGroup {
       const notes = this.#notes;
       this.#notes = [];
       for (const run of notes) run();
+      this.#core.unnoted = this.#notes.length > 0;
       const quiet = this.#whenQuiet;
       this.#whenQuiet = [];
       for (const run of quiet) run();

@@ -134,6 +134,10 @@ export class StripeWriter {
 
   #perform(operation: Operation, finish: (failure: DriveError | null, again?: boolean) => void): void {
     const { core } = this;
+    if (core.unnoted) {
+      finish(null, true);
+      return;
+    }
     const { epoch } = core;
     const settle = (stripe: number, ended: DriveDone) => core.settle(stripe, ended);
     inParallel(
