@@ -1,5 +1,6 @@
 import { DiskJob, QueueMeter } from './disk-job.js';
 import { GroupDispatcher, type QueueMeters } from './group-dispatcher.js';
+import { totalBytes } from './total-bytes.js';
 import type { Clock, DiskAdapterStats, DriveDone, ParityGroup } from './types.js';
 
 /** Of a group: what a queue of a host's reads takes to keep a drive and its ring busy; more gains nothing. */
@@ -48,7 +49,7 @@ export class DiskAdapter {
     priority: 'host' | 'background',
     done: DriveDone,
   ): void {
-    const bytes = checked(group, offset, total(buffers));
+    const bytes = checked(group, offset, totalBytes(buffers));
     const dispatcher = this.#of(group);
     const meter = priority === 'host' ? this.#meters.stage : this.#meters.background;
     if (dispatcher.readNow(offset, bytes, buffers)) {
@@ -61,7 +62,7 @@ export class DiskAdapter {
 
   /** Writes `buffers` from `offset` on; not on the medium before a later `sync`. */
   destage(group: ParityGroup, offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    const bytes = checked(group, offset, total(buffers));
+    const bytes = checked(group, offset, totalBytes(buffers));
     const meter = this.#meters.destage;
     this.#of(group).submit(new DiskJob('write', meter, offset, bytes, buffers, meter.submit(), done));
   }
@@ -115,11 +116,5 @@ function checked(group: ParityGroup, offset: number, bytes: number): number {
   if (!(offset >= 0 && bytes > 0 && offset + bytes <= group.bytes)) {
     throw new RangeError(`parity group ${group.name}: no range of ${bytes} bytes at ${offset}`);
   }
-  return bytes;
-}
-
-function total(buffers: readonly Buffer[]): number {
-  let bytes = 0;
-  for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
   return bytes;
 }

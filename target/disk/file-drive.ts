@@ -4,6 +4,7 @@ import { type NativeFunctions, native } from '../../native/index.js';
 import { driveError } from './failures.js';
 import { defaultFileIo, type FileIo } from './file-io.js';
 import { syncFolder } from './persistent-memory.js';
+import { totalBytes } from './total-bytes.js';
 import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from './types.js';
 
 export interface FileDriveOptions {
@@ -86,7 +87,7 @@ export class FileDrive implements DriveIo {
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
     if (this.#fd < 0 || this.direct || !this.#worthAsking()) return false;
     try {
-      const had = this.functions.readNow(this.#fd, offset, buffers) === total(buffers);
+      const had = this.functions.readNow(this.#fd, offset, buffers) === totalBytes(buffers);
       this.#refusals = had ? this.#refusals >> 1 : Math.min(this.#refusals + 1, MAX_REFUSALS);
       return had;
     } catch {
@@ -97,7 +98,7 @@ export class FileDrive implements DriveIo {
 
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
     if (!this.#begin(done)) return;
-    const wanted = total(buffers);
+    const wanted = totalBytes(buffers);
     this.io.read(this.#fd, offset, buffers, (error, bytes) => {
       if (error !== null) this.#end(done, driveError(this.name, error));
       else if (bytes === wanted) this.#end(done, null);
@@ -228,10 +229,4 @@ function openedDirect(fd: number, path: string, name: string, functions: NativeF
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
     throw new DirectError(`drive ${name}: the file system of ${path} does not take direct I/O in sectors of 512 bytes`);
   }
-}
-
-function total(buffers: readonly Buffer[]): number {
-  let bytes = 0;
-  for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
-  return bytes;
 }

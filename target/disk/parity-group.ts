@@ -2,6 +2,7 @@ import { groupExtents } from './group-extents.js';
 import { inParallel } from './in-parallel.js';
 import { type Geometry, type Level, levels, type Span } from './levels.js';
 import { checkStripeUnit, DEFAULT_STRIPE_BYTES, STRIPE_GRAIN } from './stripe-unit.js';
+import { totalBytes } from './total-bytes.js';
 import type { DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite, ParityGroup } from './types.js';
 
 /**
@@ -134,7 +135,7 @@ class Group implements ParityGroup {
     const parts: DrivePart[] = [];
     const byDrive: (DrivePart | undefined)[] = new Array(this.drives.length);
     const source = new BufferCursor(buffers);
-    this.layout.place(this.geometry, offset, total(buffers), (drive, driveOffset, stretch) => {
+    this.layout.place(this.geometry, offset, totalBytes(buffers), (drive, driveOffset, stretch) => {
       let part = byDrive[drive];
       if (part === undefined) {
         part = { drive: this.drives[drive]!, offset: driveOffset, buffers: [] };
@@ -167,10 +168,4 @@ class BufferCursor {
       }
     }
   }
-}
-
-function total(buffers: readonly Buffer[]): number {
-  let bytes = 0;
-  for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
-  return bytes;
 }

@@ -18,6 +18,7 @@
  */
 import { inParallel } from './in-parallel.js';
 import { overlap } from './range-list.js';
+import { totalBytes } from './total-bytes.js';
 import type { Clock, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite, Random } from './types.js';
 
 const SECTOR = 512;
@@ -145,19 +146,19 @@ export class SimulatedDrive implements DriveIo {
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
     const share = this.options.readNowShare ?? 0;
     if (this.#off || this.random.below(1000) >= share * 1000) return false;
-    if (this.#isBad('read', offset, total(buffers))) return false;
-    this.#fill(this.#aim('misdirectRead', offset, total(buffers)), buffers);
+    if (this.#isBad('read', offset, totalBytes(buffers))) return false;
+    this.#fill(this.#aim('misdirectRead', offset, totalBytes(buffers)), buffers);
     return true;
   }
 
   read(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    const bytes = total(buffers);
+    const bytes = totalBytes(buffers);
     const from = this.#aim('misdirectRead', offset, bytes);
     this.#run('read', offset, bytes, noChange, done, () => this.#fill(from, buffers));
   }
 
   write(offset: number, buffers: readonly Buffer[], done: DriveDone): void {
-    const bytes = total(buffers);
+    const bytes = totalBytes(buffers);
     if (this.#chance(this.#mischief.dropWrite)) {
       this.#run('write', offset, bytes, noChange, done, () => {});
       return;
@@ -271,7 +272,7 @@ export class SimulatedDrive implements DriveIo {
   }
 
   #fill(offset: number, buffers: readonly Buffer[]): void {
-    const bytes = total(buffers);
+    const bytes = totalBytes(buffers);
     const data = Buffer.alloc(bytes);
     for (let at = 0; at < bytes; at += SECTOR) this.#current.get((offset + at) / SECTOR)?.copy(data, at);
     let from = 0;
@@ -330,8 +331,4 @@ function ioError(name: string, operation: SimulatedOperation, offset: number): D
 
 function noChange(): null {
   return null;
-}
-
-function total(buffers: readonly Buffer[]): number {
-  return buffers.reduce((bytes, buffer) => bytes + buffer.length, 0);
 }

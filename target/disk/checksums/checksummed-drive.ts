@@ -1,5 +1,7 @@
 import { native } from '../../../native/index.js';
 import { inParallel } from '../in-parallel.js';
+import { inSeries } from '../in-series.js';
+import { totalBytes } from '../total-bytes.js';
 import type { BadRange, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from '../types.js';
 import { BLOCK_BYTES, type Checksummed, corrupt, LOST, PAGE_BLOCKS, sumsBytes, ZERO } from './checksummed.js';
 import { type SumPage, SumPages } from './sum-pages.js';
@@ -103,7 +105,7 @@ export class ChecksummedDrive implements Checksummed {
       const writeData = (written: DriveDone) => this.data.writeMany(writes, written);
       if (lost) {
         // What a block that was given up holds is nobody's data: no sum may ever vouch for that.
-        inTurn([writeData, (synced) => this.data.sync(synced), storeSums], ended);
+        inSeries([writeData, (synced: DriveDone) => this.data.sync(synced), storeSums], both, ended);
       } else {
         inParallel([storeSums, writeData], both, ended);
       }
@@ -156,7 +158,7 @@ export class ChecksummedDrive implements Checksummed {
     const writeZeros = (ended: DriveDone) => this.data.write(offset, [zeros], ended);
     const mark = (ended: DriveDone) => this.#fill(offset / BLOCK_BYTES, bytes / BLOCK_BYTES, LOST, ended);
     // The mark first: zeros are wrong, and would be found to be.
-    inTurn([mark, writeZeros], done);
+    inSeries([mark, writeZeros], both, done);
   }
 
   #fill(first: number, count: number, sum: number, done: DriveDone): void {
@@ -258,19 +260,11 @@ function within(page: SumPage, first: number, count: number): { readonly from: n
 }
 
 function stretchOf(offset: number, buffers: readonly Buffer[]): Stretch {
-  let bytes = 0;
-  for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
-  return { first: offset / BLOCK_BYTES, count: bytes / BLOCK_BYTES, buffers };
+  return { first: offset / BLOCK_BYTES, count: totalBytes(buffers) / BLOCK_BYTES, buffers };
 }
 
 type Step = (ended: DriveDone) => void;
 
 function both(step: Step, ended: DriveDone): void {
   step(ended);
-}
-
-/** One after the other, up to the first error. */
-function inTurn([first, ...rest]: readonly Step[], done: DriveDone): void {
-  if (first === undefined) done(null);
-  else first((error) => (error === null ? inTurn(rest, done) : done(error)));
 }

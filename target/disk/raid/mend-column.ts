@@ -1,7 +1,7 @@
 /** Puts right what is bad in a column, as far as anybody knows what is right. */
 import { BLOCK_BYTES, isChecksummed } from '../checksums/checksummed.js';
+import { inSeries } from '../in-series.js';
 import type { BadRange, DriveDone, DriveWrite } from '../types.js';
-import { inSeries } from './in-series.js';
 import type { BadStretch, Stretch, StripeContent } from './stripe-content.js';
 
 /** A block's place in the unit, and what it shall hold. */

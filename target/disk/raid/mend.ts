@@ -1,10 +1,10 @@
 /** Looks at a whole stripe, and makes right what can be: its columns against their sums, its checks against the data. */
 import { native } from '../../../native/index.js';
 import { BLOCK_BYTES } from '../checksums/checksummed.js';
+import { inSeries } from '../in-series.js';
 import type { DriveDone, DriveError } from '../types.js';
 import { has, type Mask } from './code.js';
 import type { GroupCore } from './group-core.js';
-import { inSeries } from './in-series.js';
 import { mendColumn } from './mend-column.js';
 import type { LoggedWrite } from './redo-log.js';
 import { type BadStretch, type Stretch, StripeContent } from './stripe-content.js';

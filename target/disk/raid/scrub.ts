@@ -2,9 +2,10 @@
  * Finds what is wrong before it is needed: reads all columns of all stripes against their sums, holds the checks against
  * the data, and makes right what is not. Below hosts. Stripes in which somebody came upon something bad go first.
  */
+
+import { inSeries } from '../in-series.js';
 import { emptyStripes } from './empty-stripes.js';
 import type { BlockCounters, GroupCore } from './group-core.js';
-import { inSeries } from './in-series.js';
 import { mendStripe } from './mend.js';
 import { CopyPace } from './pace.js';
 import type { ScrubNotes } from './scrub-notes.js';

@@ -1,5 +1,6 @@
 /** Reads of a redundant group: from the drives that hold the data, else out of the others. */
 import { inParallel } from '../in-parallel.js';
+import { totalBytes } from '../total-bytes.js';
 import type { DriveDone } from '../types.js';
 import { has } from './code.js';
 import type { GroupCore } from './group-core.js';
@@ -30,8 +31,7 @@ export class StripeReader {
   /** As `DriveIo.readNow`: from drives only, nothing is recovered for it. */
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
     const { unit } = this.core.parts.layout;
-    let bytes = 0;
-    for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
+    const bytes = totalBytes(buffers);
     const row = Math.floor(offset / unit);
     // Most reads stay within a stripe unit: those need no parts.
     if (offset + bytes <= (row + 1) * unit) return this.#readUnit(row, offset - row * unit, buffers);

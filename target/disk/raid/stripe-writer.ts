@@ -1,8 +1,8 @@
 /** Writes and punches of a redundant group. */
 import { inParallel } from '../in-parallel.js';
+import { inSeries } from '../in-series.js';
 import type { DriveDone, DriveError, DriveWrite } from '../types.js';
 import type { GroupCore } from './group-core.js';
-import { inSeries } from './in-series.js';
 import type { LoggedWrite } from './redo-log.js';
 import { type ColumnRange, newChecks, type OldRange, type StripePiece, type StripePlan } from './stripe-plan.js';
 

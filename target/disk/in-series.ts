@@ -1,4 +1,4 @@
-import type { DriveDone } from '../types.js';
+import type { DriveDone } from './types.js';
 
 /** One after the other, up to the first error. */
 export function inSeries<T>(items: readonly T[], start: (item: T, done: DriveDone) => void, done: DriveDone): void {
