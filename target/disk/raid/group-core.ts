@@ -69,8 +69,8 @@ export class GroupCore {
 
   readonly notices: Notices;
 
-  /** A drive was taken out, and a start would not know: nothing may be written yet that depends on its being out. */
-  unnoted = false;
+  /** Run at the next checkpoint once everything is synced: drives that have failed are noted. */
+  readonly notes: (() => void)[] = [];
 
   constructor(readonly parts: CoreParts) {
     this.notices = new Notices(parts.clock, parts.log);
@@ -79,6 +79,11 @@ export class GroupCore {
   /** Blocks can be marked as lost on every drive that is there. */
   get mayLose(): boolean {
     return this.parts.members.present().every(({ drive }) => isChecksummed(drive));
+  }
+
+  /** A drive was taken out, and a start would not know: nothing may be written yet that depends on its being out. */
+  get unnoted(): boolean {
+    return this.notes.length > 0;
   }
 
   driveAt(stripe: number, column: number): { readonly position: number; readonly drive: DriveIo } {
@@ -159,15 +164,15 @@ export class GroupCore {
 
   /** Makes writes that have ended durable; a drive that cannot do that is taken out, if that can be. */
   syncOf(writes: readonly LoggedWrite[], done: () => void): void {
-    const { members } = this.parts;
-    const sync = (position: number, ended: DriveDone): void => {
-      const { drive } = members.list[position]!;
-      drive.sync((error) => {
-        if (error !== null) members.writeFailed(position, drive, error);
-        ended(null);
-      });
-    };
+    const sync = (position: number, ended: DriveDone) => this.syncDrive(position, () => ended(null));
     inParallel([...new Set(writes.map(({ drive }) => drive))], sync, done);
+  }
+
+  /** A drive that cannot be synced is taken out; `done` hears of the error if the others cannot do without it. */
+  syncDrive(position: number, done: DriveDone): void {
+    const { members } = this.parts;
+    const { drive } = members.list[position]!;
+    drive.sync((error) => done(error !== null && members.writeFailed(position, drive, error) ? null : error));
   }
 
   /** Remembers a write that failed, so that it is done again; its buffers are copied. */

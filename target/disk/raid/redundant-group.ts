@@ -86,8 +86,6 @@ export class RedundantGroup implements ParityGroup {
   #waiting: (() => void)[] = [];
   #checkpointing = false;
   #checkpointDue = false;
-  /** Run at the next checkpoint once everything is synced: drives that have failed are noted. */
-  #notes: (() => void)[] = [];
   /** Syncs asked for during a checkpoint. */
   #syncsDue: (() => void)[] = [];
   /** Run at the next checkpoint, with no write under way and everything synced. */
@@ -287,8 +285,7 @@ export class RedundantGroup implements ParityGroup {
       // noted, all drives are taken to be good, and the log makes what was under way right on each.
       for (const writes of this.#core.unlogged) if (!redo.append(writes, () => {})) this.#core.refused.add(writes);
       this.#core.unlogged.clear();
-      this.#core.unnoted = true;
-      this.#notes.push(() => {
+      this.#core.notes.push(() => {
         if (this.members[position] === member) note();
       });
     }
@@ -425,10 +422,7 @@ export class RedundantGroup implements ParityGroup {
     this.#syncDrives((error) => {
       if (error !== null) log.error(`parity group ${this.name}: ${error.message}`);
       // Not before: without a drive that is noted, what the others had not synced would be lost with it.
-      const notes = this.#notes;
-      this.#notes = [];
-      for (const run of notes) run();
-      this.#core.unnoted = this.#notes.length > 0;
+      for (const run of this.#core.notes.splice(0)) run();
       const quiet = this.#whenQuiet;
       this.#whenQuiet = [];
       for (const run of quiet) run();
@@ -447,9 +441,8 @@ export class RedundantGroup implements ParityGroup {
   #syncDrives(done: DriveDone): void {
     const { members, map } = this.#core.parts;
     const { moment } = map;
-    const present = [...members.list.entries()].filter(([, { state }]) => state !== 'failed');
-    const sync = ([position, { drive }]: readonly [number, Member], ended: DriveDone) =>
-      drive.sync((error) => ended(error !== null && members.writeFailed(position, drive, error) ? null : error));
+    const present = [...members.list.keys()].filter((position) => members.list[position]!.state !== 'failed');
+    const sync = (position: number, ended: DriveDone) => this.#core.syncDrive(position, ended);
     inParallel(present, sync, (error) => {
       if (error === null) this.#clearFrom = moment;
       done(error);
