@@ -3,13 +3,13 @@
  * MEDIUM ERROR for exactly the blocks that are lost, until they write them anew. A preloaded library makes the places
  * unreadable until they are written to, as a drive does.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { CheckCondition, connect, type LogicalUnit } from '../../initiator/index.js';
 import { nativeKind } from '../../native/index.js';
-import { binary } from '../support/programs.js';
+import { type ServedArray, serve } from '../support/serve.js';
 
 t.setTimeout(120_000);
 
@@ -93,31 +93,11 @@ const compiled = spawnSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', libr
 const skip =
   (compiled.status !== 0 && 'no C compiler') || (nativeKind === 'typescript' && 'the addon is what reads the drives');
 
-interface Served {
-  readonly url: string;
-  stop(): Promise<number | null>;
-}
-
-function serve(data: string, places: readonly number[]): Promise<Served> {
-  const [program, ...first] = binary('target/cli/lunarray');
-  const options = ['--data', data, '--listen', '127.0.0.1:0', '--http', 'off', '--config', join(folder, 'config.json')];
-  const env = { ...process.env, LD_PRELOAD: library, LUNARRAY_IO: 'threads', BAD_PLACES: places.join(',') };
-  const child = spawn(program, [...first, 'serve', ...options], { env, stdio: ['ignore', 'pipe', 'ignore'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return new Promise((resolve) => {
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      const [, url] = /^ready (\S+).*\n/m.exec(text) ?? [];
-      if (url === undefined) return;
-      const stop = () => {
-        child.kill('SIGTERM');
-        return ended;
-      };
-      resolve({ url, stop });
-    });
-  });
+async function serveBad(data: string, places: readonly number[]): Promise<ServedArray> {
+  const env = { LD_PRELOAD: library, LUNARRAY_IO: 'threads', BAD_PLACES: places.join(',') };
+  const array = await serve(data, ['--config', join(folder, 'config.json')], [], env);
+  t.teardown(() => array.end('SIGKILL'));
+  return array;
 }
 
 const WRITTEN = 2048;
@@ -168,15 +148,15 @@ const lost = [
 
 t.test('blocks that are lost, and no others', { skip }, async (t) => {
   const data = join(folder, 'data');
-  const whole = await serve(data, []);
-  const writer = await connect(whole.url, { reconnect: false });
+  const whole = await serveBad(data, []);
+  const writer = await connect(whole.ready[0]!.url, { reconnect: false });
   await writer.write(0, blocks(0, WRITTEN, 1));
   await writer.close();
-  t.equal(await whole.stop(), 0);
+  t.equal(await whole.end(), 0);
   rmSync(join(data, 'drives', 'c'));
 
-  const array = await serve(data, places);
-  const unit = await connect(array.url, { reconnect: false });
+  const array = await serveBad(data, places);
+  const unit = await connect(array.ready[0]!.url, { reconnect: false });
   const mediumError = (lba: number) => ({ key: 3, asc: 0x1100, information: lba });
   for (const lba of lost) {
     for (let block = lba; block < lba + 8; block++) t.same(await senseOf(unit.read(block, 1)), mediumError(block));
@@ -188,12 +168,12 @@ t.test('blocks that are lost, and no others', { skip }, async (t) => {
   for (const lba of lost) await unit.write(lba, blocks(lba, 8, 2));
   await unit.synchronizeCache();
   await unit.close();
-  t.equal(await array.stop(), 0);
+  t.equal(await array.end(), 0);
 
-  const again = await serve(data, []);
-  const reader = await connect(again.url, { reconnect: false });
+  const again = await serveBad(data, []);
+  const reader = await connect(again.ready[0]!.url, { reconnect: false });
   for (const lba of lost) t.same(await reader.read(lba, 8), blocks(lba, 8, 2), `written anew at ${lba}`);
   await checkOthers(t, reader);
   await reader.close();
-  t.equal(await again.stop(), 0);
+  t.equal(await again.end(), 0);
 });

@@ -25,15 +25,17 @@ const readyPattern = /^ready (iscsi:\/\/\S+) +(\S+) +(\S+(?: [KMGTP]i?B)?) +(\S+
  * Starts it and waits until it has printed its ready lines (the line to try next follows them).
  * @param extra options of `lunarray serve`
  * @param runtime options of Node
+ * @param env beside this process's own
  */
 export function serve(
   data: string,
   extra: readonly string[] = [],
   runtime: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ServedArray> {
   const [program, ...first] = binary('target/cli/lunarray');
   const args = [...runtime, ...first, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--http', 'off', ...extra];
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error(`not ready after 30 s: ${text}`)), 30_000);
