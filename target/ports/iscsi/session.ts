@@ -211,7 +211,10 @@ export class Session implements TaskOwner {
     this.#heldBytes = 0;
     this.moving = true;
     for (const task of [...this.tasks.values()]) {
+      // Gone with one before it: what an aborted command held up goes on at once.
+      if (this.tasks.get(task.tag) !== task) continue;
       if (task.submitted && !task.finished) {
+        task.ending = false;
         this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
       } else this.#discard(task);
     }
@@ -398,7 +401,8 @@ export class Session implements TaskOwner {
 
   #finish(task: IscsiTask): void {
     this.#forget(task);
-    if (this.ended) {
+    // The host has no connection any more on which it could expect the response.
+    if (this.ended || this.moving) {
       this.#giveBack(task);
       task.release();
       return;

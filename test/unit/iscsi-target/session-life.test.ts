@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Status } from '../../../target/scsi/task.js';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
 import { group, INITIATOR, openBench, TARGET, TestClock } from './fixture.js';
 
@@ -102,6 +103,61 @@ t.test('connection reinstatement: the session stays, its tasks end', async (t) =
   host.scsi();
   t.match(await host.scsiResponse(), { status: 0, expCmdSn: 3, maxCmdSn: 130 });
 });
+
+t.test('connection reinstatement: a command that goes on because another was aborted is not answered', async (t) => {
+  const { login, connect, channel } = await openBench(t);
+  const old = await login();
+  channel.run = (task) => {
+    if (channel.tasks.length > 1) return;
+    const finish = task.onFinish!;
+    task.onFinish = (aborted) => {
+      finish(aborted);
+      channel.tasks[1]!.good();
+    };
+  };
+  for (let i = 0; i < 3; i++) old.scsi();
+  await old.ping();
+  const host = await connect();
+  host.tsih = old.tsih;
+  host.cmdSn = old.cmdSn;
+  await host.login(names);
+  t.match(channel.tasks, [{ aborted: true }, { aborted: false, finished: true }, { aborted: true }]);
+  channel.run = (task) => task.good();
+  const { initiatorTaskTag } = host.scsi();
+  t.match(await host.scsiResponse(), { initiatorTaskTag, status: 0 });
+});
+
+t.test(
+  'connection reinstatement: a refused command that is being aborted is not answered on the new one',
+  async (t) => {
+    const { login, connect, channel } = await openBench(t);
+    const old = await login();
+    channel.run = (task) => task.owner.fetchDataOut(task, 1024);
+    // The abort takes its time.
+    channel.abort = (task) => {
+      task.aborted = true;
+    };
+    const { initiatorTaskTag } = old.scsi({ write: true, expectedDataTransferLength: 1024 });
+    const r2t = iscsi.decodeR2t((await old.expect(iscsi.Opcode.r2t)).bhs);
+    const over = {
+      initiatorTaskTag,
+      targetTransferTag: r2t.targetTransferTag,
+      final: true,
+      dataSn: 5,
+      bufferOffset: 0,
+    };
+    old.dataOut(over, Buffer.alloc(1024));
+    await old.expect(iscsi.Opcode.reject);
+    t.match(channel.managed, [{ fn: 'abort-task' }]);
+    const host = await connect();
+    host.tsih = old.tsih;
+    host.cmdSn = old.cmdSn;
+    await host.login(names);
+    channel.tasks[0]!.fail(Status.taskAborted);
+    await host.ping();
+    t.equal(host.unread, 0);
+  },
+);
 
 for (const [why, over, status] of [
   ['another CID: one connection per session', { cid: 2 }, iscsi.LoginStatus.tooManyConnections],
