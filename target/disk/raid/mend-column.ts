@@ -12,8 +12,8 @@ interface Verdict {
 
 /**
  * Works bad stretches of a column, which has been read, out of the others, and writes them. A result is taken only if
- * the drive's own sum says that it is what was written there, or if the drive holds the same, and it is the sum that is
- * wrong. What has been mended survives loss of power; what stays bad stays so in `content`.
+ * nothing that the drive holds speaks against it: its own sum agrees or cannot be read, or its data is the same, and it
+ * is the sum that is wrong. What has been mended survives loss of power; what stays bad stays so in `content`.
  *
  * @param trusted false: after an unclean end. Then data and sum may both be right and of different times, and data
  *   that nothing speaks against is as good as any.
@@ -48,8 +48,9 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
         ended(null);
         return;
       }
-      drive.compare(base + bad.at, candidate, (error, wrong) => {
-        if (error === null) judge(bad, candidate, lost, wrong);
+      // Sums that cannot be read speak against nothing: what the others give agrees with theirs.
+      drive.compare(base + bad.at, candidate, (_, wrong) => {
+        judge(bad, candidate, lost, wrong);
         ended(null);
       });
     });

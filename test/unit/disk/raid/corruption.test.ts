@@ -194,6 +194,24 @@ t.test('a rebuild waits while another drive is gone as a whole', (t) => {
   t.end();
 });
 
+for (const [level, drives] of [
+  ['raid1+0', 4],
+  ['raid5', 4],
+  ['raid6', 5],
+] as const) {
+  t.test(`${level}: a drive whose sums cannot be read costs nothing`, (t) => {
+    const w = world(level, drives, { stripes: 40 });
+    w.sums[1]!.badRange('read', 0, 4096);
+    // One page of sums is kept in memory: this brings in another.
+    w.read(w.sectors.length - UNIT_SECTORS, UNIT_SECTORS);
+    w.drain();
+    w.verify('without the sums of a drive', 'kill');
+    t.equal(w.wrong, null);
+    t.equal(w.group.members[1]!.state, 'failed', 'nothing could be written to it');
+    t.end();
+  });
+}
+
 t.test('two changed blocks in a row: RAID 5 loses them, RAID 6 does not', (t) => {
   for (const [level, expected] of [
     ['raid5', [9, UNIT_SECTORS + 9]],
