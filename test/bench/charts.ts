@@ -1,6 +1,7 @@
 /** The pictures of docs/benchmarks.md. */
 import * as echarts from 'echarts';
-import type { Latency, Point, Scale } from './scale.js';
+import type { Latency } from './latency.js';
+import type { Point, Scale } from './scale.js';
 import type { Row } from './system.js';
 
 const OWN = '#3b5bdb';

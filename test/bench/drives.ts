@@ -1,6 +1,6 @@
 /** What reaches the drives: parity groups against plain drives, and hosts that write faster than the drives take it. */
 import { lunarray } from '../support/programs.js';
-import { client } from './scale.js';
+import { client } from './client-process.js';
 import { type Spread, spread } from './stats.js';
 import { fill, type Lunarray, luBytes, quiet, startLunarray } from './targets.js';
 

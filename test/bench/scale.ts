@@ -1,12 +1,8 @@
 /** How cost grows: with sessions, queue depth, LDEVs, cache size; what digests cost; how long the slowest take. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { binary } from '../support/programs.js';
-import type { ClientLoad, ClientResult } from './client.js';
+import { client } from './client-process.js';
+import { type Latency, measureLatency } from './latency.js';
 import { spread } from './stats.js';
 import { fill, type LunarrayShape, luBytes, startLunarray, startTgt, type Target } from './targets.js';
-
-const exec = promisify(execFile);
 
 /** One point of a table: medians over the rounds. */
 export interface Point {
@@ -26,16 +22,6 @@ export interface Scale {
   readonly latency: Latency;
   /** Processor share, in percent of one, over five seconds that begin one second after I/O. */
   readonly idlePercent: number;
-}
-
-/** Random 4 KiB reads at depth 32, one session. */
-export interface Latency {
-  readonly percentiles: Readonly<Record<string, number>>;
-  readonly distribution: ClientResult['distribution'];
-  readonly tgtPercentiles: Readonly<Record<string, number>> | null;
-  readonly tgtDistribution: ClientResult['distribution'] | null;
-  /** Of the array, meanwhile. */
-  readonly collections: Collections;
 }
 
 type Say = (line: string) => void;
@@ -67,7 +53,7 @@ export async function measureScale(rounds: number, seconds: number, say: Say): P
         label: `digests ${on ? 'on' : 'off'}`,
         digests: on,
       }));
-      const latency = await latencies(main, tgt, seconds);
+      const latency = await measureLatency(main, tgt, rounds, seconds);
       const idlePercent = await idle(main);
       const { perSecond, percent } = latency.collections;
       say(`collections of the heap: ${perSecond.toFixed(1)} a second, ${percent.toFixed(2)} % of the time`);
@@ -151,56 +137,9 @@ async function separate<T>(
   return points;
 }
 
-/** What `--trace-gc` tells of a run. */
-export interface Collections {
-  /** Of the whole heap, and of young objects, for each million operations. */
-  readonly majorPerMillion: number;
-  readonly minorPerMillion: number;
-  /** Of both, each second. */
-  readonly perSecond: number;
-  /** Share of the time in which the array stood still for them, percent. */
-  readonly percent: number;
-}
-
-/** @param trace what the array printed during the run */
-function collectionsIn(trace: string, seconds: number, millions: number): Collections {
-  const major = [...trace.matchAll(/: Mark-Compact.*?, ([\d.]+) \/ /g)];
-  const minor = [...trace.matchAll(/: Scavenge.*?, ([\d.]+) \/ /g)];
-  const stoodMs = [...major, ...minor].reduce((sum, [, ms]) => sum + Number(ms), 0);
-  return {
-    majorPerMillion: major.length / millions,
-    minorPerMillion: minor.length / millions,
-    perSecond: (major.length + minor.length) / seconds,
-    percent: stoodMs / 10 / seconds,
-  };
-}
-
-async function latencies(target: Awaited<ReturnType<typeof startLunarray>>, tgt: Target | null, seconds: number) {
-  const load = { depth: 32, blockBytes: 4096, rangeBytes: luBytes, write: false, digests: false, seconds: seconds * 3 };
-  const before = target.output().length;
-  const own = await client({ ...load, urls: [target.url], pid: target.pid });
-  // The client warms up for half a second.
-  const taken = load.seconds + 0.5;
-  const collections = collectionsIn(target.output().slice(before), taken, (own.iops * taken) / 1e6);
-  const theirs = tgt === null ? null : await client({ ...load, urls: [tgt.url], pid: tgt.pid });
-  return {
-    percentiles: own.latency,
-    distribution: own.distribution,
-    tgtPercentiles: theirs?.latency ?? null,
-    tgtDistribution: theirs?.distribution ?? null,
-    collections,
-  };
-}
-
 async function idle(target: Target): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const before = target.cpuSeconds();
   await new Promise((resolve) => setTimeout(resolve, 5000));
   return ((target.cpuSeconds() - before) / 5) * 100;
-}
-
-export async function client(load: ClientLoad): Promise<ClientResult> {
-  const [program, ...first] = binary('test/bench/client');
-  const { stdout } = await exec(program, [...first, JSON.stringify(load)], { timeout: 120_000, maxBuffer: 1 << 24 });
-  return JSON.parse(stdout) as ClientResult;
 }
