@@ -6,6 +6,7 @@ import { hostGroupCommand } from './hostgroup.js';
 import { ldevCommand } from './ldev.js';
 import { lunCommand } from './lun.js';
 import { poolCommand } from './pool.js';
+import { portCommand } from './port.js';
 import { serveCommand } from './serve.js';
 import { sessionCommand } from './session.js';
 import { statsCommand } from './stats.js';
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     ldevCommand(),
     hostGroupCommand(),
     lunCommand(),
+    portCommand(),
     userCommand(),
     poolCommand(),
     driveCommand(),

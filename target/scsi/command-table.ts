@@ -42,6 +42,12 @@ export const Reservation = {
 } as const satisfies Record<string, ReservationPolicy>;
 
 /**
+ * In which asymmetric access states a command works (SPC-5 5.15.2.4): `active` in both active ones only, `standby` in
+ * standby too, `any` in all.
+ */
+export type AccessNeed = 'active' | 'standby' | 'any';
+
+/**
  * How much data-out a command needs when the initiator announces another amount than the CDB asks for.
  * - `blocks`: the whole logical blocks in the smaller of both (WRITE)
  * - `complete`: at least what the CDB asks for, else nothing is done (a comparison cut short means nothing)
@@ -69,6 +75,7 @@ export interface Command {
   readonly passesAttention: boolean;
   /** Runs on a logical unit that START STOP UNIT has stopped. */
   readonly runsWhenStopped: boolean;
+  readonly access: AccessNeed;
   /** Changes blocks: refused on a write-protected logical unit. */
   readonly writes: boolean;
   readonly transfer: TransferRule;
@@ -101,6 +108,7 @@ export function defineCommand(spec: CommandSpec): Command {
     reservationOf: spec.reservationOf ?? null,
     passesAttention: spec.passesAttention ?? false,
     runsWhenStopped: spec.runsWhenStopped ?? true,
+    access: spec.access ?? 'active',
     writes: spec.writes ?? false,
     transfer: spec.transfer ?? 'list',
     locate: spec.locate ?? null,

@@ -1,7 +1,7 @@
 /**
  * The way of a command through a logical unit. Conditions are looked at in the order of SAM-6 5.3.3 (status
  * precedence): unit attention, then RESERVATION CONFLICT, then everything else that ends in CHECK CONDITION:
- * unknown command, reserved bits, not ready, LBA range, the command's own checks, write protection.
+ * unknown command, reserved bits, asymmetric access state, not ready, LBA range, the command's own checks, write protection.
  * Data-out is fetched only when all of these have passed, so a refused WRITE costs no transfer.
  */
 
@@ -91,6 +91,10 @@ function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {
 function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | null {
   const forbidden = forbiddenBit(command, task.cdb);
   if (forbidden !== null) return forbidden;
+  if (!unit.access.symmetric) {
+    const inaccessible = unit.access.refusal(task.nexus.port.portGroup, command.access);
+    if (inaccessible !== null) return inaccessible;
+  }
   if (unit.stopped && !command.runsWhenStopped) return logicalUnitNotReadyInitializingCommandRequired();
   if (command.locate !== null && task.lba + task.blocks > unit.blocks) return lbaOutOfRange(task.lba);
   if (command.check !== null) {

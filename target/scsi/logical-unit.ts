@@ -1,7 +1,9 @@
+import { asymmetricAccessStateChanged, type Sense } from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
+import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
@@ -57,6 +59,7 @@ export class LogicalUnitCounters {
 export class LogicalUnit {
   readonly attentions = new UnitAttentions();
   readonly exceptions: InformationalExceptions;
+  readonly access: AsymmetricAccess;
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
   readonly counters = new LogicalUnitCounters();
@@ -86,14 +89,26 @@ export class LogicalUnit {
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
+    this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
     this.exceptions.restart();
   }
 
+  /** Establishes a unit attention for every nexus that sees this logical unit, but the one that caused it. */
+  tell(condition: Sense, cause: Nexus | null = null): void {
+    for (const nexus of this.nexuses(this)) if (nexus !== cause) this.attentions.establish(nexus.id, condition);
+  }
+
   /** Capacity in blocks. */
   get blocks(): number {
     return this.ldev.blocks;
+  }
+
+  /** The array stops, or the LDEV is gone: nothing is told any more. */
+  stop(): void {
+    this.exceptions.stop();
+    this.access.stop();
   }
 
   get writeProtected(): boolean {

@@ -1,4 +1,5 @@
 import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
+import { AccessState } from '../../wire/scsi/target-port-groups.js';
 import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
@@ -34,6 +35,8 @@ export interface LogicalUnitParts {
 export class LogicalUnits {
   private readonly byLdev = new Map<number, LogicalUnit>();
   private readonly nexuses = new Map<number, Nexus>();
+  /** Target port group → state that was set for all logical units, for those that come. */
+  private readonly accessStates = new Map<number, AccessState>();
 
   constructor(
     private readonly volumes: VolumesView,
@@ -59,6 +62,7 @@ export class LogicalUnits {
       const commands = this.parts.commandsFor?.(ldev) ?? this.parts.commands;
       const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
       unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log, surroundings, nexuses, clock);
+      for (const [group, state] of this.accessStates) unit.access.change(group, state);
       this.byLdev.set(ldev.id, unit);
     }
     return unit;
@@ -70,7 +74,7 @@ export class LogicalUnits {
 
   /** The array stops: nothing is told any more. */
   close(): void {
-    for (const unit of this.byLdev.values()) unit.exceptions.stop();
+    for (const unit of this.byLdev.values()) unit.stop();
   }
 
   /** The logical unit that a nexus sees under a LUN; null if its host group maps none. */
@@ -81,6 +85,17 @@ export class LogicalUnits {
     if (known) return known;
     const ldev = this.volumes.ldev(id);
     return ldev ? this.unit(ldev) : null;
+  }
+
+  /** The state of a target port group as set for all logical units; single ones may differ. */
+  accessState(group: number): AccessState {
+    return this.accessStates.get(group) ?? AccessState.activeOptimized;
+  }
+
+  /** Sets it for all logical units, present and to come. @param transitionMs as `AsymmetricAccess.change` */
+  setAccessState(group: number, state: AccessState, transitionMs = 0): void {
+    this.accessStates.set(group, state);
+    for (const unit of this.byLdev.values()) unit.access.change(group, state, null, transitionMs);
   }
 
   /** A host logged in: conditions are kept for it from here on. */
@@ -161,7 +176,7 @@ export class LogicalUnits {
   private removed(ldev: Ldev): void {
     const unit = this.byLdev.get(ldev.id);
     this.byLdev.delete(ldev.id);
-    unit?.exceptions.stop();
+    unit?.stop();
     unit?.tasks?.withdraw(() => true);
   }
 }

@@ -29,8 +29,8 @@ export function completeConfig(input: ConfigInput, listen: Address = DEFAULT_LIS
   const parityGroups = input.parityGroups ?? [{ id: '1-1', level, drives: drives.map((drive) => drive.id) }];
   const ldevs = input.ldevs ?? LDEVS;
   const ports = input.ports ?? [
-    { id: 'CL1-A', listen: formatAddress(listen) },
-    { id: 'CL2-A', listen: formatAddress({ host: listen.host, port: portAbove(listen.port) }) },
+    { id: 'CL1-A', listen: formatAddress(listen), portGroup: 1 },
+    { id: 'CL2-A', listen: formatAddress({ host: listen.host, port: portAbove(listen.port) }), portGroup: 2 },
   ];
   const luns = Object.fromEntries(ldevs.map((ldev, lun) => [String(lun), ldev.id]));
   return {

@@ -12,13 +12,13 @@ export function commandTableReference(): string {
   const order = (command: Command) => command.opcode * 256 + (command.serviceAction ?? 0);
   const rows = [...primaryCommands, ...blockCommands]
     .sort((a, b) => order(a) - order(b))
-    .map(({ name, opcode, serviceAction, usage, conflict, writes }) => {
+    .map(({ name, opcode, serviceAction, usage, conflict, access, writes }) => {
       const action = serviceAction === null ? '' : `${hex(serviceAction)}h`;
       const mask = usage.map((byte) => hex(byte)).join(' ');
-      return `| ${name} | ${hex(opcode)}h | ${action} | \`${mask}\` | ${conflict} | ${writes ? 'yes' : ''} |`;
+      return `| ${name} | ${hex(opcode)}h | ${action} | \`${mask}\` | ${conflict} | ${access} | ${writes ? 'yes' : ''} |`;
     });
-  const head = '| command | code | service action | CDB usage data | conflict class | writes |';
-  return [head, '| --- | --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
+  const head = '| command | code | service action | CDB usage data | conflict class | access states | writes |';
+  return [head, '| --- | --- | --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
 /** Every login and text key with its rule. */

@@ -36,6 +36,7 @@ export const configErrorMeaning = {
   'would-shrink': 'The new capacity is below the present one.',
   'port-exists': 'A port of this name is already there.',
   'port-unknown': 'There is no such port.',
+  'port-group-unknown': 'No port is in this target port group.',
   'host-group-exists': 'The port already has a host group of this name.',
   'host-group-unknown': 'There is no such host group.',
   'host-group-has-user': 'A CHAP user is bound to this host group only.',

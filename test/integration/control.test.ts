@@ -8,6 +8,7 @@ import type {
   LdevReply,
   LunReply,
   PoolReply,
+  PortGroupReply,
   StatsReply,
   StatusReply,
 } from '../../target/svp/control/api.js';
@@ -47,6 +48,29 @@ t.test('status', async (t) => {
   t.equal(code, 0);
   t.match(stdout, /^PORT +LISTENS ON +SESSIONS$/m);
   t.match(stdout, /^CL1-A +127\.0\.0\.1:\d+ +0$/m);
+});
+
+t.test('asymmetric access states', async (t) => {
+  const both = await json<PortGroupReply[]>('port', 'alua');
+  t.match(both, [
+    { portGroup: 1, ports: ['CL1-A'], state: 'active/optimized', ldevs: [] },
+    { portGroup: 2, ports: ['CL2-A'], state: 'active/optimized', ldevs: [] },
+  ]);
+  t.match(await json('port', 'alua', '2', 'standby'), { portGroup: 2, state: 'standby', ldevs: [] });
+  t.match(await json('port', 'alua', '2', 'offline', '--ldev', '00:01'), {
+    state: 'standby',
+    ldevs: [{ ldev: '00:01', state: 'offline' }],
+  });
+  t.match(await plain('port', 'alua', '2', 'active/optimized', '--transition', '60', '--ldev', '00:01'), {
+    code: 0,
+    stdout: /^2 +CL2-A +00:01 +transitioning$/m,
+  });
+  t.match(await plain('port', 'alua', '2', 'active/optimized'), { code: 0, stdout: /^2 +CL2-A +all +active/m });
+  t.match(await plain('port', 'alua', '3', 'standby'), { code: 9, stderr: /there is 1, 2/ });
+  t.match(await plain('port', 'alua', '2', 'standby', '--ldev', 'FF:FF'), { code: 9, stderr: /FF:FF/ });
+  t.match(await plain('port', 'alua', '2', 'standby', '--transition', '61'), { code: 9 });
+  t.match(await plain('port', 'alua', '2', 'sleeping'), { code: 2 });
+  t.match(await plain('port', 'alua', '2'), { code: 2, stderr: /state/ });
 });
 
 t.test('LDEVs', async (t) => {

@@ -55,7 +55,7 @@ export interface StandardInquiry {
   readonly product: string;
   readonly revision: string;
   readonly hierarchical: boolean;
-  /** 01b: implicit asymmetric access only. */
+  /** TPGS: 01b implicit asymmetric access, 10b explicit, 11b both. */
   readonly targetPortGroups: number;
   readonly thirdPartyCopy: boolean;
   readonly multiPort: boolean;

@@ -79,6 +79,13 @@ export const MaintenanceIn = {
   reportTimestamp: 0x0f,
 } as const;
 
+/** Service actions of MAINTENANCE OUT. */
+export const MaintenanceOut = {
+  setIdentifyingInformation: 0x06,
+  setTargetPortGroups: 0x0a,
+  setTimestamp: 0x0f,
+} as const;
+
 const NAMES: Readonly<Record<number, string>> = {
   [Opcode.testUnitReady]: 'TEST UNIT READY',
   [Opcode.requestSense]: 'REQUEST SENSE',
@@ -170,6 +177,9 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedTaskManagementFunctions]:
     'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTimestamp]: 'REPORT TIMESTAMP',
+  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setIdentifyingInformation]: 'SET IDENTIFYING INFORMATION',
+  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTargetPortGroups]: 'SET TARGET PORT GROUPS',
+  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTimestamp]: 'SET TIMESTAMP',
   ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
   ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
 };

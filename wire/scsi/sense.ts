@@ -66,6 +66,10 @@ export const logicalUnitNotReadyInitializingCommandRequired = condition(
 export const logicalUnitNotReadyCauseNotReportable = condition('not-ready', notReady, 0x0400);
 export const logicalUnitNotReadyManualIntervention = condition('manual-intervention-required', notReady, 0x0403);
 export const logicalUnitBecomingReady = condition('becoming-ready', notReady, 0x0401);
+export const asymmetricAccessStateTransition = condition('access-state-transition', notReady, 0x040a);
+export const targetPortInStandbyState = condition('target-port-standby', notReady, 0x040b);
+export const targetPortInUnavailableState = condition('target-port-unavailable', notReady, 0x040c);
+export const logicalUnitNotReadyOffline = condition('offline', notReady, 0x0412);
 /** Self-test running, 0 to 65535 of it done. */
 export function selfTestInProgress(progress: number): Sense {
   return { name: 'self-test-in-progress', key: notReady, asc: 0x0409, progress };
@@ -129,6 +133,7 @@ export const logParametersChanged = condition('log-parameters-changed', unitAtte
 export const reservationsPreempted = condition('reservations-preempted', unitAttention, 0x2a03);
 export const reservationsReleased = condition('reservations-released', unitAttention, 0x2a04);
 export const registrationsPreempted = condition('registrations-preempted', unitAttention, 0x2a05);
+export const asymmetricAccessStateChanged = condition('access-state-changed', unitAttention, 0x2a06);
 export const capacityDataHasChanged = condition('capacity-changed', unitAttention, 0x2a09);
 export const commandsClearedByAnotherInitiator = condition('commands-cleared', unitAttention, 0x2f00);
 export const reportedLunsDataHasChanged = condition('luns-changed', unitAttention, 0x3f0e);

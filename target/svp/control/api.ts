@@ -3,7 +3,9 @@
  * data directory. Refusals are 4xx with `{ code, message }`. The `lunarray` subcommands are its users.
  */
 import { type Static, Type } from '@sinclair/typebox';
+import { type AccessStateName, accessStateNames } from '../../../wire/scsi/target-port-groups.js';
 import type { SessionInfo } from '../../ports/iscsi/stats.js';
+import { MAX_TRANSITION_SECONDS } from '../../scsi/asymmetric-access.js';
 import { DRIVE_KINDS } from '../../volumes/drive-kinds.js';
 import { faultOps } from '../../volumes/layers/fault-rules.js';
 
@@ -72,6 +74,17 @@ export const DriveSettings = Type.Object(
 
 export const DrivePredict = Type.Object({ predicted: Type.Boolean() }, strict);
 
+/** Of all LDEVs when `ldev` is left out. */
+export const AccessStateSet = Type.Object(
+  {
+    state: Type.Union(Object.keys(accessStateNames).map((name) => Type.Literal(name as AccessStateName))),
+    ldev: Type.Optional(LdevName),
+    /** The group is `transitioning` for so long first. */
+    transitionSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_TRANSITION_SECONDS })),
+  },
+  strict,
+);
+
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const FaultAdd = Type.Object(
   {
@@ -99,6 +112,7 @@ export type AuthSet = Static<typeof AuthSet>;
 export type LunMap = Static<typeof LunMap>;
 export type UserAdd = Static<typeof UserAdd>;
 export type DrivePredict = Static<typeof DrivePredict>;
+export type AccessStateSet = Static<typeof AccessStateSet>;
 export type DriveSettings = Static<typeof DriveSettings>;
 
 export interface LdevReply {
@@ -152,6 +166,15 @@ export interface PortReply {
   readonly id: string;
   readonly listen: string;
   readonly sessions: number;
+}
+
+/** A target port group and its asymmetric access state. */
+export interface PortGroupReply {
+  readonly portGroup: number;
+  readonly ports: readonly string[];
+  /** Of all LDEVs but those listed. */
+  readonly state: string;
+  readonly ldevs: readonly { readonly ldev: string; readonly state: string }[];
 }
 
 export interface StatusReply {

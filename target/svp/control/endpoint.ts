@@ -9,6 +9,7 @@ import { faultRoutes } from './fault-routes.js';
 import { hostGroupRoutes } from './host-group-routes.js';
 import { ldevRoutes } from './ldev-routes.js';
 import { poolRoutes } from './pool-routes.js';
+import { portGroupRoutes } from './port-group-routes.js';
 import { controlSocketPath } from './socket-path.js';
 import { statusRoutes } from './status-routes.js';
 import { userRoutes } from './user-routes.js';
@@ -49,6 +50,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   faultRoutes(app, array);
   driveRoutes(app, array);
   poolRoutes(app, array);
+  portGroupRoutes(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);

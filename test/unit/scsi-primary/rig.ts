@@ -155,6 +155,8 @@ export interface RigOptions {
   readonly readOnly?: boolean;
   readonly attribute?: Ldev['attribute'];
   readonly luns?: readonly (readonly [number, number])[];
+  /** Of CL1-A and CL2-A; 1 and 1 when left out. */
+  readonly portGroups?: readonly [number, number];
 }
 
 const NAA = Buffer.from('6024c5500bebc2000000000100000000', 'hex');
@@ -163,12 +165,7 @@ export class Rig {
   readonly clock = new SimulatedClock();
   readonly layer: MemoryLayer;
   readonly store: MemoryStore | null;
-  readonly ports: readonly TargetPort[] = ['CL1-A', 'CL2-A'].map((name, i) => ({
-    name,
-    relativeId: i + 1,
-    portGroup: 1,
-    listen: { host: '127.0.0.1', port: 0 },
-  }));
+  readonly ports: readonly TargetPort[];
   readonly groups: readonly HostGroup[];
   readonly adapters: readonly ChannelAdapter[];
   readonly units: LogicalUnits;
@@ -179,6 +176,13 @@ export class Rig {
   constructor(options: RigOptions = {}) {
     const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, attribute = 'ordinary' } = options;
     this.store = options.store === undefined ? new MemoryStore() : options.store;
+    const portGroups = options.portGroups ?? [1, 1];
+    this.ports = ['CL1-A', 'CL2-A'].map((name, i) => ({
+      name,
+      relativeId: i + 1,
+      portGroup: portGroups[i]!,
+      listen: { host: '127.0.0.1', port: 0 },
+    }));
     this.layer = new MemoryLayer(blocks, blockSize);
     const { layer } = this;
     const sizes = { blockSize, physicalBlockSize: blockSize, blocks };

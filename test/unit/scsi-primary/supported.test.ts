@@ -1,4 +1,4 @@
-/** REPORT SUPPORTED OPERATION CODES, TASK MANAGEMENT FUNCTIONS, REPORT TARGET PORT GROUPS. */
+/** REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS. */
 import t from 'tap';
 import { inCdb, Rig } from './rig.js';
 
@@ -57,16 +57,4 @@ t.test('task management functions', async (t) => {
   t.equal(extended.length, 16);
   t.equal(extended[3], 12);
   t.match(host.run(cdb(false, 3)).sense, inCdb(6));
-});
-
-t.test('target port groups', async (t) => {
-  const rig = new Rig();
-  const host = rig.host('a');
-  const cdb = (format: number) => [0xa3, (format << 5) | 0x0a, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
-  const group = [0x00, 0x01, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
-  t.same([...host.run(cdb(0)).data], [0, 0, 0, 16, ...group]);
-  t.same([...host.run(cdb(1)).data], [0, 0, 0, 20, 0x10, 0, 0, 0, ...group]);
-  t.match(host.run(cdb(2)).sense, inCdb(1, 7));
-  (rig.ports[1] as { portGroup: number }).portGroup = 2;
-  t.equal(host.run(cdb(0)).data.length, 4 + 2 * 12);
 });

@@ -9,7 +9,7 @@ import { persistentReserveOutCommands } from './persistent-reserve-out.js';
 import { reportLunsCommand } from './report-luns.js';
 import { reportOpcodesCommands } from './report-opcodes.js';
 import { reserveCommands } from './reserve.js';
-import { reportTargetPortGroupsCommand } from './target-port-groups.js';
+import { targetPortGroupCommands } from './target-port-groups.js';
 import { unitStatusCommands } from './unit-status.js';
 
 /** What SPC-5 asks of every device type, and what SPC-2 left behind. */
@@ -24,6 +24,6 @@ export const primaryCommands: readonly Command[] = [
   ...persistentReserveInCommands,
   ...persistentReserveOutCommands,
   reportLunsCommand,
-  reportTargetPortGroupsCommand,
+  ...targetPortGroupCommands,
   ...reportOpcodesCommands,
 ];

@@ -140,6 +140,7 @@ export const logSenseCommand: Command = defineCommand({
   opcode: Opcode.logSense,
   usage: [Opcode.logSense, 0, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0],
   conflict: 'inquire',
+  access: 'standby',
   reservation: Reservation.free,
   run: logSense,
 });

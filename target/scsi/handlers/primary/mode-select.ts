@@ -103,12 +103,8 @@ function apply(unit: LogicalUnit, task: Task, modes: ModePages, changes: Map<Mod
     task.check(internalTargetFailure());
     return;
   }
-  if (changed) {
-    // The pages are shared, so every other nexus has to look at them again (SPC-5 6.11).
-    for (const nexus of unit.nexuses(unit)) {
-      if (nexus !== task.nexus) unit.attentions.establish(nexus.id, modeParametersChanged());
-    }
-  }
+  // The pages are shared, so every other nexus has to look at them again (SPC-5 6.11).
+  if (changed) unit.tell(modeParametersChanged(), task.nexus);
   task.good();
 }
 
@@ -118,6 +114,7 @@ export const modeSelectCommands: readonly Command[] = [
     opcode: Opcode.modeSelect6,
     usage: [Opcode.modeSelect6, PF | SP, 0, 0, 0xff, 0],
     conflict: 'configure',
+    access: 'standby',
     reservation: Reservation.write,
     check: (unit, task) => checkCdb(unit, task, false),
     dataOutBytes: (_unit, task) => listBytes(task, false),
@@ -128,6 +125,7 @@ export const modeSelectCommands: readonly Command[] = [
     opcode: Opcode.modeSelect10,
     usage: [Opcode.modeSelect10, PF | SP, 0, 0, 0, 0, 0, 0xff, 0xff, 0],
     conflict: 'configure',
+    access: 'standby',
     reservation: Reservation.write,
     check: (unit, task) => checkCdb(unit, task, true),
     dataOutBytes: (_unit, task) => listBytes(task, true),

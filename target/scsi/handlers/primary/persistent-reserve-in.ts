@@ -48,6 +48,7 @@ function row(
     serviceAction,
     usage: [Opcode.persistentReserveIn, serviceAction, 0, 0, 0, 0, 0, 0xff, 0xff, 0],
     conflict: 'inquire',
+    access: 'standby',
     reservation: Reservation.status,
     run: (unit, task) => {
       const reservations = reservationsOf(unit);

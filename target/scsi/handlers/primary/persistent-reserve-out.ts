@@ -148,6 +148,7 @@ function row(name: string, serviceAction: number, operate: Operation, conflict: 
     serviceAction,
     usage: [Opcode.persistentReserveOut, serviceAction, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff, 0],
     conflict,
+    access: 'standby',
     reservation: Reservation.status,
     check: checkLength,
     dataOutBytes: (_unit, task) => task.cdb.readUInt32BE(5),

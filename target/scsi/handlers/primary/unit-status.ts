@@ -51,6 +51,7 @@ export const unitStatusCommands: readonly Command[] = [
     opcode: Opcode.requestSense,
     usage: [Opcode.requestSense, DESC, 0, 0, 0xff, 0],
     conflict: 'inquire',
+    access: 'any',
     reservation: Reservation.free,
     passesAttention: true,
     run: requestSense,
