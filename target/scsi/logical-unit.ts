@@ -5,6 +5,8 @@ import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
+import { DeviceClock } from './device-clock.js';
+import { type IdentifyingStore, noIdentifyingStore } from './identifying-information.js';
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
 import type { Nexus } from './nexus.js';
@@ -12,6 +14,7 @@ import { noSurroundings, type Surroundings } from './surroundings.js';
 import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
 import { UnitAttentions } from './unit-attention.js';
+import { UnitBuffers } from './unit-buffers.js';
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
 export interface Reservations {
@@ -60,6 +63,8 @@ export class LogicalUnit {
   readonly attentions = new UnitAttentions();
   readonly exceptions: InformationalExceptions;
   readonly access: AsymmetricAccess;
+  readonly deviceClock: DeviceClock;
+  readonly buffers = new UnitBuffers();
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
   readonly counters = new LogicalUnitCounters();
@@ -85,10 +90,12 @@ export class LogicalUnit {
     /** Nexuses through which hosts see this logical unit now. */
     readonly nexuses: (unit: LogicalUnit) => Iterable<Nexus> = () => [],
     readonly clock: Clock = systemClock,
+    readonly identifying: IdentifyingStore = noIdentifyingStore,
   ) {
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
+    this.deviceClock = new DeviceClock(clock);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
+import type { IdentifyingStore } from './identifying-information.js';
 import { LogicalUnit, type ModeState, type Reservations } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
@@ -24,6 +25,8 @@ export interface LogicalUnitParts {
   readonly commandsFor?: (ldev: Ldev) => CommandTable;
   readonly reservations: (ldev: Ldev) => Reservations;
   readonly modes: (ldev: Ldev) => ModeState;
+  /** Default: nothing is kept, and SET IDENTIFYING INFORMATION refused. */
+  readonly identifying?: IdentifyingStore;
   /** Ports and host groups, for the pages that name them. */
   readonly surroundings?: Surroundings;
 }
@@ -58,10 +61,11 @@ export class LogicalUnits {
   unit(ldev: Ldev): LogicalUnit {
     let unit = this.byLdev.get(ldev.id);
     if (!unit) {
-      const { reservations, modes, log, clock, surroundings = noSurroundings } = this.parts;
+      const { reservations, modes, log, clock, identifying, surroundings = noSurroundings } = this.parts;
       const commands = this.parts.commandsFor?.(ldev) ?? this.parts.commands;
       const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
-      unit = new LogicalUnit(ldev, commands, reservations(ldev), modes(ldev), log, surroundings, nexuses, clock);
+      const [own, pages] = [reservations(ldev), modes(ldev)];
+      unit = new LogicalUnit(ldev, commands, own, pages, log, surroundings, nexuses, clock, identifying);
       for (const [group, state] of this.accessStates) unit.access.change(group, state);
       this.byLdev.set(ldev.id, unit);
     }

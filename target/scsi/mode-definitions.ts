@@ -56,8 +56,9 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
   // TST 000b: one task set for all nexuses. QUEUE ALGORITHM MODIFIER 0: overlapping simple commands keep
   // their order. Extended self-test: one second. Changeable: D_SENSE, SWP, TAS.
   define(ModePage.control, 0, 12, { 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
-  // IALUAE: implicit asymmetric access states.
-  define(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x01 }, {}),
+  // TCMOS, SCSIP: the clock shows the machine's time until SET TIMESTAMP sets another. IALUAE: implicit asymmetric
+  // access states.
+  define(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),
   // MRIE 6h: told on request. Changeable: PERF (nothing here causes delays), EWASC (there is no condition for a
   // warning), DEXCPT, TEST, LOGERR (the log page tells of exceptions in any case), MRIE, INTERVAL TIMER, REPORT COUNT.
   define(

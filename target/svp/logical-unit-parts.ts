@@ -25,6 +25,7 @@ export function createLogicalUnits(volumes: Volumes, managementUrls: () => reado
     commandsFor: (ldev) => (ldev.thin ? thin : full),
     reservations: (ldev) => new UnitReservations(ldev.id, volumes.saved, log),
     modes: (ldev) => new ModePages(ldev.id, volumes.saved, log),
+    identifying: volumes.saved,
     surroundings: {
       ports: () => volumes.ports(),
       hostGroups: () => volumes.hostGroups(),

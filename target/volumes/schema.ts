@@ -144,4 +144,12 @@ export const migrations: readonly string[] = [
   ALTER TABLE spare_drives ADD COLUMN kind TEXT NOT NULL DEFAULT 'ssd';
   ALTER TABLE ldevs ADD COLUMN tier TEXT;  -- kind of the drives that it takes regions from; null: any
   `,
+  `
+  CREATE TABLE identifying_information (  -- by SET IDENTIFYING INFORMATION
+    ldev INTEGER NOT NULL REFERENCES ldevs (uid) ON DELETE CASCADE,
+    type INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (ldev, type)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

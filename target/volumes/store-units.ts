@@ -1,4 +1,4 @@
-/** Tables of config.db in which logical units save what must outlive the array: mode pages, reservations. */
+/** Tables of config.db in which logical units save what must outlive the array: mode pages, reservations, names. */
 import type Database from 'better-sqlite3';
 
 /** A mode page saved by MODE SELECT with SP, without its header. */
@@ -86,6 +86,23 @@ export class UnitTables {
         insert.run(uid, each.initiatorPort, each.targetPort, each.relativeId, key, Number(each.holder));
       }
     });
+  }
+
+  /** What SET IDENTIFYING INFORMATION set last; empty: nothing. @param type of `IdentifyingType` */
+  identifyingInformation(ldev: number, type: number): Buffer {
+    const row = this.db
+      .prepare<[number, number], Buffer>(
+        'SELECT bytes FROM identifying_information JOIN ldevs ON ldev = uid WHERE id = ? AND type = ?',
+      )
+      .pluck()
+      .get(ldev, type);
+    return row ?? Buffer.alloc(0);
+  }
+
+  saveIdentifyingInformation(ldev: number, type: number, information: Buffer): void {
+    this.changing(ldev, (uid) =>
+      this.db.prepare('INSERT OR REPLACE INTO identifying_information VALUES (?, ?, ?)').run(uid, type, information),
+    );
   }
 
   private changing(ldev: number, change: (uid: number) => void): void {

@@ -7,6 +7,7 @@ import type { TaskManagementFunction } from '../../../target/channel/task-manage
 import { CommandTable } from '../../../target/scsi/command-table.js';
 import { blockCommands } from '../../../target/scsi/handlers/block/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
+import type { IdentifyingStore } from '../../../target/scsi/identifying-information.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
 import { ModePages, type ModeStore } from '../../../target/scsi/mode-state.js';
@@ -21,7 +22,8 @@ import { MemoryLayer, type Result, resultOf } from '../scsi-block/harness.js';
 export type { Result };
 
 /** What the configuration store keeps; `broken` makes it throw. */
-export class MemoryStore implements ModeStore, ReservationStore {
+export class MemoryStore implements ModeStore, ReservationStore, IdentifyingStore {
+  readonly identities = new Map<string, Buffer>();
   readonly pages = new Map<string, { ldev: number; page: number; subpage: number; bytes: Buffer }>();
   readonly saved = new Map<number, SavedReservations>();
   broken = false;
@@ -45,6 +47,15 @@ export class MemoryStore implements ModeStore, ReservationStore {
     this.check();
     if (saved === null) this.saved.delete(ldev);
     else this.saved.set(ldev, saved);
+  }
+
+  identifyingInformation(ldev: number, type: number): Buffer {
+    return this.identities.get(`${ldev}/${type}`) ?? Buffer.alloc(0);
+  }
+
+  saveIdentifyingInformation(ldev: number, type: number, information: Buffer): void {
+    this.check();
+    this.identities.set(`${ldev}/${type}`, information);
   }
 
   private check(): void {
@@ -214,6 +225,7 @@ export class Rig {
         version: '1.4.2',
       },
       clock: this.clock,
+      ...(this.store !== null && { identifying: this.store }),
     });
     const limits = options.limits ? { limits: options.limits } : {};
     this.adapters = this.ports.map(

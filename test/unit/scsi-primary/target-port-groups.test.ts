@@ -98,6 +98,8 @@ t.test('set: refusals', async (t) => {
 const always: Readonly<Record<string, readonly number[]>> = {
   INQUIRY: [0x12, 0, 0, 0, 96, 0],
   'REPORT LUNS': [0xa0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+  'WRITE BUFFER': [0x3b, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0],
+  'READ BUFFER': [0x3c, 0x0a, 0, 0, 0, 0, 0, 0, 4, 0],
   'REQUEST SENSE': [0x03, 0, 0, 0, 18, 0],
   'REPORT TARGET PORT GROUPS': [...rtpg()],
   'SET TARGET PORT GROUPS': [...stpg(0)],

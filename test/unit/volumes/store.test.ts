@@ -170,6 +170,10 @@ t.test('what logical units save is there after a restart, and goes with the LDEV
     { page: 10, subpage: 1, bytes: Buffer.from([5]) },
   ]);
   t.same(again.units.modePages(99), [], 'no such LDEV: nothing saved');
+  again.units.saveIdentifyingInformation(26, 2, Buffer.from('old'));
+  again.units.saveIdentifyingInformation(26, 2, Buffer.from('new'));
+  t.same(again.units.identifyingInformation(26, 2), Buffer.from('new'));
+  t.equal(again.units.identifyingInformation(26, 0).length, 0);
   again.units.saveReservations(26, { generation: 8, type: null, registrations: [] });
   t.same(again.units.reservations(26), { generation: 8, type: null, registrations: [] });
   again.units.saveReservations(26, null);
@@ -178,6 +182,7 @@ t.test('what logical units save is there after a restart, and goes with the LDEV
   again.storage.deleteLdev(uid);
   t.equal(again.units.reservations(26), null);
   t.same(again.units.modePages(26), []);
+  t.equal(again.units.identifyingInformation(26, 2).length, 0);
   again.close();
 });
 
