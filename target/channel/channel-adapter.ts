@@ -83,6 +83,7 @@ export class ChannelAdapter {
     if (!this.nexuses.delete(nexus)) return;
     for (const unit of this.units.units()) {
       reservationsOf(unit).nexusLost(nexus);
+      unit.medium?.nexusLost(nexus);
       if (unit.tasks instanceof TaskSet) unit.tasks.abort((task) => task.nexus === nexus, null, ignore);
     }
     this.units.detach(nexus);

@@ -126,6 +126,7 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
   taskSetOf(unit, parts.clock).abort(() => true, cause, done);
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
+  unit.medium?.reset();
   for (const nexus of parts.units.nexusesOf(unit)) unit.attentions.establish(nexus.id, condition);
 }
 
@@ -133,6 +134,7 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
 function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => void): void {
   taskSetOf(unit, parts.clock).abort((task) => task.nexus === cause, null, done);
   reservationsOf(unit).nexusLost(cause);
+  unit.medium?.nexusLost(cause);
   unit.attentions.establish(cause.id, nexusLossOccurred());
 }
 

@@ -14,6 +14,7 @@ interface CreateOptions extends CommonOptions {
   readonly physicalBlockSize?: number;
   readonly full?: boolean;
   readonly readOnly?: boolean;
+  readonly removable?: boolean;
   readonly commandDevice?: boolean;
   readonly tier?: DriveKind;
 }
@@ -58,6 +59,7 @@ export function ldevCommand(): Command {
       .option('--physical-block-size <bytes>', 'bytes per physical block; the block size when left out', argument.count)
       .option('--full', 'assign all its space now instead of on first write')
       .option('--read-only', 'hosts may not write')
+      .option('--removable', 'hosts may eject and load its medium')
       .option('--command-device', 'make it a command device'),
   ).action(async (options: CreateOptions) => {
     const body = {
@@ -70,6 +72,7 @@ export function ldevCommand(): Command {
       ...(options.tier !== undefined && { tier: options.tier }),
       ...(options.full && { thin: false }),
       ...(options.readOnly && { readOnly: true }),
+      ...(options.removable && { removable: true }),
       ...(options.commandDevice && { attribute: 'command-device' as const }),
     } satisfies LdevCreate;
     report(options, 'created', await call<LdevReply>(options.data, 'POST', '/ldevs', body));
@@ -100,9 +103,9 @@ export function ldevCommand(): Command {
   return ldev;
 }
 
-export function ldevKind(ldev: Pick<LdevReply, 'attribute' | 'thin' | 'readOnly'>): string {
+export function ldevKind(ldev: Pick<LdevReply, 'attribute' | 'thin' | 'readOnly' | 'removable'>): string {
   const kind = ldev.attribute === 'ordinary' ? (ldev.thin ? 'thin' : 'full') : ldev.attribute;
-  return ldev.readOnly ? `${kind} read-only` : kind;
+  return `${kind}${ldev.readOnly ? ' read-only' : ''}${ldev.removable ? ' removable' : ''}`;
 }
 
 function report(options: CommonOptions, what: string, ldev: LdevReply): void {

@@ -73,7 +73,7 @@ export interface Command {
   readonly reservationOf: ((cdb: Buffer) => ReservationPolicy) | null;
   /** Runs with a unit attention pending, and leaves it pending unless the handler takes it (SPC-5 4.4.6). */
   readonly passesAttention: boolean;
-  /** Runs on a logical unit that START STOP UNIT has stopped. */
+  /** Runs without the medium: on a logical unit that START STOP UNIT has stopped, or whose medium is ejected. */
   readonly runsWhenStopped: boolean;
   readonly access: AccessNeed;
   /** Changes blocks: refused on a write-protected logical unit. */

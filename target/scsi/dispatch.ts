@@ -10,7 +10,6 @@ import {
   invalidFieldInInformationUnit,
   invalidOperationCode,
   lbaOutOfRange,
-  logicalUnitNotReadyInitializingCommandRequired,
   logicalUnitNotSupported,
   notEnoughUnsolicitedData,
   type Sense,
@@ -95,7 +94,10 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
     const inaccessible = unit.access.refusal(task.nexus.port.portGroup, command.access);
     if (inaccessible !== null) return inaccessible;
   }
-  if (unit.stopped && !command.runsWhenStopped) return logicalUnitNotReadyInitializingCommandRequired();
+  if (!command.runsWhenStopped) {
+    const reason = unit.notReady;
+    if (reason !== null) return reason;
+  }
   if (command.locate !== null && task.lba + task.blocks > unit.blocks) return lbaOutOfRange(task.lba);
   if (command.check !== null) {
     const refusal = command.check(unit, task);

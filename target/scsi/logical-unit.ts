@@ -1,4 +1,9 @@
-import { asymmetricAccessStateChanged, type Sense } from '../../wire/scsi/sense.js';
+import {
+  asymmetricAccessStateChanged,
+  logicalUnitNotReadyInitializingCommandRequired,
+  mediumNotPresent,
+  type Sense,
+} from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
@@ -10,6 +15,7 @@ import { type IdentifyingStore, noIdentifyingStore } from './identifying-informa
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
 import type { Nexus } from './nexus.js';
+import { RemovableMedium } from './removable-medium.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
@@ -70,6 +76,8 @@ export class LogicalUnit {
   readonly counters = new LogicalUnitCounters();
   /** By START STOP UNIT; medium access then needs another one. Starts started. */
   stopped = false;
+  /** Null: it cannot be removed. */
+  readonly medium: RemovableMedium | null;
   /** The task set, once the channel has made it. */
   tasks: TaskControl | null = null;
   /** The LDEV's read-only flag as hosts were last told; `ldev` may be one object that changes. */
@@ -97,6 +105,7 @@ export class LogicalUnit {
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
     this.deviceClock = new DeviceClock(clock);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
+    this.medium = ldev.removable ? new RemovableMedium() : null;
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
     this.exceptions.restart();
@@ -116,6 +125,12 @@ export class LogicalUnit {
   stop(): void {
     this.exceptions.stop();
     this.access.stop();
+  }
+
+  /** Why commands that need the medium are refused now; null: they are not. */
+  get notReady(): Sense | null {
+    if (this.medium?.present === false) return mediumNotPresent();
+    return this.stopped ? logicalUnitNotReadyInitializingCommandRequired() : null;
   }
 
   get writeProtected(): boolean {

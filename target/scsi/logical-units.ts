@@ -172,6 +172,7 @@ export class LogicalUnits {
       for (const nexus of this.nexuses.values()) {
         if (nexus.hostGroup.id !== group.id) continue;
         unit.reservations.nexusLost?.(nexus);
+        unit.medium?.nexusLost(nexus);
         unit.attentions.detach(nexus.id);
       }
     }

@@ -114,6 +114,14 @@ const LdevSchema = Type.Object(
       }),
     ),
     readOnly: Type.Optional(Type.Boolean({ description: 'Hosts may not write.', default: false })),
+    removable: Type.Optional(
+      Type.Boolean({
+        description:
+          'Hosts may eject and load its medium (START STOP UNIT) and prevent that (PREVENT ALLOW MEDIUM REMOVAL). When ' +
+          'the array starts the medium is loaded, whatever it was before.',
+        default: false,
+      }),
+    ),
   },
   strict,
 );

@@ -19,6 +19,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   readonly blockSize: 512 | 4096;
   readonly physicalBlockSize: 512 | 4096;
   readonly thin: boolean;
+  readonly removable: boolean;
   readonly tier: DriveKind | null;
   readonly naa: Buffer;
   readonly serial: string;
@@ -52,6 +53,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.blockSize = row.blockSize;
     this.physicalBlockSize = row.physicalBlockSize;
     this.thin = row.thin;
+    this.removable = row.removable;
     this.tier = row.tier;
     this.naa = ldevNaa(arraySerial, row.uid, row.id);
     this.serial = ldevSerial(arraySerial, row.uid, row.id);

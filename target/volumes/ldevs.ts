@@ -35,6 +35,8 @@ export interface LdevSpec {
   /** True when left out: regions are assigned at the first write. */
   readonly thin?: boolean;
   readonly readOnly?: boolean;
+  /** Hosts can eject and load its medium. */
+  readonly removable?: boolean;
   /** Kind of the drives that it takes regions from; any when left out. */
   readonly tier?: DriveKind | null;
 }
@@ -117,7 +119,8 @@ export class Ldevs {
     checkTier(pool, tier);
     if (!thin) checkRoom(pool, tier, regionsOf(blocks * blockSize));
     const sizes = { blockSize, physicalBlockSize, blocks };
-    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly: spec.readOnly ?? false, tier };
+    const { readOnly = false, removable = false } = spec;
+    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly, removable, tier };
     const uid = store.transaction(() => store.storage.insertLdev(row));
     const ldev = this.open({ ...row, uid, deleting: false }, pool);
     if (!thin) this.provision(ldev);

@@ -20,6 +20,8 @@ export interface Ldev {
   readonly blocks: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
+  /** Its medium can be ejected and loaded by hosts (RMB). Left out: not. */
+  readonly removable?: boolean;
   /** NAA-6 identifier, 16 bytes, stable for the LDEV's life (VPD 83h). */
   readonly naa: Buffer;
   /** Unit serial number (VPD 80h). */

@@ -152,4 +152,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (ldev, type)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE ldevs ADD COLUMN removable INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -48,6 +48,7 @@ export interface LdevRow {
   readonly blocks: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
+  readonly removable: boolean;
   /** Kind of the drives that it takes regions from; null: any. */
   readonly tier: DriveKind | null;
   /** Deletion has begun and its regions are not all given back. */
@@ -57,7 +58,9 @@ export interface LdevRow {
 /** A parity group to be made; its drives are good. */
 export type NewParityGroup = Omit<ParityGroupRow, 'id' | 'pool' | 'drives'> & { readonly drives: readonly DriveRow[] };
 
-type FlatLdev = Omit<LdevRow, 'thin' | 'readOnly' | 'deleting'> & Record<'thin' | 'readOnly' | 'deleting', number>;
+/** Columns that SQLite keeps as numbers. */
+type Flag = 'thin' | 'readOnly' | 'removable' | 'deleting';
+type FlatLdev = Omit<LdevRow, Flag> & Record<Flag, number>;
 
 export class StorageTables {
   constructor(private readonly db: Database.Database) {}
@@ -155,19 +158,26 @@ export class StorageTables {
     return this.db
       .prepare<[], FlatLdev>(
         `SELECT uid, id, label, attribute, pool, block_size AS blockSize, physical_block_size AS physicalBlockSize, blocks, thin,
-                read_only AS readOnly, tier, deleting
+                read_only AS readOnly, removable, tier, deleting
          FROM ldevs ORDER BY id`,
       )
       .all()
-      .map((row) => ({ ...row, thin: row.thin !== 0, readOnly: row.readOnly !== 0, deleting: row.deleting !== 0 }));
+      .map((row) => ({
+        ...row,
+        thin: row.thin !== 0,
+        readOnly: row.readOnly !== 0,
+        removable: row.removable !== 0,
+        deleting: row.deleting !== 0,
+      }));
   }
 
   /** Returns the uid. */
   insertLdev(ldev: Omit<LdevRow, 'uid' | 'deleting'>): number {
     const { lastInsertRowid } = this.db
       .prepare(
-        `INSERT INTO ldevs (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, tier)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO ldevs
+           (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, removable, tier)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ldev.id,
@@ -179,6 +189,7 @@ export class StorageTables {
         ldev.blocks,
         Number(ldev.thin),
         Number(ldev.readOnly),
+        Number(ldev.removable),
         ldev.tier,
       );
     return Number(lastInsertRowid);

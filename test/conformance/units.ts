@@ -5,6 +5,7 @@ export const units = {
   plain: { ldevs: ['00:00', '00:01'], what: 'thin, 512-byte blocks, as the first LU of the default configuration' },
   '512e': { ldevs: ['00:02'], what: 'thin, 512-byte logical blocks in physical ones of 4096 bytes' },
   'read-only': { ldevs: ['00:03'], what: 'thin, `readOnly`' },
+  removable: { ldevs: ['00:04'], what: 'thin, `removable`' },
   'two paths': { ldevs: ['00:00'], what: 'the plain one, through both ports' },
 } as const;
 export type UnitName = keyof typeof units;
@@ -15,6 +16,7 @@ export const config: ConfigInput = {
     { id: '00:01', capacity: '1G' },
     { id: '00:02', capacity: '1G', physicalBlockSize: 4096 },
     { id: '00:03', capacity: '1G', readOnly: true },
+    { id: '00:04', capacity: '1G', removable: true },
   ],
 };
 

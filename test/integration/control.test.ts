@@ -85,10 +85,19 @@ t.test('LDEVs', async (t) => {
     '64M',
     '--full',
     '--read-only',
+    '--removable',
     '--block-size',
     '4096',
   );
-  t.match(full, { id: '00:05', thin: false, readOnly: true, blockSize: 4096, bytes: 64 * 2 ** 20, assigned: Number });
+  t.match(full, {
+    id: '00:05',
+    thin: false,
+    readOnly: true,
+    removable: true,
+    blockSize: 4096,
+    bytes: 64 * 2 ** 20,
+    assigned: Number,
+  });
   t.ok(full.assigned >= full.bytes);
   t.match(await json<LdevReply>('ldev', 'expand', '00:20', '--capacity', '3G'), { bytes: 3 * 2 ** 30 });
   t.match(await plain('ldev', 'expand', '00:20', '--capacity', '1G'), { code: 9, stderr: /lunarray: / });

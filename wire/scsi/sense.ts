@@ -65,6 +65,7 @@ export const logicalUnitNotReadyInitializingCommandRequired = condition(
 );
 export const logicalUnitNotReadyCauseNotReportable = condition('not-ready', notReady, 0x0400);
 export const logicalUnitNotReadyManualIntervention = condition('manual-intervention-required', notReady, 0x0403);
+export const mediumNotPresent = condition('medium-not-present', notReady, 0x3a00);
 export const logicalUnitBecomingReady = condition('becoming-ready', notReady, 0x0401);
 export const asymmetricAccessStateTransition = condition('access-state-transition', notReady, 0x040a);
 export const targetPortInStandbyState = condition('target-port-standby', notReady, 0x040b);
@@ -94,6 +95,7 @@ export const savingParametersNotSupported = condition('saving-not-supported', il
 export const invalidReleaseOfPersistentReservation = condition('invalid-release', illegalRequest, 0x2604);
 export const insufficientRegistrationResources = condition('no-registration-resources', illegalRequest, 0x5504);
 export const insufficientResources = condition('insufficient-resources', illegalRequest, 0x5503);
+export const mediumRemovalPrevented = condition('removal-prevented', illegalRequest, 0x5302);
 export const commandSequenceError = condition('command-sequence-error', illegalRequest, 0x2c00);
 /** @param lba what the CDB asked for; told in INFORMATION unless it is a stand-in for one beyond 2^53 */
 export function lbaOutOfRange(lba: number): Sense {
@@ -128,6 +130,7 @@ export const powerOnOccurred = condition('power-on', unitAttention, 0x2901);
 export const busDeviceResetFunctionOccurred = condition('lun-reset', unitAttention, 0x2903);
 export const nexusLossOccurred = condition('nexus-loss', unitAttention, 0x2907);
 export const powerOnOrReset = condition('power-on-or-reset', unitAttention, 0x2900);
+export const notReadyToReadyChange = condition('medium-may-have-changed', unitAttention, 0x2800);
 export const modeParametersChanged = condition('mode-parameters-changed', unitAttention, 0x2a01);
 export const logParametersChanged = condition('log-parameters-changed', unitAttention, 0x2a02);
 export const reservationsPreempted = condition('reservations-preempted', unitAttention, 0x2a03);

@@ -27,6 +27,7 @@ export const LdevCreate = Type.Object(
     physicalBlockSize: Type.Optional(Type.Union([Type.Literal(512), Type.Literal(4096)])),
     thin: Type.Optional(Type.Boolean()),
     readOnly: Type.Optional(Type.Boolean()),
+    removable: Type.Optional(Type.Boolean()),
     attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
     tier: Type.Optional(Type.Union(DRIVE_KINDS.map((kind) => Type.Literal(kind)))),
   },
@@ -128,6 +129,7 @@ export interface LdevReply {
   readonly assigned: number;
   readonly thin: boolean;
   readonly readOnly: boolean;
+  readonly removable: boolean;
   /** Kind of the drives that it takes regions from; null: any. */
   readonly tier: string | null;
   readonly naa: string;

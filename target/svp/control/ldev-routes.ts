@@ -46,6 +46,7 @@ function ldevReply({ volumes }: ArrayView, ldev: Ldev): LdevReply {
     assigned: volumes.assignedBytes(ldev.id),
     thin: ldev.thin,
     readOnly: ldev.readOnly,
+    removable: ldev.removable === true,
     tier: ldev.tier ?? null,
     naa: ldev.naa.toString('hex'),
     serial: ldev.serial,

@@ -14,7 +14,12 @@ for (const [name, opcode] of [
     t.same(lu.layer.calls, ['flush 5+10', 'flush 1000+24'], 'zero blocks: to the end');
     t.match(lu.run(cdb(opcode, 1025, 0)).sense, { name: 'lba-out-of-range' });
     t.match(lu.run(cdb(opcode, 1020, 5)).sense, { name: 'lba-out-of-range' });
-    t.match(lu.run(cdb(opcode, 0, 0, 0x04)).sense, inCdb(1, 2), 'SYNC_NV is obsolete');
+    t.equal(
+      lu.run(cdb(opcode, 5, 10, 0x04)).status,
+      Status.good,
+      'SYNC_NV: everything is brought to the medium anyway',
+    );
+    t.match(lu.run(cdb(opcode, 0, 0, 0x08)).sense, inCdb(1, 3));
     lu.layer.failNext = { kind: 'medium-error', lba: 6, write: true };
     t.match(lu.run(cdb(opcode, 5, 10)).sense, { name: 'write-error', information: 6 });
   });

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import t from 'tap';
 import { silentLog } from '../../../target/base/log.js';
 import { CommandTable } from '../../../target/scsi/command-table.js';
-import { blockCommands, fullyProvisionedCommands } from '../../../target/scsi/handlers/block/index.js';
+import { blockCommands, blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
 import { ModePages } from '../../../target/scsi/mode-state.js';
@@ -17,7 +17,7 @@ function setup() {
   const events = new EventEmitter();
   const volumes = { ldev: (id: number) => ldevs.get(id), on: events.on.bind(events) } as unknown as VolumesView;
   const thin = new CommandTable(blockCommands);
-  const full = new CommandTable(fullyProvisionedCommands);
+  const full = new CommandTable(blockCommandsOf({ thin: false }));
   const units = new LogicalUnits(volumes, {
     log: silentLog,
     commands: thin,

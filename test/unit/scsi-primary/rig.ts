@@ -5,7 +5,7 @@ import { silentLog } from '../../../target/base/log.js';
 import { ChannelAdapter, type ChannelAdapterLimits } from '../../../target/channel/channel-adapter.js';
 import type { TaskManagementFunction } from '../../../target/channel/task-management.js';
 import { CommandTable } from '../../../target/scsi/command-table.js';
-import { blockCommands } from '../../../target/scsi/handlers/block/index.js';
+import { blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import type { IdentifyingStore } from '../../../target/scsi/identifying-information.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
@@ -164,6 +164,7 @@ export interface RigOptions {
   readonly blocks?: number;
   readonly thin?: boolean;
   readonly readOnly?: boolean;
+  readonly removable?: boolean;
   readonly attribute?: Ldev['attribute'];
   readonly luns?: readonly (readonly [number, number])[];
   /** Of CL1-A and CL2-A; 1 and 1 when left out. */
@@ -185,7 +186,8 @@ export class Rig {
   private nexusId = 0;
 
   constructor(options: RigOptions = {}) {
-    const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, attribute = 'ordinary' } = options;
+    const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, removable = false } = options;
+    const { attribute = 'ordinary' } = options;
     this.store = options.store === undefined ? new MemoryStore() : options.store;
     const portGroups = options.portGroups ?? [1, 1];
     this.ports = ['CL1-A', 'CL2-A'].map((name, i) => ({
@@ -197,7 +199,7 @@ export class Rig {
     this.layer = new MemoryLayer(blocks, blockSize);
     const { layer } = this;
     const sizes = { blockSize, physicalBlockSize: blockSize, blocks };
-    const common = { label: '', pool: 'P', ...sizes, thin, readOnly, attribute, naa: NAA, top: layer };
+    const common = { label: '', pool: 'P', ...sizes, thin, readOnly, removable, attribute, naa: NAA, top: layer };
     for (const id of [0, 1]) this.ldevs.set(id, { ...common, id, serial: `1234567800${id}` });
     this.groups = this.ports.map((port, i) => ({
       id: i + 1,
@@ -214,7 +216,7 @@ export class Rig {
     };
     this.units = new LogicalUnits(view, {
       log: silentLog,
-      commands: new CommandTable([...primaryCommands, ...blockCommands]),
+      commands: new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable })]),
       reservations: (ldev) => new UnitReservations(ldev.id, this.store, silentLog),
       modes: (ldev) => new ModePages(ldev.id, this.store, silentLog),
       surroundings: {

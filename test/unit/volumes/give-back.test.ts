@@ -119,6 +119,7 @@ class MiniArray {
         pool: 'pool',
         thin: true,
         readOnly: false,
+        removable: false,
         tier: null,
       } as const;
       return new LdevVolume({ uid, id: uid, deleting: false, ...fields, ...sizes }, pool, '12345678', way);

@@ -29,6 +29,7 @@ const ldev = {
   blocks: 8,
   thin: true,
   readOnly: false,
+  removable: false,
   tier: null,
 } as const;
 

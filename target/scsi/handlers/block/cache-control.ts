@@ -12,6 +12,8 @@ import { hostIo } from './io.js';
 
 /** Answer at once and go on working. */
 const IMMED = 0x02;
+/** SYNC_NV, obsolete: to bring blocks to the medium past a cache that survives, which is done anyway. */
+const SYNC_NV = 0x04;
 
 /**
  * Runs `work` and completes the task with `status` after it or, with IMMED, at once. A failure after the
@@ -66,7 +68,7 @@ function synchronizeRow(opcode: number, size: CdbSize): Command {
   return defineCommand({
     name: `SYNCHRONIZE CACHE${size.suffix}`,
     opcode,
-    usage: size.usage(opcode, IMMED),
+    usage: size.usage(opcode, SYNC_NV | IMMED),
     conflict: 'flush',
     reservation: Reservation.write,
     runsWhenStopped: false,

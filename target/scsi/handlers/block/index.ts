@@ -1,11 +1,13 @@
+import type { Ldev } from '../../../volumes/model.js';
 import type { Command } from '../../command-table.js';
 import { cacheCommands } from './cache-control.js';
 import { capacityCommands } from './capacity.js';
 import { compareAndWriteCommand } from './compare-and-write.js';
 import { orwriteCommand } from './orwrite.js';
+import { preventAllowCommand } from './prevent-allow.js';
 import { readDefectDataCommands } from './read-defect-data.js';
 import { readWriteCommands } from './read-write.js';
-import { startStopCommand } from './start-stop.js';
+import { startStopCommand, startStopRemovableCommand } from './start-stop.js';
 import { unmapCommand } from './unmap.js';
 import { verifyCommands } from './verify.js';
 import { writeAtomicCommand } from './write-atomic.js';
@@ -26,5 +28,13 @@ export const blockCommands: readonly Command[] = [
   startStopCommand,
 ];
 
-/** Without what only logical block provisioning offers (SBC-4 4.7.2): for fully provisioned LDEVs. */
-export const fullyProvisionedCommands: readonly Command[] = blockCommands.filter((command) => command !== unmapCommand);
+/** In the place of START STOP UNIT, where the medium is removable. */
+export const removableCommands: readonly Command[] = [startStopRemovableCommand, preventAllowCommand];
+
+/** The commands of one kind of LDEV: logical block provisioning (SBC-4 4.7.2) and a medium to eject are not for all. */
+export function blockCommandsOf({ thin, removable = false }: Pick<Ldev, 'thin' | 'removable'>): readonly Command[] {
+  const rows = blockCommands.filter(
+    (row) => (thin || row !== unmapCommand) && !(removable && row === startStopCommand),
+  );
+  return removable ? [...rows, ...removableCommands] : rows;
+}

@@ -31,7 +31,7 @@ function standard(unit: LogicalUnit, nexus: Nexus): Buffer {
   return encodeStandardInquiry({
     qualifier: PeripheralQualifier.connected,
     deviceType: DeviceType.directAccess,
-    removable: false,
+    removable: unit.medium !== null,
     version: VERSION_SPC4,
     vendor: VENDOR,
     product: productName(unit.ldev),

@@ -1,12 +1,7 @@
 /** TEST UNIT READY and REQUEST SENSE (SPC-5 6.53, 6.43). */
 import { decodeWellKnownLun, REPORT_LUNS_WELL_KNOWN } from '../../../../wire/scsi/lun.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
-import {
-  logicalUnitNotReadyInitializingCommandRequired,
-  logicalUnitNotSupported,
-  noSense,
-  type Sense,
-} from '../../../../wire/scsi/sense.js';
+import { logicalUnitNotSupported, noSense, type Sense } from '../../../../wire/scsi/sense.js';
 import { encodeSense } from '../../../../wire/scsi/sense-codec.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
@@ -28,7 +23,7 @@ function answerSense(task: Task, sense: Sense): void {
  * informational exception stays (SPC-5 7.5.13, MRIE 6h).
  */
 function requestSense(unit: LogicalUnit, task: Task): void {
-  const state = unit.stopped ? logicalUnitNotReadyInitializingCommandRequired() : unit.exceptions.onRequest;
+  const state = unit.notReady ?? unit.exceptions.onRequest;
   answerSense(task, unit.attentions.take(task.nexus.id) ?? state ?? noSense());
 }
 
