@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from './base/log.js';
+import type { CaptureRequest } from './svp/captures.js';
 import { checkConfig } from './svp/config.js';
 import type { ConfigInput } from './svp/config-schema.js';
 import { DataDirectory } from './svp/data-directory.js';
@@ -31,6 +32,8 @@ export interface ArrayOptions {
   readonly control?: boolean;
   /** Fault rules in force from the start. */
   readonly faults?: readonly FaultSpec[];
+  /** Writes what hosts and array exchange to a file from the start (docs/capture.md). */
+  readonly capture?: CaptureRequest;
   /** Where messages go; nowhere when left out. */
   readonly log?: Log;
   /** Called for what a person should know about the start: what was recovered, differences to `config`. */
@@ -76,7 +79,8 @@ export interface LunArray {
 
 /**
  * Starts an array in this process. Installs no signal handlers and prints nothing.
- * @throws ArrayError `bad-config`, `port-busy`, `data-unusable`, `data-in-use` or `no-space`; nothing is left running.
+ * @throws ArrayError `bad-config`, `port-busy`, `data-unusable`, `data-in-use`, `no-space` or
+ * `refused` (the file of a capture); nothing is left running.
  */
 export async function startArray(options: ArrayOptions = {}): Promise<LunArray> {
   const config = checkConfig(options.config ?? {}, 'config');

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../svp/version.js';
+import { captureCommand } from './capture.js';
 import { driveCommand } from './drive.js';
 import { faultCommand } from './fault.js';
 import { hostGroupCommand } from './hostgroup.js';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     faultCommand(),
     sessionCommand(),
     statsCommand(),
+    captureCommand(),
   ];
   for (const group of groups) program.addCommand(group);
   settle(program);

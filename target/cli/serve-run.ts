@@ -1,23 +1,20 @@
 /** The array as a process: what `lunarray serve` prints, and how signals end it. */
+import { resolve } from 'node:path';
 import { native } from '../../native/index.js';
 import { type LunArray, startArray } from '../array.js';
 import { stderrLog } from '../base/log.js';
+import type { CaptureRequest } from '../svp/captures.js';
 import { readConfig } from '../svp/config.js';
 import { ArrayError, ExitCode } from '../svp/errors.js';
 import { printLine } from './output.js';
+import type { ServeOptions } from './serve.js';
 
 /** A stop that takes longer has met a drive that does not answer; the next start takes the rest up. */
 const STOP_LIMIT_MS = 5_000;
 /** One that takes longer may have left work to a slow disk, which `process.exit` would wait for. */
 const UNHURRIED_STOP_MS = 2_000;
 
-export async function serve(options: {
-  readonly data: string;
-  readonly config?: string;
-  readonly listen?: string;
-  readonly http?: string;
-  readonly polling?: number;
-}): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
   if (options.polling !== undefined && options.polling > 100_000) {
     throw new ArrayError('usage', '--polling takes 0 to 100000 microseconds.');
   }
@@ -34,6 +31,7 @@ export async function serve(options: {
     http: options.http ?? 'configured',
     note: printLine,
     ...(options.polling !== undefined && { polling: options.polling }),
+    ...(options.capture !== undefined && { capture: captureRequest(options.capture, options) }),
   });
   announce(array);
   const signal = await stopAsked;
@@ -50,6 +48,14 @@ export async function serve(options: {
   clearTimeout(watchdog);
   if (performance.now() - asked > UNHURRIED_STOP_MS) native.exitNow(0);
   process.exit(0);
+}
+
+function captureRequest(file: string, { captureSize, captureFiles }: ServeOptions): CaptureRequest {
+  return {
+    file: resolve(file),
+    ...(captureSize !== undefined && { maxSize: captureSize }),
+    ...(captureFiles !== undefined && { files: captureFiles }),
+  };
 }
 
 /** Messages that cannot be written, to a full disk or a reader that went away, are lost; the array goes on. */

@@ -1,12 +1,15 @@
 import { Command } from 'commander';
 import { argument, DEFAULT_DATA } from './output.js';
 
-interface ServeOptions {
+export interface ServeOptions {
   readonly data: string;
   readonly config?: string;
   readonly listen?: string;
   readonly http?: string;
   readonly polling?: number;
+  readonly capture?: string;
+  readonly captureSize?: number;
+  readonly captureFiles?: number;
 }
 
 export function serveCommand(): Command {
@@ -17,6 +20,9 @@ export function serveCommand(): Command {
     .option('--listen <host:port>', 'address of the first port; port 0 takes any free one', argument.address)
     .option('--http <host:port|off>', 'address of /metrics (127.0.0.1:9326 when left out)', argument.httpAddress)
     .option('--polling <µs>', 'how long to keep polling for more work after I/O, 0 to 100000', argument.count)
+    .option('--capture <file>', 'write what hosts and array exchange to a pcapng file, from the first connection on')
+    .option('--capture-size <size>', 'size of each of its files (100M when left out)', argument.size)
+    .option('--capture-files <n>', 'files kept of it (10 when left out)', argument.count)
     .action(async (options: ServeOptions) => {
       // Loaded here, so that the other commands start without the array's modules.
       const { serve } = await import('./serve-run.js');

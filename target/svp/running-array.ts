@@ -11,6 +11,7 @@ import type { TargetPort } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import { compareConfig } from './apply.js';
 import { duplexOf, removeCacheSides } from './cache-sides.js';
+import { type CaptureRequest, Captures } from './captures.js';
 import type { ConfigInput } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
 import { completeConfig, DEFAULT_HTTP, DEFAULT_LISTEN } from './default-config.js';
@@ -39,6 +40,7 @@ export class RunningArray implements ArrayView {
   readonly metrics: () => Promise<MetricsText>;
   metricsUrl: string | null = null;
   readonly ports: PortView[] = [];
+  readonly captures: Captures;
   private readonly startedAt = systemClock.now();
   /** What to close at a stop, the last first. */
   private readonly servers: (() => Promise<void>)[] = [];
@@ -55,6 +57,7 @@ export class RunningArray implements ArrayView {
     const urls = () => (this.metricsUrl === null ? [] : [this.metricsUrl]);
     this.units = createLogicalUnits(storage.volumes, urls, log);
     this.metrics = metricsOf(this);
+    this.captures = new Captures(() => storage.volumes.ports().map((port) => port.name), systemClock, log);
   }
 
   /**
@@ -75,6 +78,7 @@ export class RunningArray implements ArrayView {
       array = new RunningArray(directory, storage, settings, options.log, stopped);
       tellStart(storage, config, options.note ?? (() => {}));
       for (const fault of options.faults ?? []) storage.volumes.faults.add(fault);
+      if (options.capture !== undefined) await array.capture(options.capture);
       await array.open(config, options);
       storage.memory.populate?.();
       return array;
@@ -127,6 +131,12 @@ export class RunningArray implements ArrayView {
     }
   }
 
+  private async capture(request: CaptureRequest): Promise<void> {
+    await this.captures.start(request).catch((error: Error) => {
+      throw new ArrayError('refused', `capture: ${error.message}`, { cause: error });
+    });
+  }
+
   private save(settled: boolean): void {
     this.directory.guard(() => saveSettings(this.directory.file('settings.json'), this.settings, settled));
   }
@@ -153,6 +163,7 @@ export class RunningArray implements ArrayView {
       discoveryAuth: () => this.settings.discoveryAuth,
       limits: { pollingUs },
     });
+    this.captures.attach(endpoint);
     try {
       const address = await endpoint.listen();
       this.ports.push({ port, adapter, endpoint, address });
@@ -186,6 +197,8 @@ export class RunningArray implements ArrayView {
       if (left !== null) this.log.warn(`not everything was destaged (${left}); the next start takes the rest up`);
       await closeStorage(this.storage);
       if (left === null) this.noteSettled();
+      // Last: their disk may be one that does not answer.
+      await this.captures.close();
     } finally {
       this.storage.store.close();
       this.directory.disown();

@@ -6,6 +6,7 @@ import type { LogicalUnits } from '../scsi/logical-units.js';
 import type { HostGroup, TargetPort } from '../volumes/model.js';
 import { type Ldev, ldevName } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
+import type { Captures } from './captures.js';
 import type { LunReply } from './control/api.js';
 import { type Address, formatAddress, formatSize } from './units.js';
 
@@ -27,6 +28,7 @@ export interface ArrayView {
   readonly cacheBytes: number;
   readonly adapter: DiskAdapter;
   readonly ports: readonly PortView[];
+  readonly captures: Captures;
   readonly metricsUrl: string | null;
   uptimeSeconds(): number;
 }

@@ -50,6 +50,9 @@ export const configErrorMeaning = {
   'user-unknown': 'There is no such user.',
   'fault-unknown': 'There is no such fault rule.',
   'fault-exists': 'A fault rule of this id is already there.',
+  'capture-unknown': 'There is no such capture.',
+  'capture-file': 'The file of a capture cannot be written, or is something else.',
+  'capture-limit': 'As many captures run as may at a time.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type ConfigErrorCode = keyof typeof configErrorMeaning;

@@ -14,6 +14,7 @@ const qemu = { programs: ['qemu-img', 'qemu-io'], packages: ['qemu-utils', 'qemu
 
 /** By file name without `.test.ts`, in test/peers. */
 export const peerTests: Readonly<Record<string, PeerTest>> = {
+  'tshark-capture': { programs: ['tshark'], packages: ['tshark'] },
   conformance: libiscsi,
   'libiscsi-tools': libiscsi,
   'qemu-convert': { programs: [...qemu.programs, 'mkfs.ext4'], packages: [...qemu.packages, 'e2fsprogs'] },

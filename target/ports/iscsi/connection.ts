@@ -6,6 +6,8 @@ import { type LoginRequest, nextSerial, opcodeOf, RejectReason } from '../../../
 import type { OperationalParameters } from '../../../wire/iscsi/keys.js';
 import { operationalParameters } from '../../../wire/iscsi/keys.js';
 import { type Pdu, PduError, PduParser } from '../../../wire/iscsi/pdu-parser.js';
+import type { ConnectionTap } from './capture/connection-tap.js';
+import type { Tappable } from './capture/port-taps.js';
 import { InputChunk } from './input-memory.js';
 import { Login } from './login.js';
 import { sendPing } from './nop.js';
@@ -24,7 +26,7 @@ type Phase = 'login' | 'full-feature' | 'closing' | 'closed';
 
 const NOTHING = Buffer.alloc(0);
 
-export class Connection implements Receiver {
+export class Connection implements Receiver, Tappable {
   readonly transmit: Transmit;
   readonly counters: PortCounters;
   readonly log: RateLimitedLog;
@@ -35,6 +37,8 @@ export class Connection implements Receiver {
   readonly localAddress: string;
   parameters: OperationalParameters = operationalParameters(new Map());
   session: Session | null = null;
+  /** As the initiator gave it in its login. */
+  initiatorName: string | null = null;
   /** The next StatSN. */
   statSn = 0;
   /** `clock.now()` when something was last received. */
@@ -45,6 +49,7 @@ export class Connection implements Receiver {
   #login: Login | null;
   #loginCmdSn = 0;
   #pingedAt = 0;
+  #tap: ConnectionTap | null = null;
   readonly #parser: PduParser;
   readonly #polling: Polling;
   /** What `next` answered last: of a data segment, or of the chunk. */
@@ -53,7 +58,7 @@ export class Connection implements Receiver {
 
   constructor(
     readonly port: IscsiPort,
-    private readonly socket: Socket,
+    readonly socket: Socket,
     /** Beyond the port's limit: its login is refused. */
     readonly excess: boolean,
   ) {
@@ -68,9 +73,10 @@ export class Connection implements Receiver {
     this.#polling = Polling.of(parts.clock);
     this.#parser = new PduParser((pdu) => this.#receive(pdu), undefined, port.segments);
     this.transmit = new Transmit(socket, parts.clock, counters, limits.outputBytes, () => this.#drained());
+    this.tap = port.taps.open(this);
     socket.setNoDelay(true);
     if (!receiveInto(socket, this)) socket.on('data', (chunk: Buffer) => this.#input(chunk, chunk.length));
-    socket.on('end', () => this.#lost('closed by the host'));
+    socket.on('end', () => this.#lost('closed by the host', this.#phase !== 'closing'));
     socket.on('error', (error) => this.#lost(error.message));
     socket.on('close', () => {
       this.#lost('closed');
@@ -94,6 +100,31 @@ export class Connection implements Receiver {
       this.input.filled(bytes);
       this.#input(this.#space, bytes);
     }
+  }
+
+  get portName(): string {
+    return this.port.port.name;
+  }
+
+  /** LUN → LDEV number; null before login. */
+  get luns(): ReadonlyMap<number, number> | null {
+    return this.session?.group?.luns ?? null;
+  }
+
+  /** Is shown what comes and leaves; null while nothing is captured. */
+  get tap(): ConnectionTap | null {
+    return this.#tap;
+  }
+
+  set tap(tap: ConnectionTap | null) {
+    this.#tap = tap;
+    this.transmit.tap = tap;
+  }
+
+  /** The initiator has said its name. */
+  named(initiator: string): void {
+    this.initiatorName = initiator;
+    this.#tap?.named(initiator);
   }
 
   get phase(): Phase {
@@ -210,6 +241,7 @@ export class Connection implements Receiver {
 
   /** Works off the first `bytes` bytes of `chunk`, or what was put into a data segment. */
   #input(chunk: Buffer | null, bytes: number): void {
+    if (this.#tap !== null) this.#tap.received((chunk ?? this.#target!).subarray(0, bytes), !this.#parser.midway);
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
     const now = this.port.parts.clock.now();
     this.heardAt = now;
@@ -269,10 +301,12 @@ export class Connection implements Receiver {
     transmit.flush();
   }
 
-  #lost(why: string): void {
+  #lost(why: string, byHost = false): void {
     if (this.#phase === 'closed') return;
     this.#enter('closed');
     this.#endSession(why);
+    this.#tap?.closed(byHost);
+    this.tap = null;
     this.socket.destroy();
   }
 

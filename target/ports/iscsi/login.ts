@@ -192,6 +192,7 @@ export class Login {
     const given = keys.get('InitiatorName');
     if (given === undefined) throw new LoginRefused(LoginStatus.missingParameter, 'no InitiatorName');
     const initiatorName = foldedName(given);
+    this.connection.named(initiatorName);
     const type = keys.get('SessionType') ?? 'Normal';
     if (type === 'Discovery') return { initiatorName, type: 'discovery', group: null };
     if (type !== 'Normal') throw new LoginRefused(LoginStatus.sessionTypeNotSupported, `SessionType ${type}`);

@@ -5,6 +5,8 @@ import { operationalParameters } from '../../../wire/iscsi/keys.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import { admits } from '../../volumes/host-groups.js';
 import type { HostGroup, TargetPort } from '../../volumes/model.js';
+import type { Capture } from '../capture/capture.js';
+import { PortTaps } from './capture/port-taps.js';
 import { CommandWindow } from './command-window.js';
 import { Connection } from './connection.js';
 import { SolicitedBudget } from './data-out.js';
@@ -33,6 +35,7 @@ export class IscsiPort {
   readonly limits: IscsiLimits;
   readonly ownValues: ReadonlyMap<string, string>;
   readonly segments = new SegmentPool();
+  readonly taps = new PortTaps();
 
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
@@ -116,6 +119,15 @@ export class IscsiPort {
 
   sessions(): SessionInfo[] {
     return [...this.#sessions.values()].map((session) => describe(session, this.port.name));
+  }
+
+  /** Shows a capture what passes from now on. */
+  startCapture(capture: Capture): void {
+    this.taps.start(capture, this.#connections);
+  }
+
+  stopCapture(capture: Capture): void {
+    this.taps.stop(capture, this.#connections);
   }
 
   /**

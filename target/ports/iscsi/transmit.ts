@@ -30,6 +30,8 @@ export class Transmit {
   congested = false;
   /** `clock.now()` when the kernel last took something that had been waiting. */
   progressAt = 0;
+  /** Is shown what leaves; null while nothing is captured. */
+  tap: { sent(output: readonly Buffer[]): void } | null = null;
 
   #slabAt = 0;
   #runFrom = 0;
@@ -153,6 +155,7 @@ export class Transmit {
     if (digests > 0) native.writeCrcs(parts, this.#digests, digests);
     this.counters.writes++;
     this.counters.bytesOut += bytes;
+    if (this.tap !== null) this.tap.sent(parts);
     const idle = this.#underWay.length === 0;
     const sent = idle ? sendNow(this.socket, parts) : 0;
     if (sent === bytes) {

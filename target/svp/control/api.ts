@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from '@sinclair/typebox';
 import { type AccessStateName, accessStateNames } from '../../../wire/scsi/target-port-groups.js';
+import type { CaptureInfo } from '../../ports/capture/capture.js';
 import type { SessionInfo } from '../../ports/iscsi/stats.js';
 import { MAX_TRANSITION_SECONDS } from '../../scsi/asymmetric-access.js';
 import { DRIVE_KINDS } from '../../volumes/drive-kinds.js';
@@ -104,6 +105,18 @@ export const FaultAdd = Type.Object(
   strict,
 );
 
+export const CaptureStart = Type.Object(
+  {
+    file: text(4096),
+    port: Type.Optional(text(32)),
+    initiator: Type.Optional(text(223)),
+    maxSize: Type.Optional(Bytes),
+    files: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+  },
+  strict,
+);
+
+export type CaptureStart = Static<typeof CaptureStart>;
 export type FaultAdd = Static<typeof FaultAdd>;
 export type LdevCreate = Static<typeof LdevCreate>;
 export type LdevExpand = Static<typeof LdevExpand>;
@@ -269,6 +282,8 @@ export interface FaultReply {
   readonly hits: number;
   readonly fired: number;
 }
+
+export type CaptureReply = CaptureInfo;
 
 /** Counters since the start, as the parts of the array count them (docs/operations.md). */
 export interface StatsReply {

@@ -4,6 +4,7 @@ import { fastify } from 'fastify';
 import { ConfigError } from '../../volumes/errors.js';
 import type { MetricsText } from '../metrics-server.js';
 import type { ArrayView } from '../view.js';
+import { captureRoutes } from './capture-routes.js';
 import { driveRoutes } from './drive-routes.js';
 import { faultRoutes } from './fault-routes.js';
 import { hostGroupRoutes } from './host-group-routes.js';
@@ -51,6 +52,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   driveRoutes(app, array);
   poolRoutes(app, array);
   portGroupRoutes(app, array);
+  captureRoutes(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);

@@ -1,0 +1,115 @@
+/** Which captures run: refusals by name, a disk that fails, the end of the array. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { systemClock } from '../../../target/base/clock.js';
+import type { Log } from '../../../target/base/log.js';
+import type { Capture } from '../../../target/ports/capture/capture.js';
+import { type CaptureDisk, systemDisk } from '../../../target/ports/capture/capture-disk.js';
+import type { IscsiPort } from '../../../target/ports/iscsi/port.js';
+import { Captures } from '../../../target/svp/captures.js';
+import { readCapture } from '../../support/pcapng.js';
+
+/** Remembers which captures it was given. */
+class FakePort {
+  readonly captures: string[] = [];
+  startCapture({ id }: Capture): void {
+    this.captures.push(id);
+  }
+  stopCapture({ id }: Capture): void {
+    this.captures.splice(this.captures.indexOf(id), 1);
+  }
+}
+
+function rig(disk: CaptureDisk = systemDisk) {
+  const lines: string[] = [];
+  const log: Log = { info() {}, warn: (line) => lines.push(line), error: (line) => lines.push(line) };
+  const captures = new Captures(() => ['CL1-A', 'CL2-A'], systemClock, log, disk);
+  const port = new FakePort();
+  captures.attach(port as unknown as IscsiPort);
+  return { captures, port, lines };
+}
+
+t.test('start, list, stop', async (t) => {
+  const file = join(t.testdir(), 'run.pcapng');
+  const { captures, port } = rig();
+  const defaults = { path: file, port: null, initiator: null, maxSize: 100 * 2 ** 20, files: 10 };
+  t.match(await captures.start({ file }), { id: 'capture-1', ...defaults, packets: 0, dropped: 0, bytes: 0 });
+  t.match(captures.list(), [{ id: 'capture-1' }]);
+  t.same(port.captures, ['capture-1']);
+  const late = new FakePort();
+  captures.attach(late as unknown as IscsiPort);
+  t.same(late.captures, ['capture-1'], 'a port that opens later');
+  t.match(await captures.stop('capture-1'), { id: 'capture-1', packets: 0 });
+  t.same([captures.list(), port.captures, late.captures], [[], [], []]);
+  t.same(readCapture(readFileSync(file)).interfaces, ['CL1-A', 'CL2-A']);
+  const narrow = { file, port: 'CL2-A', initiator: 'IQN.2026-11.Example:A', maxSize: 2 ** 20, files: 1 };
+  t.match(await captures.start(narrow), {
+    id: 'capture-2',
+    port: 'CL2-A',
+    initiator: 'iqn.2026-11.example:a',
+    files: 1,
+  });
+  await captures.close();
+  t.same(captures.list(), []);
+});
+
+t.test('refusals', async (t) => {
+  const dir = t.testdir({ text: 'no capture' });
+  const { captures, port } = rig();
+  const file = join(dir, 'run.pcapng');
+  const refused: [object, string][] = [
+    [{ file: 'run.pcapng' }, 'capture-file'],
+    [{ file: join(dir, 'text') }, 'capture-file'],
+    [{ file: join(dir, 'none', 'x') }, 'capture-file'],
+    [{ file, port: 'CL9-A' }, 'port-unknown'],
+    [{ file, maxSize: 1000 }, 'bad-number'],
+    [{ file, files: 0 }, 'bad-number'],
+    [{ file, files: 1001 }, 'bad-number'],
+  ];
+  for (const [request, code] of refused) {
+    await t.rejects(
+      captures.start(request as { file: string }),
+      { name: 'ConfigError', code },
+      JSON.stringify(request),
+    );
+  }
+  t.same(port.captures, []);
+  const both = await Promise.allSettled([captures.start({ file }), captures.start({ file })]);
+  t.same(
+    both.map((one) => one.status),
+    ['fulfilled', 'rejected'],
+    'one file, two captures',
+  );
+  for (let number = 1; number < 8; number++) await captures.start({ file: join(dir, `${number}.pcapng`) });
+  await t.rejects(captures.start({ file: join(dir, '9.pcapng') }), { code: 'capture-limit' });
+  await t.rejects(captures.stop('capture-99'), { code: 'capture-unknown' });
+  await captures.close();
+});
+
+t.test('a disk that fails ends the capture with a line in the log; another may begin', async (t) => {
+  let appends = 0;
+  const disk: CaptureDisk = {
+    create: async () => ({
+      async append() {
+        if (appends++ === 1) throw new Error('ENOSPC: no space left on device, writev');
+      },
+      close: async () => {},
+    }),
+    rename: async () => {},
+  };
+  const { captures, port, lines } = rig(disk);
+  let capture: Capture | null = null;
+  port.startCapture = (one) => {
+    capture = one;
+    port.captures.push(one.id);
+  };
+  await captures.start({ file: '/x/run.pcapng' });
+  capture!.write(capture!.block('CL1-A', 1, null, 0));
+  while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(lines, ['capture-1 ended: /x/run.pcapng cannot be written (ENOSPC: no space left on device, writev)']);
+  t.same([captures.list(), port.captures], [[], []]);
+  await captures.start({ file: '/x/run.pcapng' });
+  t.same(port.captures, ['capture-2']);
+  await captures.close();
+});
