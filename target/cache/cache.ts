@@ -1,10 +1,11 @@
 /**
  * The cache memory of the array: slots of all volumes, in memory that survives the process.
  */
+
+import { currentBootId } from '../base/boot-id.js';
 import type { Log } from '../base/log.js';
 import type { Clock, PartedMemory, PersistentMemory } from '../disk/types.js';
 import type { Done, IoFailure } from '../volumes/block-layer.js';
-import { currentBootId } from './boot-id.js';
 import { type CacheAdapter, CacheCore } from './core.js';
 import { CacheCounters } from './counters.js';
 import { Destager } from './destager.js';

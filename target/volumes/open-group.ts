@@ -25,6 +25,7 @@ export interface GroupParts {
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** Of rebuilds. */
   readonly rate: CopyRate;
+  readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -53,7 +54,7 @@ export function openDrives(
 
 /** @param changed as in `RedundantParts`; of groups without redundancy nothing is told */
 export function joinDrives(
-  { shared, rate, clock, log }: GroupParts,
+  { shared, rate, bootId, clock, log }: GroupParts,
   { id, name, level, stripeBytes, drives: rows }: GroupSpec,
   drives: readonly DriveIo[],
   changed: (position: number, status: MemberStatus) => void,
@@ -66,5 +67,5 @@ export function joinDrives(
   const shape = { name, level, drives, stripeBytes: stripeBytes ?? DEFAULT_STRIPE_BYTES };
   const memory = shared(`stripes-${id}`, redundantMemoryBytes(shape));
   const statuses = rows.map(({ state = 'good', rebuilt = 0 }) => ({ state, rebuilt }));
-  return RedundantGroup.open({ ...shape, statuses, memory, rate, scrubDays: SCRUB_DAYS, clock, log, changed });
+  return RedundantGroup.open({ ...shape, statuses, memory, bootId, rate, scrubDays: SCRUB_DAYS, clock, log, changed });
 }

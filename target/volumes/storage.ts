@@ -58,6 +58,7 @@ export interface StorageParts {
   readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** `failurePredicted` of a parity group has changed. */
   readonly predictionChanged: (group: GroupRegions) => void;
+  readonly bootId: string;
   readonly clock: Clock;
   readonly adapter: ReclaimAdapter;
   readonly background: Background;

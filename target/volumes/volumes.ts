@@ -6,6 +6,7 @@
  * when layers come or go, so it is read for each operation.
  */
 import { EventEmitter } from 'node:events';
+import { currentBootId } from '../base/boot-id.js';
 import type { Log } from '../base/log.js';
 import type { Clock, DriveIo, PersistentMemory, RaidLevel, Random } from '../disk/types.js';
 import { Background } from './background.js';
@@ -35,6 +36,8 @@ export interface VolumesParts {
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** Makes a drive that holds nothing, in the place of what is at the path; `openDrive` when left out. */
   readonly newDrive?: (path: string, name: string, bytes: number) => DriveIo;
+  /** Left out: that of this machine. */
+  readonly bootId?: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -64,7 +67,8 @@ export class Volumes extends EventEmitter<Events> {
         if (ldev.regions.groups.has(id)) this.emit('prediction-changed', ldev);
     };
     const drives = { openDrive, newDrive, predictionChanged };
-    this.storage = new Storage({ store, shared, ...drives, clock, adapter, background, log });
+    const bootId = parts.bootId ?? currentBootId();
+    this.storage = new Storage({ store, shared, ...drives, bootId, clock, adapter, background, log });
     this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, background, log });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());

@@ -106,7 +106,7 @@ class Simulation {
     load.good = 0;
     for (let next: Death | null = death; next !== null; next = this.#dieAgain()) {
       // What cannot be read while parity is not yet right is a second fault.
-      for (const drive of array.drives.values()) drive.repair();
+      if (next === 'cut') for (const drive of array.drives.values()) drive.repair();
       array.end(next);
       deaths[next]++;
       load.died();

@@ -44,6 +44,8 @@ function simulate(seed: number): string | null {
     } else {
       const what = end === 1 ? 'kill' : 'cut';
       world.restart(what);
+      // After a kill drives may fail at once; after a loss of power that would be a second fault.
+      if (world.below(2) === 0) misfortune(world, tolerated);
       if (world.below(2) === 0) world.clock.advance(world.below(40));
       world.verify(`life ${life}, ${what}`, what);
     }

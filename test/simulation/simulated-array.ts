@@ -99,12 +99,14 @@ export class SimulatedArray {
     const { log } = this;
     const memory = this.#memory('cache', Cache.memoryBytes(this.options.cacheBytes));
     const adapter = new DiskAdapter('DKA-1', clock, { concurrency: 1 + this.below(8) });
-    const cache = Cache.open({ memory, adapter, clock, log, bootId: `boot-${this.#boot}` });
+    const bootId = `boot-${this.#boot}`;
+    const cache = Cache.open({ memory, adapter, clock, log, bootId });
     cache.secure(() => {
       this.volumes = Volumes.open({
         store: this.#store,
         cache,
         adapter,
+        bootId,
         shared: (name, bytes) => this.#memory(name, bytes),
         openDrive: (path, name, bytes) => this.drives.get(path) ?? this.#newDrive(path, name, bytes),
         newDrive: (path, name, bytes) => this.#newDrive(path, name, bytes),

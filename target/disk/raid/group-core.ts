@@ -11,13 +11,15 @@ import type { Members } from './members.js';
 import { mendStripe } from './mend.js';
 import { Notices } from './notices.js';
 import type { CopyRate } from './pace.js';
-import type { LoggedWrite, RedoLog } from './redo-log.js';
+import type { RedoLog } from './redo-log.js';
 import type { BadStretch } from './stripe-content.js';
 import type { StripeLocks } from './stripe-locks.js';
 import type { StripeMap } from './stripe-map.js';
 import type { StripePlanner } from './stripe-plan.js';
 import type { Suspects } from './suspects.js';
+import type { UnderWay } from './under-way.js';
 import type { WriteGate } from './write-gate.js';
+import type { LoggedWrite } from './write-records.js';
 
 export interface CoreParts {
   readonly name: string;
@@ -28,6 +30,8 @@ export interface CoreParts {
   readonly map: StripeMap;
   /** Null: a level whose checks are copies needs none. */
   readonly redo: RedoLog | null;
+  /** As `redo`. */
+  readonly underWay: UnderWay | null;
   readonly suspects: Suspects;
   readonly gate: WriteGate;
   readonly locks: StripeLocks;
@@ -177,7 +181,9 @@ export class GroupCore {
 
   /** Remembers a write that failed, so that it is done again; its buffers are copied. */
   keepUnfinished(writes: readonly LoggedWrite[]): void {
-    const { unit } = this.parts.layout;
+    const { layout, underWay } = this.parts;
+    const { unit } = layout;
+    if (underWay !== null) underWay.unsettled = true;
     for (const { drive, offset, bytes, buffers, lost } of writes) {
       const data = buffers === null ? null : Buffer.concat(buffers);
       for (let at = offset; at < offset + bytes; ) {

@@ -6,8 +6,8 @@ import type { DriveDone, DriveError } from '../types.js';
 import { has, type Mask } from './code.js';
 import type { GroupCore } from './group-core.js';
 import { mendColumn } from './mend-column.js';
-import type { LoggedWrite } from './redo-log.js';
 import { type BadStretch, type Stretch, StripeContent } from './stripe-content.js';
+import type { LoggedWrite } from './write-records.js';
 
 /**
  * The stripe is locked. What stays bad is no error: it is one of those who read it.

@@ -4,36 +4,20 @@
  * nobody was writing would be lost. So everything that is written goes here first, and an unclean end is made good by
  * writing it again, in order.
  *
- * An entry: 32 bytes (magic, generation, sequence number, descriptors, payload bytes, CRC-32C of all the rest),
- * descriptors of 24 bytes (drive, kind, offset, bytes), payload. Its CRC is its commit. Entries stand one after the other
+ * An entry: 32 bytes (magic, generation, sequence number, descriptors, bytes of data, CRC-32C of all the rest), and the
+ * writes (write-records.ts). Its CRC is its commit. Entries stand one after the other
  * from the start of the area; the first that is not of the generation, or not next in sequence, ends the list. The
  * generation is in the map's header page.
  */
 import { native } from '../../../native/index.js';
 import { SharedSync } from '../shared-sync.js';
 import type { DriveDone, PersistentMemory } from '../types.js';
+import { bytesOfWrites, DESCRIPTOR, type LoggedWrite, putWrites, takeWrites } from './write-records.js';
 
 const MAGIC = 0x4f444552; // "REDO"
 const HEAD = 32;
-const DESCRIPTOR = 24;
 /** Of the generation, in the header page of the memory. */
 const GENERATION_AT = 64;
-
-/** One drive's part: data at an offset, or (null) `bytes` of zeros, unless lost. */
-export interface LoggedWrite {
-  /** Position in the group. */
-  readonly drive: number;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly buffers: readonly Buffer[] | null;
-  /** Neither: what the range holds is marked as lost. */
-  readonly lost: boolean;
-}
-
-/** What a descriptor's kind says. */
-const ZEROS = 0;
-const FILLED = 1;
-const LOST = 2;
 
 export class RedoLog {
   #generation: number;
@@ -62,29 +46,22 @@ export class RedoLog {
 
   /** False: there is no room before a `reset`. Otherwise `done` is called when the entry survives loss of power. */
   append(writes: readonly LoggedWrite[], done: DriveDone): boolean {
-    const payload = writes.reduce((sum, { bytes, buffers }) => sum + (buffers === null ? 0 : bytes), 0);
-    const length = HEAD + writes.length * DESCRIPTOR + payload;
+    const { descriptors, data } = bytesOfWrites(writes);
+    const length = HEAD + descriptors + data;
     if (this.#used + length > this.bytes) return false;
     const entry = this.memory.buffer.subarray(this.offset + this.#used, this.offset + this.#used + length);
+    // What stands behind it may be data of hosts, who could have written there what looks like an entry.
+    const behind = this.#used + length;
+    if (behind + HEAD <= this.bytes) this.memory.buffer.writeUInt32LE(0, this.offset + behind);
     entry.writeUInt32LE(MAGIC, 0);
     entry.writeUInt32LE(this.#generation, 4);
     entry.writeUInt32LE(this.#sequence, 8);
     entry.writeUInt32LE(writes.length, 12);
-    entry.writeUInt32LE(payload, 16);
+    entry.writeUInt32LE(data, 16);
     entry.fill(0, 20, HEAD);
-    let at = HEAD;
-    for (const { drive, offset, bytes, buffers, lost } of writes) {
-      entry.writeUInt32LE(drive, at);
-      entry.writeUInt32LE(lost ? LOST : buffers === null ? ZEROS : FILLED, at + 4);
-      entry.writeDoubleLE(offset, at + 8);
-      entry.writeDoubleLE(bytes, at + 16);
-      at += DESCRIPTOR;
-    }
-    for (const { buffers } of writes) {
-      for (const buffer of buffers ?? []) at += buffer.copy(entry, at);
-    }
+    putWrites(writes, entry.subarray(HEAD));
     entry.writeUInt32LE(native.crc32c(entry.subarray(0, 28), native.crc32c(entry.subarray(HEAD))), 28);
-    this.memory.commit(this.offset + this.#used, length);
+    this.memory.commit(this.offset + this.#used, Math.min(length + 4, this.bytes - this.#used));
     this.#used += length;
     this.#sequence++;
     this.#synced(done);
@@ -115,29 +92,11 @@ export class RedoLog {
     if (at + HEAD > area.length) return null;
     const head = [0, 4, 8].map((field) => area.readUInt32LE(at + field));
     if (head[0] !== MAGIC || head[1] !== this.#generation || head[2] !== sequence) return null;
-    const count = area.readUInt32LE(at + 12);
-    const end = at + HEAD + count * DESCRIPTOR + area.readUInt32LE(at + 16);
+    const descriptors = area.readUInt32LE(at + 12) * DESCRIPTOR;
+    const end = at + HEAD + descriptors + area.readUInt32LE(at + 16);
     if (end > area.length) return null;
     const crc = native.crc32c(area.subarray(at, at + 28), native.crc32c(area.subarray(at + HEAD, end)));
     if (crc !== area.readUInt32LE(at + 28)) return null;
-    const writes: LoggedWrite[] = [];
-    let payload = at + HEAD + count * DESCRIPTOR;
-    for (let i = 0; i < count; i++) {
-      const from = at + HEAD + i * DESCRIPTOR;
-      const bytes = area.readDoubleLE(from + 16);
-      const kind = area.readUInt32LE(from + 4);
-      const filled = kind === FILLED;
-      // A copy: the area is used again before the write has ended.
-      const buffers = filled ? [Buffer.from(area.subarray(payload, payload + bytes))] : null;
-      writes.push({
-        drive: area.readUInt32LE(from),
-        offset: area.readDoubleLE(from + 8),
-        bytes,
-        buffers,
-        lost: kind === LOST,
-      });
-      if (filled) payload += bytes;
-    }
-    return { writes, end };
+    return { writes: takeWrites(area.subarray(at + HEAD, end), descriptors), end };
   }
 }

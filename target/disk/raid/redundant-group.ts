@@ -1,5 +1,6 @@
 import type { Log } from '../../base/log.js';
 import { inParallel } from '../in-parallel.js';
+import { inSeries } from '../in-series.js';
 import { checkStripeUnit } from '../stripe-unit.js';
 import type {
   Clock,
@@ -27,7 +28,9 @@ import { StripePlanner } from './stripe-plan.js';
 import { StripeReader } from './stripe-reader.js';
 import { StripeWriter } from './stripe-writer.js';
 import { Suspects } from './suspects.js';
+import { UnderWay } from './under-way.js';
 import { WriteGate } from './write-gate.js';
+import type { LoggedWrite } from './write-records.js';
 
 /** How long a bit of the stripe map stays set after the last write in its reach. */
 const CLEAR_MS = 5_000;
@@ -45,6 +48,8 @@ export interface RedundantParts extends RedundantShape {
   readonly statuses?: readonly MemberStatus[];
   /** Of `redundantMemoryBytes`; the group closes it. */
   readonly memory: PersistentMemory;
+  /** Of this run of the machine's kernel; empty: unknown. What the last one of another kernel had under way is gone. */
+  readonly bootId: string;
   /** Of rebuilds; left out: as fast as drives and hosts let them. */
   readonly rate?: Readonly<CopyRate>;
   /** From the end of one scrub to the start of the next; 0, or left out: only when asked for. */
@@ -106,7 +111,8 @@ export class RedundantGroup implements ParityGroup {
     const { name, level, memory, clock, log } = parts;
     const { layout, logged } = layoutOf(parts);
     const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
-    const { logOffset, logBytes } = mapLayout(geometry, logged);
+    const places = mapLayout(geometry, logged);
+    const underWay = logged ? new UnderWay(memory, places.underWayOffset, places.underWayBytes, parts.bootId) : null;
     const map = new StripeMap(memory, geometry, logged);
     const recovery = new Recovery(layout.code);
     const changed = (position: number, member: Member) => this.#changed(parts, map, position, member);
@@ -120,6 +126,9 @@ export class RedundantGroup implements ParityGroup {
     this.bytes = layout.bytes;
     this.stripeBytes = layout.stripeBytes;
     this.#memory = memory;
+    const marked = map.suspects(layout.stripes);
+    const suspects = new Suspects(underWay?.complete ? [] : marked);
+    underWay?.open(suspects.count > 0, parts.bootId);
     this.#core = new GroupCore({
       name,
       layout,
@@ -127,8 +136,9 @@ export class RedundantGroup implements ParityGroup {
       planner: new StripePlanner(layout.code, recovery),
       members,
       map,
-      redo: logged ? new RedoLog(memory, logOffset, logBytes) : null,
-      suspects: new Suspects(map.suspects(layout.stripes)),
+      redo: logged ? new RedoLog(memory, places.logOffset, places.logBytes) : null,
+      underWay,
+      suspects,
       gate: new WriteGate(),
       locks: new StripeLocks(),
       rate: parts.rate ?? { bytesPerSecond: null },
@@ -257,7 +267,9 @@ export class RedundantGroup implements ParityGroup {
 
   /** Begins to look at everything, and to make right what is not; false: that is going on already. */
   startScrub(): boolean {
-    return this.#scrub.start();
+    if (this.#ready) return this.#scrub.start();
+    this.#waiting.push(() => this.#scrub.start());
+    return true;
   }
 
   #changed(parts: RedundantParts, map: StripeMap, position: number, member: Member): void {
@@ -297,10 +309,12 @@ export class RedundantGroup implements ParityGroup {
     else this.#waiting.push(run);
   }
 
-  /** Does again what the redo log holds, then lets everything through. */
+  /** Does again what shared memory holds, then lets everything through. */
   #recover(): void {
-    const { redo, suspects, layout, members } = this.#core.parts;
-    const entries = redo === null ? [] : [...redo.entries()];
+    const { redo, underWay, suspects, layout, members, map } = this.#core.parts;
+    const logged = redo === null ? [] : [...redo.entries()];
+    const left = [...(underWay?.left ?? [])];
+    const entries = [...logged, ...left.map(([, writes]) => writes)];
     // A drive that fails meanwhile must not empty the log.
     this.#checkpointing = entries.length > 0;
     this.#replaying = entries.flatMap((entry) =>
@@ -308,12 +322,7 @@ export class RedundantGroup implements ParityGroup {
         return [Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit)] as const;
       }),
     );
-    const next = (index: number): void => {
-      const entry = entries[index];
-      if (entry === undefined) {
-        this.#recovered(entries.length);
-        return;
-      }
+    const again = (entry: readonly LoggedWrite[], ended: DriveDone): void => {
       this.#core.issue(entry, (error) => {
         if (error !== null) this.#core.keepUnfinished(entry);
         else if (!members.whole) {
@@ -322,31 +331,33 @@ export class RedundantGroup implements ParityGroup {
             suspects.removeRange(Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit));
           }
         }
-        next(index + 1);
+        ended(null);
       });
     };
-    next(0);
+    inSeries(entries, again, () => {
+      for (const [handle] of left) underWay!.end(handle);
+      // Without a drive, the others have to hold what was written before too.
+      if (entries.length > 0 || (!members.whole && map.count > 0))
+        this.#afterSync(() => this.#recovered(entries.length));
+      else this.#recovered(0);
+    });
   }
 
   #recovered(entries: number): void {
-    const { log, suspects } = this.#core.parts;
+    const { log, suspects, map } = this.#core.parts;
     if (entries > 0) log.warn(`parity group ${this.name}: ${entries} writes of an unclean end done again`);
-    const open = (): void => {
-      this.#ready = true;
-      this.#replaying = [];
-      this.#checkpointed();
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const run of waiting) run();
-      if (suspects.count > 0) {
-        log.warn(`parity group ${this.name}: parity of ${suspects.count} stripes is checked after an unclean end`);
-        this.#checkSuspects();
-      }
-      this.#startRebuild();
-      this.#scrub.open();
-    };
-    if (entries === 0) open();
-    else this.#afterSync(open);
+    this.#ready = true;
+    this.#replaying = [];
+    this.#checkpointed();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) run();
+    if (suspects.count > 0) {
+      log.warn(`parity group ${this.name}: parity of ${suspects.count} stripes is checked after an unclean end`);
+      this.#checkSuspects();
+    } else if (map.count > 0) this.#clearLater();
+    this.#startRebuild();
+    this.#scrub.open();
   }
 
   #checkSuspects(): void {
@@ -367,7 +378,8 @@ export class RedundantGroup implements ParityGroup {
   }
 
   #startRebuild(): void {
-    if (this.#rebuild !== null || this.#closed) return;
+    // Not from stripes that shared memory still has something for.
+    if (this.#rebuild !== null || !this.#ready || this.#closed) return;
     const position = this.members.findIndex(({ state }) => state === 'rebuilding');
     if (position < 0) return;
     this.#rebuild = new Rebuild(this.#core, position, () => {
@@ -452,13 +464,14 @@ export class RedundantGroup implements ParityGroup {
   /** Clears bits of the map that no write has needed for a while. */
   #clearLater(): void {
     if (this.#clearTimer !== null || this.#closed) return;
-    const { clock, map } = this.#core.parts;
+    const { clock, map, underWay } = this.#core.parts;
     const { moment } = map;
     this.#clearTimer = clock.setTimeout(() => {
       const settled = this.#settled;
       this.sync((error) => {
         this.#clearTimer = null;
         if (this.#closed) return;
+        if (underWay !== null && this.#settled) underWay.unsettled = false;
         if (error === null && settled) map.clear(moment);
         if (map.count > 0) this.#clearLater();
       });

@@ -53,6 +53,7 @@ export class Scrub {
 
   /** Goes on with the pass that an earlier process began, or waits until one is due. */
   open(): void {
+    if (this.#running) return;
     if (this.notes.next > 0) this.#begin(this.notes.next);
     else this.#wait();
   }

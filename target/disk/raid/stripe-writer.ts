@@ -3,8 +3,8 @@ import { inParallel } from '../in-parallel.js';
 import { inSeries } from '../in-series.js';
 import type { DriveDone, DriveError, DriveWrite } from '../types.js';
 import type { GroupCore } from './group-core.js';
-import type { LoggedWrite } from './redo-log.js';
 import { type ColumnRange, newChecks, type OldRange, type StripePiece, type StripePlan } from './stripe-plan.js';
+import type { LoggedWrite } from './write-records.js';
 
 /** Data of one operation: what it takes in memory, and in the redo log, stays in proportion. */
 const PORTION_BYTES = 4 * 2 ** 20;
@@ -163,25 +163,31 @@ export class StripeWriter {
   }
 
   #log(writes: readonly LoggedWrite[], finish: (failure: DriveError | null, again?: boolean) => void): void {
-    const { members, redo } = this.core.parts;
-    const issue = (): void => {
+    const { members, redo, underWay } = this.core.parts;
+    const issue = (ended: () => void): void => {
       this.core.issue(writes, (error) => {
         this.core.unlogged.delete(writes);
         const refused = this.core.refused.delete(writes);
         if (error !== null) this.core.keepUnfinished(writes);
+        ended();
         finish(error, error === null && refused);
       });
     };
-    if (members.whole || redo === null) {
-      if (redo !== null) this.core.unlogged.add(writes);
-      issue();
+    if (redo === null || underWay === null) {
+      issue(() => {});
+      return;
+    }
+    if (members.whole) {
+      this.core.unlogged.add(writes);
+      const handle = underWay.begin(writes);
+      issue(() => underWay.end(handle));
       return;
     }
     const { epoch } = this.core;
     const room = redo.append(writes, (error) => {
       if (error !== null) finish(error);
       else if (this.core.epoch !== epoch) finish(null, true);
-      else issue();
+      else issue(() => {});
     });
     if (room) return;
     this.checkpoint();

@@ -22,7 +22,14 @@ class StripedRig extends Rig {
     });
     const shape = { name: '1-2', level: 'raid5', drives, stripeBytes: UNIT } as const;
     const memory = new SimulatedMemory(Buffer.alloc(redundantMemoryBytes(shape)), this.clock);
-    this.group = RedundantGroup.open({ ...shape, memory, clock: this.clock, log: silentLog, changed: () => {} });
+    this.group = RedundantGroup.open({
+      ...shape,
+      memory,
+      bootId: 'boot',
+      clock: this.clock,
+      log: silentLog,
+      changed: () => {},
+    });
     this.adapter = new DiskAdapter('DKA', this.clock);
     this.region = new Region(this.group, 0, volumeSlots);
     this.open();

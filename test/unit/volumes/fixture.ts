@@ -28,7 +28,7 @@ export interface RigOptions {
   readonly reclaimer?: (adapter: DiskAdapter) => ReclaimAdapter;
   /** Real files in the directory when left out. */
   readonly memory?: (name: string, bytes: number) => PersistentMemory;
-  /** The machine's boot, for the cache. */
+  /** The machine's boot. */
   readonly bootId?: string;
   readonly openDrive?: (path: string, name: string, bytes: number) => DriveIo;
 }
@@ -58,18 +58,14 @@ export class Rig {
     this.#memories.push(cacheMemory);
     this.store = ConfigStore.open(dir, { clock, random });
     this.adapter = new DiskAdapter('DKA-1', clock);
-    this.cache = Cache.open({
-      memory: cacheMemory,
-      adapter: this.adapter,
-      clock,
-      log,
-      ...(options.bootId === undefined ? {} : { bootId: options.bootId }),
-    });
+    const boot = options.bootId === undefined ? {} : { bootId: options.bootId };
+    this.cache = Cache.open({ memory: cacheMemory, adapter: this.adapter, clock, log, ...boot });
     this.volumes = Volumes.open({
       store: this.store,
       cache: this.cache,
       adapter: options.reclaimer?.(this.adapter) ?? this.adapter,
       shared,
+      ...boot,
       openDrive: options.openDrive ?? ((path, name, bytes) => FileDrive.open(join(dir, 'drives', path), name, bytes)),
       clock,
       random,

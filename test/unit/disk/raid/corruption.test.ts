@@ -203,7 +203,7 @@ for (const [level, drives] of [
     const w = world(level, drives, { stripes: 40 });
     w.sums[1]!.badRange('read', 0, 4096);
     // One page of sums is kept in memory: this brings in another.
-    w.read(w.sectors.length - UNIT_SECTORS, UNIT_SECTORS);
+    w.read(w.sectors.length - 8 * UNIT_SECTORS, 8 * UNIT_SECTORS);
     w.drain();
     w.verify('without the sums of a drive', 'kill');
     t.equal(w.wrong, null);

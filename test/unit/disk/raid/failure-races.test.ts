@@ -40,7 +40,7 @@ t.test('a note of how far a rebuild is says nothing of a drive that came since',
   const drives = ['a', 'b', 'c'].map((name) => new SimulatedDrive(name, bytes, ...parts));
   const shape = { name: 'g', level: 'raid5', drives, stripeBytes: unit } as const;
   const memory = new SimulatedMemory(Buffer.alloc(redundantMemoryBytes(shape)), clock);
-  const group = RedundantGroup.open({ ...shape, memory, clock, log: silentLog, changed: () => {} });
+  const group = RedundantGroup.open({ ...shape, memory, bootId: 'boot', clock, log: silentLog, changed: () => {} });
   const run = (start: (done: DriveDone) => void): DriveError | null => {
     let result: DriveError | null | undefined;
     start((error) => {

@@ -55,6 +55,7 @@ export class RaidWorld {
   open = 0;
   errors = 0;
   #life = 0;
+  #boot = 0;
   #value = 0;
   #made = 0;
 
@@ -97,6 +98,7 @@ export class RaidWorld {
   /** The process dies, or power is lost; the next one opens what is there. */
   restart(what: 'kill' | 'cut'): void {
     this.#life++;
+    if (what === 'cut') this.#boot++;
     this.open = 0;
     this.drives = this.drives.map((drive) => drive[what]());
     this.sums = this.sums.map((drive) => drive[what]());
@@ -224,6 +226,7 @@ export class RaidWorld {
       stripeBytes: UNIT,
       statuses: this.statuses,
       memory: this.memory,
+      bootId: `boot-${this.#boot}`,
       rate: this.options.rate ?? { bytesPerSecond: null },
       ...(this.options.scrubDays && { scrubDays: this.options.scrubDays }),
       clock: this.clock,
