@@ -64,15 +64,22 @@ t.test('a failing scrape is answered, the next one works', async (t) => {
 
 t.test('many scrapes at a time, and many on one connection, are made once', async (t) => {
   let made = 0;
+  let unsent = 20;
+  let allSent = () => {};
+  const sent = new Promise<void>((done) => {
+    allSent = done;
+  });
   const busy = await listenMetrics({ host: '127.0.0.1', port: 0 }, async () => {
     made++;
-    await new Promise((done) => setTimeout(done, 20));
+    await sent;
     return { contentType: 'text/plain', text: `${made}\n` };
   });
   const scrape = () =>
     new Promise<string>((answered) =>
       get({ ...busy.address, path: '/metrics', agent: false }, (response) => {
         response.on('data', (chunk) => answered(String(chunk)));
+      }).on('finish', () => {
+        if (--unsent === 0) setTimeout(allSent, 20);
       }),
     );
   t.same(new Set(await Promise.all(Array.from({ length: 20 }, scrape))), new Set(['1\n']));
