@@ -1,6 +1,7 @@
 import {
   internalTargetFailure,
   logicalUnitNotReadyCauseNotReportable,
+  readErrorMarkedBad,
   type Sense,
   spaceAllocationFailed,
   unrecoveredReadError,
@@ -35,7 +36,8 @@ function logCause(unit: LogicalUnit, task: Task, what: string, failure: IoFailur
 export function senseOf(failure: IoFailure): Sense {
   switch (failure.kind) {
     case 'medium-error':
-      return failure.write ? writeError(failure.lba) : unrecoveredReadError(failure.lba);
+      if (failure.write) return writeError(failure.lba);
+      return failure.markedBad === true ? readErrorMarkedBad(failure.lba) : unrecoveredReadError(failure.lba);
     case 'hardware-error':
       return internalTargetFailure();
     case 'no-space':

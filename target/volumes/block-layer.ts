@@ -60,7 +60,8 @@ export type ExtentsDone = (failure: IoFailure | null, extents: readonly BlockExt
 
 /** What can go wrong below the handlers. `target/scsi` turns each into its sense in one place. */
 export type IoFailure =
-  | { readonly kind: 'medium-error'; readonly lba: number; readonly write: boolean }
+  /** `markedBad`: because a host wants it so. */
+  | { readonly kind: 'medium-error'; readonly lba: number; readonly write: boolean; readonly markedBad?: boolean }
   | { readonly kind: 'hardware-error'; readonly cause: string }
   /** The pool or the disk under it has no room. */
   | { readonly kind: 'no-space'; readonly cause: string }

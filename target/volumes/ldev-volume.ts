@@ -6,6 +6,7 @@ import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
+import type { MarkedBlocks } from './marked-blocks.js';
 import { type Ldev, type LdevAttribute, ldevName } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Pool } from './pool.js';
@@ -32,6 +33,8 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   top!: BlockLayer;
   /** The layer that others are put upon. */
   bottom!: CachedLayer;
+  /** Made with the layers. */
+  marks!: MarkedBlocks;
   private cached!: CachedVolume;
   private deleted = false;
   /** Regions of a fully provisioned LDEV that the pool keeps for it and that it does not have yet. */

@@ -8,7 +8,9 @@ import { ConfigError } from './errors.js';
 import { GiveBack } from './give-back.js';
 import { FaultLayer } from './layers/fault.js';
 import { FaultRules } from './layers/fault-rules.js';
+import { MarkedLayer } from './layers/marked.js';
 import { LdevVolume, regionsOf } from './ldev-volume.js';
+import { MarkedBlocks } from './marked-blocks.js';
 import { type LdevAttribute, ldevName } from './model.js';
 import { checkLdevId } from './naming.js';
 import type { Pool } from './pool.js';
@@ -304,6 +306,7 @@ export class Ldevs {
 
   private attach(ldev: LdevVolume): void {
     ldev.open((uid, backing) => this.parts.cache.attach(uid, backing));
+    ldev.marks = new MarkedBlocks(this.parts.store.marks, ldev.uid, () => this.compose(ldev));
     this.byId.set(ldev.id, ldev);
     this.compose(ldev);
   }
@@ -319,7 +322,8 @@ export class Ldevs {
   /** Puts an LDEV's layers upon each other, bottom to top. */
   private compose(ldev: LdevVolume): void {
     const rules = this.faults.covering(ldev.id);
-    ldev.top = rules.length === 0 ? ldev.bottom : new FaultLayer(ldev.bottom, rules, this.parts.clock);
+    const lower = ldev.marks.size === 0 ? ldev.bottom : new MarkedLayer(ldev.bottom, ldev.marks);
+    ldev.top = rules.length === 0 ? lower : new FaultLayer(lower, rules, this.parts.clock);
   }
 
   private onlyPool(): string {

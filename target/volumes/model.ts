@@ -4,6 +4,7 @@
  */
 import type { BlockLayer } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
+import type { MarkedBlocks } from './marked-blocks.js';
 
 export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
 
@@ -28,6 +29,8 @@ export interface Ldev {
   readonly serial: string;
   /** Top of the layer stack: what handlers read and write. Read for each operation: layers come and go. */
   readonly top: BlockLayer;
+  /** Blocks that hosts have marked unreadable. */
+  readonly marks: MarkedBlocks;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */
   readonly failurePredicted?: boolean;
   /** Kind of the drives that it takes regions from; null or left out: any in the pool. */

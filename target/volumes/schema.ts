@@ -155,4 +155,12 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE ldevs ADD COLUMN removable INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  CREATE TABLE marked_blocks (             -- unreadable until written, by WRITE LONG
+    ldev INTEGER NOT NULL REFERENCES ldevs (uid) ON DELETE CASCADE,
+    lba INTEGER NOT NULL,
+    correction_disabled INTEGER NOT NULL,
+    PRIMARY KEY (ldev, lba)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -10,6 +10,7 @@ import type { Clock, Random } from '../disk/types.js';
 import { ConfigError } from './errors.js';
 import { arrayIqn, newArraySerial } from './naming.js';
 import { migrations } from './schema.js';
+import { MarkTable } from './store-marks.js';
 import { PathTables } from './store-paths.js';
 import { StorageTables } from './store-storage.js';
 import { UnitTables } from './store-units.js';
@@ -30,6 +31,7 @@ export class ConfigStore {
   readonly paths: PathTables;
   /** What logical units save: mode pages, persistent reservations. */
   readonly units: UnitTables;
+  readonly marks: MarkTable;
 
   private constructor(
     private readonly db: Database.Database,
@@ -38,6 +40,7 @@ export class ConfigStore {
     this.storage = new StorageTables(db);
     this.paths = new PathTables(db);
     this.units = new UnitTables(db);
+    this.marks = new MarkTable(db);
   }
 
   /**

@@ -28,6 +28,7 @@ export const Opcode = {
   readDefectData10: 0x37,
   writeBuffer: 0x3b,
   readBuffer: 0x3c,
+  writeLong10: 0x3f,
   writeSame10: 0x41,
   unmap: 0x42,
   sanitize: 0x48,
@@ -71,6 +72,9 @@ export const Opcode = {
 /** Service actions of SERVICE ACTION IN(16). */
 export const ServiceActionIn16 = { readCapacity16: 0x10, getLbaStatus: 0x12 } as const;
 
+/** Service actions of SERVICE ACTION OUT(16). */
+export const ServiceActionOut16 = { writeLong16: 0x11 } as const;
+
 /** Service actions of MAINTENANCE IN. */
 export const MaintenanceIn = {
   reportIdentifyingInformation: 0x05,
@@ -112,6 +116,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [Opcode.readDefectData10]: 'READ DEFECT DATA(10)',
   [Opcode.writeBuffer]: 'WRITE BUFFER',
   [Opcode.readBuffer]: 'READ BUFFER(10)',
+  [Opcode.writeLong10]: 'WRITE LONG(10)',
   [Opcode.writeSame10]: 'WRITE SAME(10)',
   [Opcode.unmap]: 'UNMAP',
   [Opcode.sanitize]: 'SANITIZE',
@@ -173,6 +178,7 @@ function actionNames(opcode: number, actions: readonly string[]): Record<number,
 const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.readCapacity16]: 'READ CAPACITY(16)',
   [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.getLbaStatus]: 'GET LBA STATUS(16)',
+  [(Opcode.serviceActionOut16 << 8) | ServiceActionOut16.writeLong16]: 'WRITE LONG(16)',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportIdentifyingInformation]: 'REPORT IDENTIFYING INFORMATION',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTargetPortGroups]: 'REPORT TARGET PORT GROUPS',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedOperationCodes]: 'REPORT SUPPORTED OPERATION CODES',

@@ -80,6 +80,10 @@ export function selfTestInProgress(progress: number): Sense {
 export function unrecoveredReadError(lba: number): Sense {
   return { name: 'medium-error', key: mediumError, asc: 0x1100, information: lba };
 }
+/** A host has marked the block with WRITE LONG and COR_DIS. */
+export function readErrorMarkedBad(lba: number): Sense {
+  return { name: 'marked-bad', key: mediumError, asc: 0x1114, information: lba };
+}
 export function writeError(lba: number): Sense {
   return { name: 'write-error', key: mediumError, asc: 0x0c00, information: lba };
 }

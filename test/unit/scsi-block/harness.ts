@@ -18,6 +18,8 @@ import type {
   IoFailure,
   ReadDone,
 } from '../../../target/volumes/block-layer.js';
+import { MarkedLayer } from '../../../target/volumes/layers/marked.js';
+import { type MarkedBlock, MarkedBlocks, type MarkStore } from '../../../target/volumes/marked-blocks.js';
 import type { Ldev } from '../../../target/volumes/model.js';
 import type { Sense } from '../../../wire/scsi/sense.js';
 
@@ -129,6 +131,30 @@ export class MemoryLayer implements BlockLayer {
   }
 }
 
+/** Marks in memory; `broken` makes it throw. */
+export class MemoryMarks implements MarkStore {
+  readonly kept = new Map<number, MarkedBlock>();
+  broken = false;
+
+  marks(): MarkedBlock[] {
+    return [...this.kept.values()];
+  }
+
+  addMarks(_uid: number, lba: number, blocks: number, correctionDisabled: boolean): void {
+    this.check();
+    for (let each = lba; each < lba + blocks; each++) this.kept.set(each, { lba: each, correctionDisabled });
+  }
+
+  removeMarks(_uid: number, lba: number, blocks: number): void {
+    this.check();
+    for (const each of this.kept.keys()) if (each >= lba && each < lba + blocks) this.kept.delete(each);
+  }
+
+  private check(): void {
+    if (this.broken) throw new Error('database or disk is full');
+  }
+}
+
 export interface UnitOptions {
   readonly blocks?: number;
   readonly blockSize?: 512 | 4096;
@@ -145,12 +171,17 @@ export class TestUnit {
   readonly clock = new SimulatedClock();
   readonly modes = { descriptorSense: false, softwareWriteProtect: false, exceptions: { enabled: false } };
   readonly logged: string[] = [];
+  readonly markStore = new MemoryMarks();
+  readonly marks: MarkedBlocks;
   reserved = false;
 
   constructor(options: UnitOptions = {}) {
     const { blocks = 1024, blockSize = 512, thin = true, readOnly = false, commands = blockCommands } = options;
     const { physicalBlockSize = blockSize } = options;
     this.layer = new MemoryLayer(blocks, blockSize);
+    this.marks = new MarkedBlocks(this.markStore, 1, () => {});
+    const { layer, marks } = this;
+    const marked = new MarkedLayer(layer, marks);
     const ldev: Ldev = {
       id: 0x1a,
       label: 'test',
@@ -163,7 +194,10 @@ export class TestUnit {
       readOnly,
       naa: Buffer.alloc(16, 0x60),
       serial: '0000001A',
-      top: this.layer,
+      marks,
+      get top() {
+        return marks.size === 0 ? layer : marked;
+      },
     };
     const log: Log = { info() {}, warn: (message) => this.logged.push(message), error() {} };
     const reservations = { conflict: () => this.reserved };

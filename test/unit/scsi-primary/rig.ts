@@ -14,10 +14,11 @@ import { ModePages, type ModeStore } from '../../../target/scsi/mode-state.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { type ReservationStore, type SavedReservations, UnitReservations } from '../../../target/scsi/reservations.js';
 import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
+import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
 import { encodeLun } from '../../../wire/scsi/lun.js';
 import { SenseKey } from '../../../wire/scsi/sense.js';
-import { MemoryLayer, type Result, resultOf } from '../scsi-block/harness.js';
+import { MemoryLayer, MemoryMarks, type Result, resultOf } from '../scsi-block/harness.js';
 
 export type { Result };
 
@@ -199,7 +200,19 @@ export class Rig {
     this.layer = new MemoryLayer(blocks, blockSize);
     const { layer } = this;
     const sizes = { blockSize, physicalBlockSize: blockSize, blocks };
-    const common = { label: '', pool: 'P', ...sizes, thin, readOnly, removable, attribute, naa: NAA, top: layer };
+    const marks = new MarkedBlocks(new MemoryMarks(), 1, () => {});
+    const common = {
+      marks,
+      label: '',
+      pool: 'P',
+      ...sizes,
+      thin,
+      readOnly,
+      removable,
+      attribute,
+      naa: NAA,
+      top: layer,
+    };
     for (const id of [0, 1]) this.ldevs.set(id, { ...common, id, serial: `1234567800${id}` });
     this.groups = this.ports.map((port, i) => ({
       id: i + 1,

@@ -11,6 +11,7 @@ import { startStopCommand, startStopRemovableCommand } from './start-stop.js';
 import { unmapCommand } from './unmap.js';
 import { verifyCommands } from './verify.js';
 import { writeAtomicCommand } from './write-atomic.js';
+import { writeLongCommands } from './write-long.js';
 import { writeSameCommands } from './write-same.js';
 
 /** What SBC-4 adds for direct access block devices. */
@@ -22,6 +23,7 @@ export const blockCommands: readonly Command[] = [
   compareAndWriteCommand,
   orwriteCommand,
   writeAtomicCommand,
+  ...writeLongCommands,
   ...cacheCommands,
   ...capacityCommands,
   ...readDefectDataCommands,
