@@ -1,7 +1,7 @@
 /**
  * SIGKILL in the middle of a load of WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE and SYNCHRONIZE CACHE to an LDEV without
- * redundancy and one on RAID 5, which lacks a drive from the middle on; 20 rounds on one data directory: nothing
- * acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes
+ * redundancy and one on RAID 5; every other kill costs a drive of that, which is replaced after the next; 20 rounds on one
+ * data directory: nothing acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes
  * it longer.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { CheckCondition, connect, type LogicalUnit } from '../../initiator/index.js';
 import { seededRandom } from '../../target/base/random.js';
+import type { DriveReply } from '../../target/svp/control/api.js';
+import { lunarray } from '../support/programs.js';
 import { type ServedArray, serve } from '../support/serve.js';
 import { Ledger } from './ledger.js';
 
@@ -135,20 +137,39 @@ async function close(luns: readonly Lun[]): Promise<void> {
   for (const { session } of luns) await session.close().catch(() => {});
 }
 
-/** Stops in good order, which leaves no parity to be checked, and takes a drive of the RAID 5 group away. */
-async function loseDrive(): Promise<void> {
-  await (await serve(data)).end('SIGTERM');
-  rmSync(join(data, 'drives', 'd'));
+const raidDrives = config.parityGroups[1]!.drives;
+/** Of the RAID 5 group, the drive that is gone. */
+let gone: string | null = null;
+
+/** Takes a drive of the RAID 5 group away, of an array that was killed. */
+function loseDrive(): void {
+  gone = raidDrives[random.below(raidDrives.length)]!;
+  rmSync(join(data, 'drives', gone));
+}
+
+async function replaceDrive(drive: string): Promise<void> {
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await lunarray(['drive', ...args, '--json', '--data', data]);
+    if (code !== 0) throw new Error(stderr);
+    return JSON.parse(stdout);
+  };
+  await json('replace', drive);
+  while (((await json('list')) as DriveReply[]).some(({ state }) => state === 'rebuilding')) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  gone = null;
 }
 
 for (let round = 1; round <= rounds; round++) {
   await t.test(`round ${round}`, async (t) => {
-    if (round === Math.ceil(rounds / 2)) await loseDrive();
+    const replaced = gone;
+    if (round > 1 && replaced === null) loseDrive();
     const array = await serve(data, round === 1 ? ['--config', file] : []);
     const luns = await open(array);
     for (const lun of luns) {
       t.same((await verify(lun)).slice(0, 5), [], `${lun.ledger.touched().length} blocks of ${lun.name} are right`);
     }
+    if (replaced !== null) await replaceDrive(replaced);
     const before = ledgers.map(({ acknowledgedWrites }) => acknowledgedWrites);
     const dead = Promise.all(luns.map(load));
     const acknowledged = () => ledgers.every((ledger, index) => ledger.acknowledgedWrites > before[index]!);
