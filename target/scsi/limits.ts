@@ -1,7 +1,7 @@
 import { ATOMIC_BYTES } from '../cache/types.js';
 
 /**
- * Limits that block handlers enforce and the VPD pages B0h and B2h report: one place, so that they agree.
+ * Limits that block handlers enforce and the VPD pages B0h, B2h and B7h report: one place, so that they agree.
  * Lengths in bytes are turned into logical blocks by the logical unit.
  */
 export const Limits = {
@@ -32,6 +32,8 @@ export const Limits = {
    * a command is one atomic operation.
    */
   atomicBytes: ATOMIC_BYTES,
+  /** MAXIMUM SCATTERED LBA RANGE DESCRIPTOR COUNT; the transfer as a whole is limited as any other. */
+  scatteredDescriptors: 256,
   /**
    * MAXIMUM WRITE SAME LENGTH, in blocks: what WRITE SAME(10) can name. A NUMBER OF LOGICAL BLOCKS of zero
    * means "to the end" (WSNZ is 0) and is refused when that is farther.

@@ -73,7 +73,7 @@ export const Opcode = {
 export const ServiceActionIn16 = { readCapacity16: 0x10, getLbaStatus: 0x12 } as const;
 
 /** Service actions of SERVICE ACTION OUT(16). */
-export const ServiceActionOut16 = { writeLong16: 0x11 } as const;
+export const ServiceActionOut16 = { writeLong16: 0x11, writeScattered16: 0x12 } as const;
 
 /** Service actions of MAINTENANCE IN. */
 export const MaintenanceIn = {
@@ -179,6 +179,7 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.readCapacity16]: 'READ CAPACITY(16)',
   [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.getLbaStatus]: 'GET LBA STATUS(16)',
   [(Opcode.serviceActionOut16 << 8) | ServiceActionOut16.writeLong16]: 'WRITE LONG(16)',
+  [(Opcode.serviceActionOut16 << 8) | ServiceActionOut16.writeScattered16]: 'WRITE SCATTERED(16)',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportIdentifyingInformation]: 'REPORT IDENTIFYING INFORMATION',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTargetPortGroups]: 'REPORT TARGET PORT GROUPS',
   [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedOperationCodes]: 'REPORT SUPPORTED OPERATION CODES',

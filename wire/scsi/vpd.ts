@@ -20,6 +20,7 @@ export const VpdPage = {
   blockLimits: 0xb0,
   blockDeviceCharacteristics: 0xb1,
   logicalBlockProvisioning: 0xb2,
+  blockLimitsExtension: 0xb7,
 } as const;
 
 export const Association = { logicalUnit: 0, targetPort: 1, targetDevice: 2 } as const;
@@ -214,6 +215,25 @@ export function blockLimitsPage(device: number, limits: BlockLimits): Buffer {
   for (const [index, value] of [transfer, alignment, granularity, transferWithBoundary, boundary].entries()) {
     data.writeUInt32BE(value, 44 + 4 * index);
   }
+  return data;
+}
+
+/** Of WRITE SCATTERED; in blocks, but for the descriptors. */
+export interface ScatteredLimits {
+  readonly rangeTransfer: number;
+  readonly descriptors: number;
+  readonly transfer: number;
+}
+
+/** B7h, 28 bytes: no streams, so all of 5–13 is zero. */
+export function blockLimitsExtensionPage(
+  device: number,
+  { rangeTransfer, descriptors, transfer }: ScatteredLimits,
+): Buffer {
+  const data = page(device, VpdPage.blockLimitsExtension, 28);
+  data.writeUInt32BE(rangeTransfer, 16);
+  data.writeUInt16BE(descriptors, 22);
+  data.writeUInt32BE(transfer, 24);
   return data;
 }
 

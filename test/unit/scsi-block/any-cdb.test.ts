@@ -6,7 +6,7 @@ import { describeSense } from '../../../wire/scsi/additional-sense.js';
 import { decodeSense, encodeSense } from '../../../wire/scsi/sense-codec.js';
 import { resultOf, Status, TestUnit } from './harness.js';
 
-const ROUNDS = 4000;
+const ROUNDS = 6000;
 
 for (const seed of [1, 2, 3]) {
   t.test(`seed ${seed}`, async (t) => {
@@ -20,7 +20,7 @@ for (const seed of [1, 2, 3]) {
       // Mostly bits that the command evaluates, in fields that are mostly small: more of them get through.
       if (random.below(4) !== 0) for (let i = 1; i < command.cdbLength; i++) cdb[i]! &= command.usage[i]!;
       if (command.serviceAction !== null) cdb[1] = command.serviceAction;
-      if (random.below(4) !== 0) cdb.fill(0, 2, command.cdbLength === 16 ? 8 : 4);
+      if (random.below(4) !== 0) cdb.fill(0, 2, (command.cdbLength === 16 ? 8 : 4) + random.below(2));
       if (random.below(2) !== 0) cdb.fill(0, 10, 13);
       const data = random.bytes([0, 24, 512, 1024, 5000, 65536][random.below(6)]!);
       lu.unit.stopped = false;

@@ -72,7 +72,7 @@ t.test('it neither reports nor clears unit attentions', async (t) => {
 t.test('VPD: every page that 00h lists is there, with its code and length', async (t) => {
   const host = new Rig().host('a');
   const list = host.run(vpd(0)).data;
-  t.same([...list.subarray(4)], [0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0xb0, 0xb1, 0xb2]);
+  t.same([...list.subarray(4)], [0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0xb0, 0xb1, 0xb2, 0xb7]);
   for (const page of list.subarray(4)) {
     const { data } = host.run(vpd(page));
     t.equal(data[0], 0);
@@ -186,4 +186,12 @@ t.test('VPD B1h and B2h', async (t) => {
   const full = new Rig({ thin: false }).host('a');
   t.same([...full.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 0, 0, 0, 0]);
   t.equal(full.run(vpd(0xb0)).data.readUInt32BE(20), 0);
+});
+
+t.test('VPD B7h: limits of WRITE SCATTERED', async (t) => {
+  const { data } = new Rig({ blockSize: 4096 }).host('a').run(vpd(0xb7));
+  t.equal(data.length, 28);
+  t.equal(data.readUInt32BE(16), 2048, 'blocks of one range');
+  t.equal(data.readUInt16BE(22), 256, 'ranges');
+  t.equal(data.readUInt32BE(24), 2048, 'blocks in all');
 });

@@ -13,6 +13,7 @@ import { verifyCommands } from './verify.js';
 import { writeAtomicCommand } from './write-atomic.js';
 import { writeLongCommands } from './write-long.js';
 import { writeSameCommands } from './write-same.js';
+import { writeScatteredCommand } from './write-scattered.js';
 
 /** What SBC-4 adds for direct access block devices. */
 export const blockCommands: readonly Command[] = [
@@ -24,6 +25,7 @@ export const blockCommands: readonly Command[] = [
   orwriteCommand,
   writeAtomicCommand,
   ...writeLongCommands,
+  writeScatteredCommand,
   ...cacheCommands,
   ...capacityCommands,
   ...readDefectDataCommands,

@@ -5,6 +5,7 @@ import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
 import {
   Association,
   blockDeviceCharacteristicsPage,
+  blockLimitsExtensionPage,
   blockLimitsPage,
   CodeSet,
   type Designator,
@@ -140,4 +141,13 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
     },
   ],
   [VpdPage.logicalBlockProvisioning, provisioning],
+  [
+    VpdPage.blockLimitsExtension,
+    ({ maxTransferBlocks }) =>
+      blockLimitsExtensionPage(DEVICE, {
+        rangeTransfer: maxTransferBlocks,
+        descriptors: Limits.scatteredDescriptors,
+        transfer: maxTransferBlocks,
+      }),
+  ],
 ]);

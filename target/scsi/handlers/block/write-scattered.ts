@@ -1,0 +1,142 @@
+/**
+ * WRITE SCATTERED(16) (SBC-4 5.55). Nothing is written unless the whole list is right; then one range after the other,
+ * so that of ranges that overlap the later one stays.
+ *
+ *   byte 2      WRPROTECT (7:5)  DPO (4)  FUA (3)      4–5    LOGICAL BLOCK DATA OFFSET
+ *   byte 8–9    NUMBER OF LBA RANGE DESCRIPTORS        10–13  BUFFER TRANSFER LENGTH, in blocks, list included
+ */
+import { Opcode, ServiceActionOut16 } from '../../../../wire/scsi/opcodes.js';
+import {
+  invalidFieldInCdb,
+  invalidFieldInParameterList,
+  lbaOutOfRange,
+  type Sense,
+} from '../../../../wire/scsi/sense.js';
+import {
+  decodeScatteredRanges,
+  NUMBER_OF_BLOCKS_BYTE,
+  type ScatteredRange,
+  scatteredListBytes,
+} from '../../../../wire/scsi/write-scattered.js';
+import type { Io } from '../../../volumes/block-layer.js';
+import { type Command, defineCommand, Reservation } from '../../command-table.js';
+import { completeFailed } from '../../io-failure.js';
+import { Limits } from '../../limits.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import { Status, type Task } from '../../task.js';
+import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
+import { hostIo, slice } from './io.js';
+
+const OFFSET_BYTE = 4;
+const DESCRIPTORS_BYTE = 8;
+const LENGTH_BYTE = 10;
+
+const dataOffset = (task: Task) => task.cdb.readUInt16BE(OFFSET_BYTE);
+const descriptorsOf = (task: Task) => task.cdb.readUInt16BE(DESCRIPTORS_BYTE);
+const lengthOf = (task: Task) => task.cdb.readUInt32BE(LENGTH_BYTE);
+/** No descriptors, or no transfer: nothing to do, which is no error. */
+const isEmpty = (task: Task) => descriptorsOf(task) === 0 || lengthOf(task) === 0;
+
+function check(unit: LogicalUnit, task: Task): Sense | null {
+  if (isEmpty(task)) return null;
+  if (descriptorsOf(task) > Limits.scatteredDescriptors) return invalidFieldInCdb(DESCRIPTORS_BYTE);
+  if (lengthOf(task) > unit.maxTransferBlocks) return invalidFieldInCdb(LENGTH_BYTE);
+  const offset = dataOffset(task);
+  const room = scatteredListBytes(descriptorsOf(task)) <= offset * unit.blockSize && offset <= lengthOf(task);
+  return room ? null : invalidFieldInCdb(OFFSET_BYTE);
+}
+
+/** Ranges beyond the capacity, or of more blocks than came. */
+function judge(unit: LogicalUnit, task: Task, ranges: readonly ScatteredRange[]): Sense | null {
+  let left = lengthOf(task) - dataOffset(task);
+  for (const { offset, lba, blocks } of ranges) {
+    if (lba + blocks > unit.blocks) return lbaOutOfRange(lba);
+    left -= blocks;
+    if (left < 0) return invalidFieldInParameterList(offset + NUMBER_OF_BLOCKS_BYTE);
+  }
+  return null;
+}
+
+function run(unit: LogicalUnit, task: Task): void {
+  if (isEmpty(task)) {
+    task.good();
+    return;
+  }
+  const descriptors = descriptorsOf(task);
+  const list = Buffer.concat(slice(task.dataOut, 0, scatteredListBytes(descriptors)));
+  const ranges = decodeScatteredRanges(list, descriptors);
+  const refusal = judge(unit, task, ranges);
+  if (refusal !== null) {
+    task.check(refusal);
+    return;
+  }
+  const flags = task.cdb[2]!;
+  const io = hostIo(task, (flags & FUA) !== 0 || unit.modes.writeThrough, (flags & DPO) !== 0);
+  const wanted = ranges.filter(({ blocks }) => blocks > 0);
+  writeFrom(unit, task, io, wanted, 0, dataOffset(task) * unit.blockSize);
+}
+
+/** Writes the ranges from `index` on, whose data begins at byte `at`; at most `scatteredDescriptors` deep. */
+function writeFrom(
+  unit: LogicalUnit,
+  task: Task,
+  io: Io,
+  ranges: readonly ScatteredRange[],
+  index: number,
+  at: number,
+): void {
+  const range = ranges[index];
+  if (range === undefined) {
+    unit.counters.writes++;
+    task.good();
+    return;
+  }
+  if (task.aborted) {
+    task.fail(Status.taskAborted);
+    return;
+  }
+  const { lba, blocks } = range;
+  const bytes = blocks * unit.blockSize;
+  unit.ldev.top.write(io, lba, blocks, slice(task.dataOut, at, bytes), (failure) => {
+    if (failure !== null) {
+      unit.counters.writeErrors++;
+      completeFailed(unit, task, failure);
+      return;
+    }
+    unit.counters.writtenBlocks += blocks;
+    writeFrom(unit, task, io, ranges, index + 1, at + bytes);
+  });
+}
+
+export const writeScatteredCommand: Command = defineCommand({
+  name: 'WRITE SCATTERED(16)',
+  opcode: Opcode.serviceActionOut16,
+  serviceAction: ServiceActionOut16.writeScattered16,
+  usage: [
+    Opcode.serviceActionOut16,
+    ServiceActionOut16.writeScattered16,
+    DPO | FUA,
+    0,
+    0xff,
+    0xff,
+    0,
+    0,
+    0xff,
+    0xff,
+    0xff,
+    0xff,
+    0xff,
+    0xff,
+    GROUP_NUMBER,
+    0,
+  ],
+  conflict: 'write-any',
+  reservation: Reservation.write,
+  runsWhenStopped: false,
+  writes: true,
+  // Less than the list tells of would be other ranges.
+  transfer: 'complete',
+  check,
+  dataOutBytes: (unit, task) => (isEmpty(task) ? 0 : lengthOf(task) * unit.blockSize),
+  run,
+});
