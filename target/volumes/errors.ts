@@ -48,6 +48,7 @@ export const configErrorMeaning = {
   'ldev-mapped-twice': 'The host group already has a path to this LDEV.',
   'user-exists': 'A user of this name and role is already there.',
   'user-unknown': 'There is no such user.',
+  'session-unknown': 'There is no such session.',
   'fault-unknown': 'There is no such fault rule.',
   'fault-exists': 'A fault rule of this id is already there.',
   'capture-unknown': 'There is no such capture.',

@@ -2,6 +2,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { connect } from '../../initiator/index.js';
 import type {
   FaultReply,
   HostGroupReply,
@@ -9,6 +10,7 @@ import type {
   LunReply,
   PoolReply,
   PortGroupReply,
+  SessionReply,
   StatsReply,
   StatusReply,
 } from '../../target/svp/control/api.js';
@@ -231,6 +233,25 @@ t.test('fault rules', async (t) => {
   t.match(await plain('fault', 'remove', added.id), { code: 9 });
   t.match(await plain('fault', 'remove', 'all'), { code: 0 });
   t.same(await json('fault', 'list'), []);
+});
+
+t.test('a session is dropped, or its host asked to log out', async (t) => {
+  const login = async () => {
+    await connect(array.ready[0]!.url, { reconnect: false });
+    return (await json<SessionReply[]>('session', 'list')).at(-1)!;
+  };
+  const session = await login();
+  t.match(await plain('session', 'drop', session.port, String(session.tsih + 1)), { code: 9, stderr: /no session/ });
+  t.match(await plain('session', 'drop', 'CL9-Z', '1'), { code: 9 });
+  t.match(await plain('session', 'drop', session.port, String(session.tsih), '--logout', '5'), {
+    code: 0,
+    stdout: `asked session ${session.tsih} of ${session.port} to log out within 5 s\n`,
+  });
+  t.same(await json('session', 'list'), [], 'it did');
+  const { port, tsih } = await login();
+  const dropped = { code: 0, stdout: `dropped session ${tsih} of ${port}\n` };
+  t.match(await plain('session', 'drop', port, String(tsih)), dropped);
+  t.same(await json('session', 'list'), []);
 });
 
 t.test('sessions and counters', async (t) => {

@@ -34,6 +34,7 @@ export class Connection implements Receiver, Tappable {
   /** For the log: the address of the other side. */
   readonly name: string;
   readonly remoteAddress: string;
+  readonly remoteHost: string;
   readonly localAddress: string;
   parameters: OperationalParameters = operationalParameters(new Map());
   session: Session | null = null;
@@ -66,7 +67,8 @@ export class Connection implements Receiver, Tappable {
     this.counters = counters;
     this.log = log;
     this.heardAt = this.#phaseSince = parts.clock.now();
-    this.remoteAddress = formatAddress({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
+    this.remoteHost = socket.remoteAddress ?? '';
+    this.remoteAddress = formatAddress({ host: this.remoteHost, port: socket.remotePort ?? 0 });
     this.localAddress = socket.localAddress ?? '';
     this.name = this.remoteAddress;
     this.#login = new Login(port, this);

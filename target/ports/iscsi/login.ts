@@ -69,6 +69,8 @@ export class Login {
   #identity: Identity | null = null;
   #security: Security | null = null;
   #declared = false;
+  /** The answer to the last request is held back. */
+  #waiting = false;
   /** Number of requests, so that an endless negotiation ends (RFC 7143 6.2: a side may limit it). */
   #requests = 0;
 
@@ -85,8 +87,12 @@ export class Login {
       return;
     }
     const request = decodeLoginRequest(pdu.bhs);
+    this.#attempt(request, () => this.#step(request, pdu));
+  }
+
+  #attempt(request: LoginRequest, run: () => void): void {
     try {
-      this.#step(request, pdu);
+      run();
     } catch (error) {
       if (error instanceof LoginRefused) this.#refuse(request, error.status, error.message);
       else if (error instanceof TextError) this.#refuse(request, LoginStatus.initiatorError, error.message);
@@ -96,6 +102,8 @@ export class Login {
 
   #step(request: LoginRequest, pdu: Pdu): void {
     this.#checkRequest(request);
+    if (this.#waiting)
+      throw new LoginRefused(LoginStatus.initiatorError, 'Login Request before the answer to the last');
     if (this.connection.excess) {
       throw new LoginRefused(LoginStatus.outOfResources, 'too many connections to this port');
     }
@@ -109,7 +117,38 @@ export class Login {
       this.#respond(request, LoginStatus.success, false);
       return;
     }
-    const answers = this.#answer(decodeText(text), request);
+    const pairs = decodeText(text);
+    if (!pairs.some(([key]) => key === 'CHAP_R')) {
+      this.#carryOn(request, pairs);
+      return;
+    }
+    const wait = this.port.guessDelays.turn(this.connection.remoteHost);
+    if (wait === 0) {
+      this.#judge(request, pairs);
+      return;
+    }
+    // What it was received into is used again meanwhile.
+    const kept = { ...request, isid: Buffer.from(request.isid) };
+    this.#waiting = true;
+    this.port.parts.clock.setTimeout(() => {
+      this.#waiting = false;
+      if (this.connection.phase === 'login') this.#attempt(kept, () => this.#judge(kept, pairs));
+    }, wait);
+  }
+
+  /** A request with a CHAP response. */
+  #judge(request: LoginRequest, pairs: readonly TextPair[]): void {
+    try {
+      this.#carryOn(request, pairs);
+    } catch (error) {
+      const wrong = error instanceof LoginRefused && error.status === LoginStatus.authenticationFailure;
+      if (wrong) this.port.guessDelays.wrong(this.connection.remoteHost);
+      throw error;
+    }
+  }
+
+  #carryOn(request: LoginRequest, pairs: readonly TextPair[]): void {
+    const answers = this.#answer(pairs, request);
     this.#segments = splitText(encodeText(answers), LOGIN_SEGMENT_BYTES);
     const transit = request.transit && this.#mayLeaveTo(request.nsg) && this.#segments.length === 1;
     if (transit && request.nsg === LoginStage.fullFeaturePhase) this.#establish(request);

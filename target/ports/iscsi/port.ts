@@ -10,6 +10,7 @@ import { PortTaps } from './capture/port-taps.js';
 import { CommandWindow } from './command-window.js';
 import { Connection } from './connection.js';
 import { SolicitedBudget } from './data-out.js';
+import { GuessDelays } from './guess-delays.js';
 import { SegmentPool } from './input-memory.js';
 import { defaultLimits, type IscsiLimits } from './limits.js';
 import type { LoginResult } from './login.js';
@@ -36,6 +37,7 @@ export class IscsiPort {
   readonly ownValues: ReadonlyMap<string, string>;
   readonly segments = new SegmentPool();
   readonly taps = new PortTaps();
+  readonly guessDelays: GuessDelays;
 
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
@@ -55,6 +57,7 @@ export class IscsiPort {
     this.limits = { ...defaultLimits, ...parts.limits };
     this.log = new RateLimitedLog(parts.log, parts.clock, port.name);
     this.ownValues = ownValues(this.limits);
+    this.guessDelays = new GuessDelays(parts.clock);
     this.#budget = new SolicitedBudget(this.limits.solicitedBytes);
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
@@ -159,10 +162,29 @@ export class IscsiPort {
   /** Ends all sessions with a target, after telling their hosts (RFC 7143 11.9.1, event 2). */
   endSessions(group: HostGroup, why: string, concerns: (session: Session) => boolean = () => true): void {
     for (const session of [...this.#sessions.values()]) {
-      if (session.group !== group || !concerns(session)) continue;
+      if (session.group === group && concerns(session)) this.dropSession(session.identity.tsih, null, why);
+    }
+  }
+
+  /**
+   * Ends a session after telling its host (RFC 7143 11.9.1, event 2); or asks the host to log out within
+   * `logoutSeconds` (event 1), and ends what is left then.
+   * @returns false: there is no such session
+   */
+  dropSession(tsih: number, logoutSeconds: number | null, why: string): boolean {
+    const session = this.#sessions.get(tsih);
+    if (session === undefined) return false;
+    const drop = (): void => {
+      if (session.ended) return;
       sendAsyncMessage(session.connection, AsyncEvent.connectionDropped, [session.identity.cid, 0, 0]);
       session.connection.finish(why);
+    };
+    if (logoutSeconds === null) drop();
+    else {
+      sendAsyncMessage(session.connection, AsyncEvent.logoutRequested, [0, 0, logoutSeconds]);
+      this.parts.clock.setTimeout(drop, logoutSeconds * 1000);
     }
+    return true;
   }
 
   /** A connection's socket is closed. */

@@ -74,6 +74,12 @@ export const DriveSettings = Type.Object(
   strict,
 );
 
+/** `logoutSeconds` left out: at once. */
+export const SessionDrop = Type.Object(
+  { logoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })) },
+  strict,
+);
+
 export const DrivePredict = Type.Object({ predicted: Type.Boolean() }, strict);
 
 /** Of all LDEVs when `ldev` is left out. */
@@ -125,6 +131,7 @@ export type InitiatorAdd = Static<typeof InitiatorAdd>;
 export type AuthSet = Static<typeof AuthSet>;
 export type LunMap = Static<typeof LunMap>;
 export type UserAdd = Static<typeof UserAdd>;
+export type SessionDrop = Static<typeof SessionDrop>;
 export type DrivePredict = Static<typeof DrivePredict>;
 export type AccessStateSet = Static<typeof AccessStateSet>;
 export type DriveSettings = Static<typeof DriveSettings>;

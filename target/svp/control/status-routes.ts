@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { nativeKind } from '../../../native/index.js';
 import { defaultFileIo } from '../../disk/file-io.js';
+import { ConfigError } from '../../volumes/errors.js';
 import { ldevName } from '../../volumes/model.js';
 import { formatAddress } from '../units.js';
 import { version } from '../version.js';
 import { type ArrayView, lunPaths } from '../view.js';
-import type { SessionReply, StatsReply, StatusReply } from './api.js';
+import { SessionDrop, type SessionReply, type StatsReply, type StatusReply } from './api.js';
 
 export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
   app.get('/status', (): StatusReply => {
@@ -43,6 +44,21 @@ export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
         return { ...session, hostGroup: group === undefined ? '' : `${port.name}/${group.name}` };
       }),
     ),
+  );
+
+  app.post<{ Params: { port: string; tsih: string }; Body: SessionDrop }>(
+    '/sessions/:port/:tsih/drop',
+    { schema: { body: SessionDrop } },
+    ({ params, body }, reply) => {
+      const endpoint = array.ports.find(({ port }) => port.name === params.port)?.endpoint;
+      if (!endpoint?.dropSession(Number(params.tsih), body.logoutSeconds ?? null, 'dropped by an administrator')) {
+        throw new ConfigError(
+          'session-unknown',
+          `there is no session ${params.tsih} on port ${params.port}: list them to see which there are.`,
+        );
+      }
+      return reply.code(204).send();
+    },
   );
 
   app.get(

@@ -8,7 +8,7 @@ import {
   decodeBinary,
   encodeBinary,
 } from '../../../wire/iscsi/chap.js';
-import { type Bench, type BenchOptions, group, INITIATOR, openBench, TARGET } from './fixture.js';
+import { type Bench, type BenchOptions, group, INITIATOR, openBench, TARGET, TestClock } from './fixture.js';
 import type { Host } from './host.js';
 
 const { LoginStatus } = iscsi;
@@ -255,4 +255,38 @@ t.test('discovery that has to be authenticated', async (t) => {
     const refused = await (await later.connect()).exchange(discovery, { csg: 1, nsg: 3 });
     t.match(refused, { status: LoginStatus.authenticationFailure });
   });
+});
+
+t.test('who has guessed wrong waits for the answer, right or wrong', async (t) => {
+  const clock = new TestClock();
+  const { connect } = await bench(t, 'chap', [user, array], { clock });
+  for (let i = 0; i < 3; i++) {
+    const { answer } = await authenticate(await connect(), chapAlgorithms[0]!, { secret: 'wrong horse battery' });
+    t.equal(answer.status, LoginStatus.authenticationFailure);
+  }
+  const held = async (secret?: string) => {
+    const host = await connect();
+    const given = authenticate(host, chapAlgorithms[0]!, secret === undefined ? {} : { secret });
+    // Answered, until the response is given: a ping of another connection has come back by then.
+    await (await connect()).exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0, nsg: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    t.equal(host.unread, 0);
+    return { host, given };
+  };
+  const right = await held();
+  clock.advance(499);
+  const wrong = await held('wrong horse battery');
+  clock.advance(1);
+  t.match((await right.given).answer, { status: 0, transit: true });
+  clock.advance(500);
+  t.equal((await wrong.given).answer.status, LoginStatus.authenticationFailure);
+
+  const impatient = await held();
+  impatient.host.loginRequest({}, { csg: 0, nsg: 1 });
+  t.equal((await impatient.given).answer.status, LoginStatus.initiatorError, 'one request at a time');
+  const gone = await held();
+  gone.host.destroy();
+  await gone.host.closed;
+  clock.advance(20_000);
+  await t.rejects(gone.given, /connection closed/);
 });

@@ -270,6 +270,33 @@ t.test('an initiator that is no longer admitted is put out', async (t) => {
   t.equal(await host.next(), null);
 });
 
+t.test('a session is dropped: its host is told, and may come back', async (t) => {
+  const { login, port, channel } = await openBench(t);
+  const host = await login();
+  t.notOk(port.dropSession(77, null, 'dropped'));
+  t.ok(port.dropSession(host.tsih, null, 'dropped'));
+  const { bhs } = await host.expect(iscsi.Opcode.asyncMessage);
+  t.match(iscsi.decodeAsyncMessage(bhs), { event: iscsi.AsyncEvent.connectionDropped, parameter1: 1 });
+  t.equal(await host.next(), null);
+  t.equal(channel.nexuses.size, 0);
+  await (await login()).ping();
+});
+
+t.test('a host is asked to log out, and dropped when it does not', async (t) => {
+  const clock = new TestClock();
+  const { login, port } = await openBench(t, { clock });
+  const host = await login();
+  t.ok(port.dropSession(host.tsih, 5, 'dropped'));
+  const { bhs } = await host.expect(iscsi.Opcode.asyncMessage);
+  t.match(iscsi.decodeAsyncMessage(bhs), { event: iscsi.AsyncEvent.logoutRequested, parameter3: 5 });
+  clock.advance(4_999);
+  await host.ping();
+  clock.advance(1);
+  const dropped = iscsi.decodeAsyncMessage((await host.expect(iscsi.Opcode.asyncMessage)).bhs);
+  t.equal(dropped.event, iscsi.AsyncEvent.connectionDropped);
+  t.equal(await host.next(), null);
+});
+
 t.test('closing the port: hosts are asked to log out, and given time', async (t) => {
   const { login, port, channel } = await openBench(t);
   const polite = await login();
