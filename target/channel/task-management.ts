@@ -123,7 +123,11 @@ export function manageTasks(
 
 /** Logical unit reset condition (SAM-6 6.3.3): all nexuses are told, the one that asked for it included. */
 function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sense, done: () => void): void {
-  taskSetOf(unit, parts.clock).abort(() => true, cause, done);
+  taskSetOf(unit, parts.clock).abort(
+    () => true,
+    cause,
+    () => unit.copies.reset(done),
+  );
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
   unit.medium?.reset();
@@ -135,6 +139,7 @@ function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => v
   taskSetOf(unit, parts.clock).abort((task) => task.nexus === cause, null, done);
   reservationsOf(unit).nexusLost(cause);
   unit.medium?.nexusLost(cause);
+  unit.copies.nexusLost(cause);
   unit.attentions.establish(cause.id, nexusLossOccurred());
 }
 

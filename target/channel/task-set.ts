@@ -111,7 +111,7 @@ export class TaskSet implements TaskControl {
       if (task.aborted) continue;
       task.aborted = true;
       task.abortAnswered = answered && task.nexus !== cause;
-      if (cause !== null && task.nexus !== cause && !answered) untold.add(task.nexus.id);
+      if (cause !== null && task.nexus !== cause && !answered && !task.delegated) untold.add(task.nexus.id);
     }
     this.endAborted(tasks, done);
     return untold;
@@ -134,6 +134,28 @@ export class TaskSet implements TaskControl {
   preempt(cause: Task, named: (nexus: Nexus) => boolean, done: () => void): void {
     this.tell(this.abort((task) => task !== cause && named(task.nexus), cause.nexus, done));
   }
+
+  submit(unit: LogicalUnit, task: Task): void {
+    taskSetOf(unit, this.clock).carry(task);
+  }
+
+  private carry(task: Task): void {
+    task.startedAt = this.clock.now();
+    task.onFinish = this.carried;
+    this.enter(task);
+  }
+
+  private readonly carried = (task: Task): void => {
+    this.leave(task);
+    if (task.aborted) {
+      task.release();
+      task.dataInLength = 0;
+      task.sense = null;
+      task.status = Status.taskAborted;
+    }
+    task.owner.respond(task);
+    this.wake();
+  };
 
   private all(match: (task: Task) => boolean): Task[] {
     const tasks: Task[] = [];
@@ -166,7 +188,7 @@ export class TaskSet implements TaskControl {
 
   /** The next reason for a task to wait; null: none. The newest is found, as it tends to end last. */
   private blockerOf(task: Task): Task | null {
-    if (task.attribute === headOfQueue) return this.runningConflict(task);
+    if (task.attribute === headOfQueue || task.delegated) return this.runningConflict(task);
     const own = classOf(task) * CLASSES;
     for (let older = task.previous; older !== null; older = older.previous) {
       const attribute = older.attribute;
@@ -177,7 +199,7 @@ export class TaskSet implements TaskControl {
     return null;
   }
 
-  /** A head of queue task passes all that wait, but not what already runs on its blocks. */
+  /** A head of queue task, or one of the copy manager, passes all that wait, but not what already runs on its blocks. */
   private runningConflict(task: Task): Task | null {
     const own = classOf(task) * CLASSES;
     for (let other = this.head; other !== null; other = other.next) {

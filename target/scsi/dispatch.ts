@@ -34,7 +34,7 @@ export function execute(unit: LogicalUnit, task: Task): void {
   const command = task.command;
   task.descriptorSense = unit.modes.descriptorSense;
 
-  if (unit.attentions.pending(task.nexus.id) && command?.passesAttention !== true) {
+  if (!task.delegated && unit.attentions.pending(task.nexus.id) && command?.passesAttention !== true) {
     const condition = unit.attentions.take(task.nexus.id);
     if (condition !== null) {
       task.check(condition);
@@ -50,7 +50,7 @@ export function execute(unit: LogicalUnit, task: Task): void {
     return;
   }
   // INQUIRY, REPORT LUNS and REQUEST SENSE tell of no exceptions, as of no unit attentions (SPC-5 7.5.13).
-  if (unit.exceptions.due && !command.passesAttention) task.onGood = unit.reportException;
+  if (unit.exceptions.due && !command.passesAttention && !task.delegated) task.onGood = unit.reportException;
   const refusal = refusalOf(unit, task, command);
   if (refusal !== null) {
     task.check(refusal);

@@ -6,6 +6,8 @@ import {
 } from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { CopyManager } from '../copy/copy-manager.js';
+import type { Turns } from '../copy/turns.js';
 import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
@@ -21,6 +23,22 @@ import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
 import { UnitAttentions } from './unit-attention.js';
 import { UnitBuffers } from './unit-buffers.js';
+
+/** A logical unit that an initiator may reach, and the I_T nexus by which it would. */
+export interface Reached {
+  readonly unit: LogicalUnit;
+  readonly nexus: Nexus;
+}
+
+/** What a logical unit has of the array's other logical units: for the copy manager. */
+export interface Neighbours {
+  /** The logical unit of the first LDEV that matches among those that the initiator of a nexus may reach; else null. */
+  reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null;
+  /** Shares the array's time and memory among copies. */
+  readonly turns: Turns | undefined;
+}
+
+const alone: Neighbours = { reach: () => null, turns: undefined };
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
 export interface Reservations {
@@ -82,6 +100,7 @@ export class LogicalUnit {
   tasks: TaskControl | null = null;
   /** The LDEV's read-only flag as hosts were last told; `ldev` may be one object that changes. */
   reportedReadOnly: boolean;
+  readonly copies: CopyManager<Nexus>;
   /** Bytes per logical block. */
   readonly blockSize: number;
   /** MAXIMUM TRANSFER LENGTH in blocks. */
@@ -99,7 +118,9 @@ export class LogicalUnit {
     readonly nexuses: (unit: LogicalUnit) => Iterable<Nexus> = () => [],
     readonly clock: Clock = systemClock,
     readonly identifying: IdentifyingStore = noIdentifyingStore,
+    readonly neighbours: Neighbours = alone,
   ) {
+    this.copies = new CopyManager(neighbours.turns);
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;

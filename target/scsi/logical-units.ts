@@ -1,11 +1,13 @@
 import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import { AccessState } from '../../wire/scsi/target-port-groups.js';
 import type { Log } from '../base/log.js';
+import { PIECES_AT_ONCE } from '../copy/copy-limits.js';
+import { Turns } from '../copy/turns.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
 import type { IdentifyingStore } from './identifying-information.js';
-import { LogicalUnit, type ModeState, type Reservations } from './logical-unit.js';
+import { LogicalUnit, type ModeState, type Neighbours, type Reached, type Reservations } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 
@@ -40,6 +42,10 @@ export class LogicalUnits {
   private readonly nexuses = new Map<number, Nexus>();
   /** Target port group → state that was set for all logical units, for those that come. */
   private readonly accessStates = new Map<number, AccessState>();
+  private readonly neighbours: Neighbours = {
+    reach: (nexus, matches) => this.reach(nexus, matches),
+    turns: new Turns(PIECES_AT_ONCE),
+  };
 
   constructor(
     private readonly volumes: VolumesView,
@@ -64,8 +70,9 @@ export class LogicalUnits {
       const { reservations, modes, log, clock, identifying, surroundings = noSurroundings } = this.parts;
       const commands = this.parts.commandsFor?.(ldev) ?? this.parts.commands;
       const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
-      const [own, pages] = [reservations(ldev), modes(ldev)];
-      unit = new LogicalUnit(ldev, commands, own, pages, log, surroundings, nexuses, clock, identifying);
+      const own = [reservations(ldev), modes(ldev)] as const;
+      const around = [surroundings, nexuses, clock, identifying, this.neighbours] as const;
+      unit = new LogicalUnit(ldev, commands, ...own, log, ...around);
       for (const [group, state] of this.accessStates) unit.access.change(group, state);
       this.byLdev.set(ldev.id, unit);
     }
@@ -102,6 +109,32 @@ export class LogicalUnits {
     for (const unit of this.byLdev.values()) unit.access.change(group, state, null, transitionMs);
   }
 
+  /**
+   * A logical unit that the initiator of a nexus may reach: through the nexus' own host group, or through another one,
+   * on any port, that admits it without asking for proof of who it is. (A name alone must not lead to what CHAP guards.)
+   */
+  private reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null {
+    const { surroundings = noSurroundings } = this.parts;
+    const own = (group: HostGroup) => group.id === nexus.hostGroup.id;
+    const open = (group: HostGroup) => own(group) || group.auth === 'none';
+    const groups = surroundings.hostGroups().filter(open);
+    for (const group of groups.sort((a, b) => Number(own(b)) - Number(own(a)))) {
+      if (!surroundings.admits(group, nexus.initiatorName)) continue;
+      const ldev = this.mapped(group, matches);
+      const port = surroundings.ports().find(({ name }) => name === group.port);
+      if (ldev && port) return { unit: this.unit(ldev), nexus: { ...nexus, port, hostGroup: group } };
+    }
+    return null;
+  }
+
+  private mapped(group: HostGroup, matches: (ldev: Ldev) => boolean): Ldev | undefined {
+    for (const id of group.luns.values()) {
+      const ldev = this.volumes.ldev(id);
+      if (ldev && matches(ldev)) return ldev;
+    }
+    return undefined;
+  }
+
   /** A host logged in: conditions are kept for it from here on. */
   attach(nexus: Nexus): void {
     this.nexuses.set(nexus.id, nexus);
@@ -112,7 +145,10 @@ export class LogicalUnits {
   /** It is gone: its conditions are forgotten (SAM-6 6.3.4). */
   detach(nexus: Nexus): void {
     this.nexuses.delete(nexus.id);
-    for (const unit of this.byLdev.values()) unit.attentions.detach(nexus.id);
+    for (const unit of this.byLdev.values()) {
+      unit.attentions.detach(nexus.id);
+      unit.copies.nexusLost(nexus);
+    }
   }
 
   /** Nexuses whose host group maps this logical unit. */
@@ -183,5 +219,6 @@ export class LogicalUnits {
     this.byLdev.delete(ldev.id);
     unit?.stop();
     unit?.tasks?.withdraw(() => true);
+    unit?.copies.reset(() => {});
   }
 }

@@ -1,3 +1,4 @@
+import type { LogicalUnit } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 import type { Task } from './task.js';
 
@@ -9,6 +10,12 @@ export interface TaskControl {
    * change anything any more.
    */
   preempt(cause: Task, concerns: (nexus: Nexus) => boolean, done: () => void): void;
+
+  /**
+   * Enters a task of the copy manager, `delegated`, into the task set of `unit`, which may be another logical unit.
+   * Its owner is told of its end in any case, by `respond`; an aborted one ends with TASK ABORTED.
+   */
+  submit(unit: LogicalUnit, task: Task): void;
 
   /** The way from these tasks' hosts to the logical unit is gone: they end with TASK ABORTED status. */
   withdraw(concerns: (task: Task) => boolean): void;

@@ -53,6 +53,12 @@ export class Task {
    */
   dataOutWanted = 0;
 
+  /**
+   * Sent by the copy manager on behalf of the nexus: no unit attention is told to it, and it waits for what runs but
+   * for nothing that itself waits (an EXTENDED COPY may be what that waits for).
+   */
+  delegated = false;
+
   /** Called when it would end with GOOD; may make something else of that. */
   onGood: ((task: Task) => void) | null = null;
 
@@ -99,6 +105,12 @@ export class Task {
 
   /** Completes with GOOD and no data. */
   good(): void {
+    this.finish(Status.good);
+  }
+
+  /** Completes with GOOD and sense data that tells more (SPC-5 6.4.2). */
+  goodWith(sense: Sense): void {
+    this.sense = sense;
     this.finish(Status.good);
   }
 

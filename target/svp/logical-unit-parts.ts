@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.js';
 import { CommandTable } from '../scsi/command-table.js';
 import { blockCommandsOf } from '../scsi/handlers/block/index.js';
+import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { LogicalUnits, type VolumesView } from '../scsi/logical-units.js';
 import { ModePages } from '../scsi/mode-state.js';
@@ -17,7 +18,7 @@ function commandsOf(ldev: Pick<Ldev, 'thin' | 'removable'>): CommandTable {
   const kind = `${ldev.thin} ${ldev.removable ?? false}`;
   let table = tables.get(kind);
   if (table === undefined) {
-    table = new CommandTable([...primaryCommands, ...blockCommandsOf(ldev)]);
+    table = new CommandTable([...primaryCommands, ...blockCommandsOf(ldev), ...copyCommands]);
     tables.set(kind, table);
   }
   return table;

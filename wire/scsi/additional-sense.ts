@@ -3,7 +3,8 @@
  * (4.4.3, annex F); only those that disks, tapes, changers and copy managers are likely to send.
  */
 
-import type { DecodedSense } from './sense-codec.js';
+import type { FieldPointer } from './sense.js';
+import { STATUS_NAMES } from './status.js';
 
 const KEY_NAMES = [
   'NO SENSE',
@@ -34,6 +35,7 @@ const ADDITIONAL: Readonly<Record<number, string>> = {
   6: 'I/O PROCESS TERMINATED',
   22: 'OPERATION IN PROGRESS',
   30: 'CONFLICTING SA CREATION REQUEST',
+  32: 'EXTENDED COPY INFORMATION AVAILABLE',
   768: 'PERIPHERAL DEVICE WRITE FAULT',
   1024: 'LOGICAL UNIT NOT READY, CAUSE NOT REPORTABLE',
   1025: 'LOGICAL UNIT IS IN PROCESS OF BECOMING READY',
@@ -50,6 +52,7 @@ const ADDITIONAL: Readonly<Record<number, string>> = {
   1051: 'LOGICAL UNIT NOT READY, SANITIZE IN PROGRESS',
   1280: 'LOGICAL UNIT DOES NOT RESPOND TO SELECTION',
   2048: 'LOGICAL UNIT COMMUNICATION FAILURE',
+  2052: 'UNREACHABLE COPY TARGET',
   2304: 'TRACK FOLLOWING ERROR',
   2560: 'ERROR LOG OVERFLOW',
   2816: 'WARNING',
@@ -215,15 +218,41 @@ export function additionalSenseText(asc: number): string {
   return ADDITIONAL[asc] ?? `ASC ${hex(asc >> 8)}h ASCQ ${hex(asc & 0xff)}h`;
 }
 
+/** Sense as it is encoded or as it was decoded. */
+export interface DescribableSense {
+  readonly key: number;
+  readonly asc: number;
+  readonly field?: FieldPointer | null;
+  readonly information?: number | null;
+  readonly progress?: number | null;
+  readonly segment?: number | null;
+  readonly deferred?: boolean;
+  readonly forwarded?: Forwarded | null;
+}
+
+interface Forwarded {
+  readonly from: string;
+  readonly status: number;
+  readonly sense: DescribableSense | null;
+}
+
 /** One line: key, additional sense, and what the sense data points at. */
-export function describeSense(sense: Pick<DecodedSense, 'key' | 'asc'> & Partial<DecodedSense>): string {
+export function describeSense(sense: DescribableSense): string {
   const parts = [`${senseKeyName(sense.key)}: ${additionalSenseText(sense.asc)}`];
   if (sense.field) {
     const bit = sense.field.bit === undefined ? '' : ` bit ${sense.field.bit}`;
-    parts.push(`${sense.field.inCdb ? 'CDB' : 'parameter list'} byte ${sense.field.byte}${bit}`);
+    const where = sense.field.inSegment ? 'segment descriptor' : sense.field.inCdb ? 'CDB' : 'parameter list';
+    parts.push(`${where} byte ${sense.field.byte}${bit}`);
   }
   if (typeof sense.information === 'number') parts.push(`information ${sense.information}`);
   if (typeof sense.progress === 'number') parts.push(`${Math.round((sense.progress * 100) / 65536)} % done`);
+  if (typeof sense.segment === 'number') parts.push(`segment ${sense.segment}`);
+  if (sense.forwarded) parts.push(describeForwarded(sense.forwarded));
   if (sense.deferred) parts.push('deferred');
   return parts.join(', ');
+}
+
+function describeForwarded({ from, status, sense }: Forwarded): string {
+  const name = STATUS_NAMES[status] ?? `status 0x${status.toString(16)}`;
+  return `copy ${from}: ${sense === null ? name : describeSense(sense)}`;
 }

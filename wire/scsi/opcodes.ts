@@ -91,6 +91,19 @@ export const MaintenanceOut = {
   setTimestamp: 0x0f,
 } as const;
 
+/** Service actions of THIRD-PARTY COPY OUT. */
+export const CopyOut = { extendedCopy1: 0x00, extendedCopy4: 0x01, abort: 0x1c } as const;
+
+/** Service actions of THIRD-PARTY COPY IN. */
+export const CopyIn = {
+  status1: 0x00,
+  data1: 0x01,
+  parameters: 0x03,
+  failure1: 0x04,
+  status4: 0x05,
+  data4: 0x06,
+} as const;
+
 const NAMES: Readonly<Record<number, string>> = {
   [Opcode.testUnitReady]: 'TEST UNIT READY',
   [Opcode.requestSense]: 'REQUEST SENSE',
@@ -189,6 +202,15 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.maintenanceOut << 8) | MaintenanceOut.setIdentifyingInformation]: 'SET IDENTIFYING INFORMATION',
   [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTargetPortGroups]: 'SET TARGET PORT GROUPS',
   [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTimestamp]: 'SET TIMESTAMP',
+  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.extendedCopy1]: 'EXTENDED COPY(LID1)',
+  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.extendedCopy4]: 'EXTENDED COPY(LID4)',
+  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.abort]: 'COPY OPERATION ABORT',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.status1]: 'RECEIVE COPY STATUS(LID1)',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data1]: 'RECEIVE COPY DATA(LID1)',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.parameters]: 'RECEIVE COPY OPERATING PARAMETERS',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.failure1]: 'RECEIVE COPY FAILURE DETAILS(LID1)',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.status4]: 'RECEIVE COPY STATUS(LID4)',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data4]: 'RECEIVE COPY DATA(LID4)',
   ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
   ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
 };

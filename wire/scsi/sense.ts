@@ -32,6 +32,15 @@ export interface FieldPointer {
   readonly byte: number;
   /** Most significant bit of the field, if it does not fill whole bytes. */
   readonly bit?: number;
+  /** COPY ABORTED: `byte` counts from the start of the segment descriptor, not of the parameter list. */
+  readonly inSegment?: boolean;
+}
+
+/** What a copy source or copy destination answered that ended a copy operation (SPC-5 5.17.7.4). */
+export interface ForwardedSense {
+  readonly from: 'source' | 'destination';
+  readonly status: number;
+  readonly sense: Sense | null;
 }
 
 /** One condition, independent of the format it is sent in. */
@@ -48,6 +57,12 @@ export interface Sense {
   readonly progress?: number;
   /** Incorrect length indicator, end of medium, filemark (stream devices and READ LONG). */
   readonly ili?: boolean;
+  /** COPY ABORTED: number of the segment descriptor, from 0. Goes into COMMAND-SPECIFIC INFORMATION. */
+  readonly segment?: number;
+  /** COPY ABORTED: the answer that was the cause. */
+  readonly forwarded?: ForwardedSense;
+  /** COMMAND-SPECIFIC INFORMATION as a number, where `segment` is not told. */
+  readonly commandInformation?: number;
 }
 
 const { notReady, mediumError, hardwareError, illegalRequest, unitAttention } = SenseKey;
@@ -112,6 +127,40 @@ export function invalidFieldInCdb(byte: number, bit?: number): Sense {
 }
 export function invalidFieldInParameterList(byte: number, bit?: number): Sense {
   return { name: 'invalid-field-in-list', key: illegalRequest, asc: 0x2600, field: pointer(false, byte, bit) };
+}
+
+// Third-party copy, before the first segment (SPC-5 5.17.7.3).
+function inList(name: string, asc: number): (byte: number) => Sense {
+  return (byte) => ({ name, key: illegalRequest, asc, field: pointer(false, byte, undefined) });
+}
+export const tooManyTargetDescriptors = inList('too-many-targets', 0x2606);
+export const unsupportedTargetDescriptor = inList('unsupported-target-descriptor', 0x2607);
+export const tooManySegmentDescriptors = inList('too-many-segments', 0x2608);
+export const unsupportedSegmentDescriptor = inList('unsupported-segment-descriptor', 0x2609);
+export const inlineDataLengthExceeded = inList('inline-data-length', 0x260b);
+export const operationInProgress = condition('operation-in-progress', illegalRequest, 0x0016);
+/** IMMED together with what excludes it: the standard wants this code although the bits are in the list (SPC-5 6.4.2). */
+export const immediateNotAllowed = condition('immediate-not-allowed', illegalRequest, 0x2400);
+
+// Third-party copy, while segments are processed (SPC-5 5.17.7.4).
+/** Where in the list, who answered what; INFORMATION: destination blocks not written, if any were. */
+export type CopyDetails = Pick<Sense, 'segment' | 'field' | 'forwarded' | 'information'>;
+export type CopyAborted = (details?: CopyDetails) => Sense;
+function copyAborted(name: string, asc: number): CopyAborted {
+  return (details) => ({ name, key: SenseKey.copyAborted, asc, ...details });
+}
+/** A field of the segment descriptor cannot be followed: an LBA out of range. */
+export const copySegmentField = copyAborted('copy-segment-field', 0x0000);
+export const unreachableCopyTarget = copyAborted('unreachable-copy-target', 0x0804);
+export const thirdPartyDeviceFailure = copyAborted('third-party-device-failure', 0x0d01);
+export const incorrectCopyTargetDeviceType = copyAborted('incorrect-copy-target-type', 0x0d03);
+export const copyInvalidField = copyAborted('copy-invalid-field', 0x2600);
+export const unexpectedInexactSegment = copyAborted('unexpected-inexact-segment', 0x260a);
+export const copyClearedByDeviceServer = copyAborted('copy-cleared', 0x2f02);
+
+/** With GOOD status, as G_SENSE asks (SPC-5 6.4.2). @param segments how many were processed */
+export function copyInformationAvailable(segments: number): Sense {
+  return { name: 'copy-information', key: SenseKey.completed, asc: 0x0020, commandInformation: segments };
 }
 
 // Data protect.

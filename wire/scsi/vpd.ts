@@ -17,6 +17,7 @@ export const VpdPage = {
   extendedInquiry: 0x86,
   modePagePolicy: 0x87,
   scsiPorts: 0x88,
+  thirdPartyCopy: 0x8f,
   blockLimits: 0xb0,
   blockDeviceCharacteristics: 0xb1,
   logicalBlockProvisioning: 0xb2,

@@ -110,3 +110,67 @@ t.test('sense in words', async (t) => {
   );
   t.match(describeSense(selfTestInProgress(0x8000)), /SELF-TEST IN PROGRESS, 50 % done$/);
 });
+
+t.test('COPY ABORTED: segment number, pointer into the segment, what was forwarded', async (t) => {
+  const sense = conditions.thirdPartyDeviceFailure({
+    segment: 0x0102,
+    field: { inCdb: false, byte: 16 },
+    information: 9,
+    forwarded: { from: 'destination', status: 0x02, sense: conditions.writeProtected() },
+  });
+  const inner = '700007000000000a00000000270000000000';
+  t.equal(
+    encodeSense(sense, false).toString('hex'),
+    `f0000a000000091d001201020d0100800010${'02'}${inner}`,
+    'fixed: the answer of the destination from byte 18 on',
+  );
+  t.equal(
+    encodeSense(sense, true).toString('hex'),
+    '720a0d010000002c' +
+      '000a80000000000000000009' +
+      '010a00000000010200000000' +
+      '0206000080001000' +
+      '0c0a02027207270000000000',
+    'descriptor format',
+  );
+  for (const descriptor of [false, true]) {
+    const decoded = decodeSense(encodeSense(sense, descriptor));
+    t.match(decoded, { segment: 0x0102, information: 9, field: { inCdb: false, byte: 16 } });
+    t.match(decoded?.forwarded, { from: 'destination', status: 2, sense: { key: 7, asc: 0x2700 } });
+    t.match(
+      describeSense(decoded!),
+      /^COPY ABORTED: THIRD PARTY DEVICE FAILURE, .*segment 258, copy destination: DATA PROTECT: WRITE PROTECTED$/,
+    );
+  }
+  const field = { inCdb: false, byte: 12, inSegment: true };
+  for (const descriptor of [false, true]) {
+    const decoded = decodeSense(encodeSense(conditions.copySegmentField({ segment: 3, field }), descriptor));
+    t.same(decoded?.field, field);
+    t.equal(decoded?.segment, 3);
+    t.equal(decoded?.forwarded, null);
+  }
+  const busy = { from: 'source', status: 0x08, sense: null } as const;
+  t.same(
+    decodeSense(encodeSense(conditions.thirdPartyDeviceFailure({ segment: 0, forwarded: busy }), true))?.forwarded,
+    busy,
+  );
+});
+
+t.test('with GOOD: how many segments were processed', async (t) => {
+  const sense = conditions.copyInformationAvailable(7);
+  t.equal(encodeSense(sense, false).subarray(8, 12).readUInt32BE(0), 7);
+  t.equal(encodeSense(sense, true).toString('hex'), '720f00200000000c' + '010a00000000000000000007');
+});
+
+t.test('any bytes: decoding ends, and describes itself', async (t) => {
+  const seed = 4_405;
+  t.comment(`seed ${seed}`);
+  const start = fc.constantFrom('700a', '720a', '70000a', '720a0d01');
+  fc.assert(
+    fc.property(start, fc.uint8Array({ maxLength: 80 }), (head, rest) => {
+      const decoded = decodeSense(Buffer.concat([Buffer.from(head, 'hex'), rest]));
+      if (decoded !== null) describeSense(decoded);
+    }),
+    { seed },
+  );
+});

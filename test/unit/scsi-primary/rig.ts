@@ -6,6 +6,7 @@ import { ChannelAdapter, type ChannelAdapterLimits } from '../../../target/chann
 import type { TaskManagementFunction } from '../../../target/channel/task-management.js';
 import { CommandTable } from '../../../target/scsi/command-table.js';
 import { blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
+import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import type { IdentifyingStore } from '../../../target/scsi/identifying-information.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
@@ -229,7 +230,7 @@ export class Rig {
     };
     this.units = new LogicalUnits(view, {
       log: silentLog,
-      commands: new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable })]),
+      commands: new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable }), ...copyCommands]),
       reservations: (ldev) => new UnitReservations(ldev.id, this.store, silentLog),
       modes: (ldev) => new ModePages(ldev.id, this.store, silentLog),
       surroundings: {

@@ -7,13 +7,14 @@ import { native } from '../../../../native/index.js';
 import { lba16 } from '../../../../wire/scsi/cdb.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, miscompareDuringVerify, type Sense } from '../../../../wire/scsi/sense.js';
+import { slice } from '../../../base/views.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { completeFailed } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
-import { hostIo, slice } from './io.js';
+import { hostIo } from './io.js';
 import { bytesOfRange } from './read-write.js';
 
 const COUNT_BYTE = 13;

@@ -1,31 +1,15 @@
 /** Helpers of the block handlers: the `Io` of a host's command, data-out cut to size, ranges in steps. */
 
+import { slice } from '../../../base/views.js';
 import type { Done, Io, IoFailure } from '../../../volumes/block-layer.js';
 import { completeFailed } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 
-/** How a host's command goes down the layers. */
+/** How a host's command goes down the layers; one of the copy manager stays behind hosts' in the disk adapters' queues. */
 export function hostIo(task: Task, fua: boolean, dpo: boolean, atomic = false): Io {
-  return { priority: 'host', initiator: task.nexus.initiatorName, fua, dpo, atomic };
-}
-
-/** Bytes `from` to `from + bytes` of a list of buffers, as views. The list holds at least that much. */
-export function slice(list: readonly Buffer[], from: number, bytes: number): readonly Buffer[] {
-  const views: Buffer[] = [];
-  let at = 0;
-  let left = bytes;
-  for (const buffer of list) {
-    if (left === 0) break;
-    const start = Math.max(0, from - at);
-    if (start < buffer.length) {
-      const view = buffer.subarray(start, Math.min(buffer.length, start + left));
-      views.push(view);
-      left -= view.length;
-    }
-    at += buffer.length;
-  }
-  return views;
+  const priority = task.delegated ? 'background' : 'host';
+  return { priority, initiator: task.nexus.initiatorName, fua, dpo, atomic };
 }
 
 /** The first `bytes` of a task's data-out: all of it in the usual case. */

@@ -4,13 +4,14 @@
  */
 
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
+import { slice } from '../../../base/views.js';
 import type { Done, Io } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { completeFailed } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { CdbSize, DPO, FUA } from './cdb-shapes.js';
-import { hostIo, inSteps, slice } from './io.js';
+import { hostIo, inSteps } from './io.js';
 import { bytesOfRange, transferLimit } from './read-write.js';
 
 /** Bytes of one step: bounds what a command needs beside its data-out. */

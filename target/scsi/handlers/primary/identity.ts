@@ -1,3 +1,5 @@
+import { asciiField } from '../../../../wire/scsi/inquiry.js';
+import { Association, CodeSet, type Designator, DesignatorType, scsiNameValue } from '../../../../wire/scsi/vpd.js';
 import type { Ldev } from '../../../volumes/model.js';
 
 /** T10 VENDOR IDENTIFICATION. */
@@ -13,4 +15,24 @@ export function productName(ldev: Ldev): string {
 /** PRODUCT REVISION LEVEL: major and minor version, as four characters hold no more. */
 export function revision(version: string): string {
   return version.split('.').slice(0, 2).join('.');
+}
+
+/** Designators of the logical unit itself, as VPD page 83h lists them and as CSCD descriptors name it. */
+export function unitDesignators(ldev: Ldev): readonly Designator[] {
+  const own = (type: number, codeSet: number, value: Buffer): Designator => ({
+    association: Association.logicalUnit,
+    codeSet,
+    type,
+    value,
+  });
+  const vendorName = Buffer.concat([
+    asciiField(VENDOR, 8),
+    asciiField(productName(ldev), 16),
+    Buffer.from(ldev.serial),
+  ]);
+  return [
+    own(DesignatorType.naa, CodeSet.binary, ldev.naa),
+    own(DesignatorType.t10Vendor, CodeSet.ascii, vendorName),
+    own(DesignatorType.scsiName, CodeSet.utf8, scsiNameValue(`naa.${ldev.naa.toString('hex')}`)),
+  ];
 }

@@ -38,7 +38,7 @@ function standard(unit: LogicalUnit, nexus: Nexus): Buffer {
     revision: revision(unit.surroundings.version),
     hierarchical: true,
     targetPortGroups: 0b11,
-    thirdPartyCopy: false,
+    thirdPartyCopy: unit.commands.has(Opcode.thirdPartyCopyOut),
     multiPort: unit.surroundings.ports().length > 1,
     commandQueuing: true,
     standards: [sam6, spc5, sbc4, nexus.transport === 'fc' ? fcp4 : iscsi, spc4, sbc3],

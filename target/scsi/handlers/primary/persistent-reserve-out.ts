@@ -18,6 +18,7 @@ import {
 } from '../../../../wire/scsi/sense.js';
 import { type Command, type ConflictClass, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
 import {
   clear,
   type Notice,
@@ -120,11 +121,8 @@ function conclude(
     return;
   }
   const names = new Set(preempted);
-  unit.tasks.preempt(
-    task,
-    (nexus) => names.has(reservations.keyOf(nexus)),
-    () => task.good(),
-  );
+  const named = (nexus: Nexus) => names.has(reservations.keyOf(nexus));
+  unit.tasks.preempt(task, named, () => unit.copies.stop(named, () => task.good()));
 }
 
 /** Registrations of nexuses that are not logged in have nobody to tell. */

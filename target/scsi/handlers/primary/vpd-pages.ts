@@ -1,32 +1,32 @@
 /** The VPD pages of a block device here, each a function of its logical unit and the asking nexus. */
 
-import { asciiField, DeviceType } from '../../../../wire/scsi/inquiry.js';
+import { OWN_UNIT } from '../../../../wire/scsi/extended-copy.js';
+import { DeviceType } from '../../../../wire/scsi/inquiry.js';
 import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
+import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import {
-  Association,
   blockDeviceCharacteristicsPage,
   blockLimitsExtensionPage,
   blockLimitsPage,
-  CodeSet,
   type Designator,
-  DesignatorType,
   deviceIdentificationPage,
   extendedInquiryPage,
   logicalBlockProvisioningPage,
   ModePagePolicy,
   managementNetworkAddressesPage,
   modePagePolicyPage,
-  scsiNameValue,
   scsiPortsPage,
   supportedPagesPage,
   unitSerialNumberPage,
   VpdPage,
 } from '../../../../wire/scsi/vpd.js';
+import { thirdPartyCopyPage } from '../../../../wire/scsi/vpd-third-party-copy.js';
+import { CopyLimits } from '../../../copy/copy-limits.js';
 import { DEFAULT_KIND, mediumOf } from '../../../volumes/drive-kinds.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
-import { productName, VENDOR } from './identity.js';
+import { unitDesignators } from './identity.js';
 import { ownPortDesignators, pathsTo, protocolOf, targetPortDesignator } from './ports.js';
 
 type Page = (unit: LogicalUnit, nexus: Nexus) => Buffer;
@@ -34,24 +34,19 @@ type Page = (unit: LogicalUnit, nexus: Nexus) => Buffer;
 const DEVICE = DeviceType.directAccess;
 
 function identification(unit: LogicalUnit, nexus: Nexus): Buffer {
-  const { naa, serial } = unit.ldev;
-  const own = (type: number, codeSet: number, value: Buffer): Designator => ({
-    association: Association.logicalUnit,
-    codeSet,
-    type,
-    value,
+  return deviceIdentificationPage(DEVICE, [...unitDesignators(unit.ldev), ...ownPortDesignators(nexus)]);
+}
+
+function thirdPartyCopy({ commands }: LogicalUnit): Buffer {
+  const actions = (opcode: number) => ({
+    opcode,
+    serviceActions: commands.rows
+      .filter((row) => row.opcode === opcode)
+      .map((row) => row.serviceAction!)
+      .sort((a, b) => a - b),
   });
-  const vendorName = Buffer.concat([
-    asciiField(VENDOR, 8),
-    asciiField(productName(unit.ldev), 16),
-    Buffer.from(serial),
-  ]);
-  return deviceIdentificationPage(DEVICE, [
-    own(DesignatorType.naa, CodeSet.binary, naa),
-    own(DesignatorType.t10Vendor, CodeSet.ascii, vendorName),
-    own(DesignatorType.scsiName, CodeSet.utf8, scsiNameValue(`naa.${naa.toString('hex')}`)),
-    ...ownPortDesignators(nexus),
-  ]);
+  const supported = [actions(Opcode.thirdPartyCopyOut), actions(Opcode.thirdPartyCopyIn)];
+  return thirdPartyCopyPage(DEVICE, supported, CopyLimits, [OWN_UNIT]);
 }
 
 function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
@@ -132,6 +127,7 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
     () => modePagePolicyPage(DEVICE, [{ page: ModePage.all, subpage: ModeSubpage.all, policy: ModePagePolicy.shared }]),
   ],
   [VpdPage.scsiPorts, scsiPorts],
+  [VpdPage.thirdPartyCopy, thirdPartyCopy],
   [VpdPage.blockLimits, blockLimits],
   [
     VpdPage.blockDeviceCharacteristics,

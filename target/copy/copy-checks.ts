@@ -1,0 +1,36 @@
+/** Segments that move no data: 07h and 14h (SPC-5 6.4.6.9, 6.4.6.17). Data left over by others stays as it is. */
+import { inquiry, persistentReserveOut, testUnitReady } from '../../wire/scsi/cdb-build.js';
+import type { RegisterSegment, VerifySegment } from '../../wire/scsi/copy-segments.js';
+import { STANDARD_INQUIRY_BYTES } from '../../wire/scsi/inquiry.js';
+import { BASIC_LIST_BYTES, PersistentOut } from '../../wire/scsi/persistent-reservations.js';
+import type { CopyContext, SegmentDone } from './copy-context.js';
+
+/** 07h: whether the source can be reached; with TUR, whether it is ready. */
+export function verify(context: CopyContext, segment: VerifySegment, done: SegmentDone): void {
+  const end = context.endPoint(segment, 'source');
+  if ('key' in end) {
+    done(end);
+    return;
+  }
+  const cdb = segment.testUnitReady ? testUnitReady() : inquiry(null, STANDARD_INQUIRY_BYTES);
+  context.send(segment, end, { cdb }, (failure, reply) => {
+    reply?.release();
+    done(failure);
+  });
+}
+
+/** 14h: PERSISTENT RESERVE OUT with service action REGISTER. */
+export function register(context: CopyContext, segment: RegisterSegment, done: SegmentDone): void {
+  const end = context.endPoint(segment, 'destination');
+  if ('key' in end) {
+    done(end);
+    return;
+  }
+  const list = Buffer.alloc(BASIC_LIST_BYTES);
+  segment.keys.copy(list);
+  const cdb = persistentReserveOut(PersistentOut.register, 0, list.length);
+  context.send(segment, end, { cdb, data: [list] }, (failure, reply) => {
+    reply?.release();
+    done(failure);
+  });
+}

@@ -1,0 +1,118 @@
+import type { Segment } from '../../wire/scsi/copy-segments.js';
+import { type Cscd, CscdField, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { DeviceType } from '../../wire/scsi/inquiry.js';
+import {
+  copyInvalidField,
+  incorrectCopyTargetDeviceType,
+  type Sense,
+  thirdPartyDeviceFailure,
+  unreachableCopyTarget,
+} from '../../wire/scsi/sense.js';
+import { Status } from '../../wire/scsi/status.js';
+import type { CopyOperation, Issuer } from './copy-operation.js';
+import type { CopyTarget, Reply } from './copy-target.js';
+import type { Turns } from './turns.js';
+
+/** What a copy operation works with; `target/scsi` supplies it. */
+export interface CopySurroundings {
+  /** The logical unit that a CSCD descriptor names, as far as the sender of the command may reach it; else null. */
+  resolve(cscd: Cscd): CopyTarget | null;
+  /** The logical unit that got the command; null: its sender may no longer reach it. */
+  own(): CopyTarget | null;
+  readonly turns: Turns;
+  /** Runs something soon, after other events. */
+  soon(run: () => void): void;
+  /** The command that began it has been aborted. */
+  aborted(): boolean;
+}
+
+export type Role = 'source' | 'destination';
+
+/** One end of a segment. */
+export interface EndPoint {
+  readonly role: Role;
+  readonly target: CopyTarget;
+  readonly pad: boolean;
+  /** Byte of the CSCD descriptor in the parameter list; null: the segment names the command's own logical unit. */
+  readonly at: number | null;
+}
+
+/** Why a segment did not go through. */
+export type Failure = Sense | 'stopped';
+export type SegmentDone = (failure: Failure | null) => void;
+
+/** Byte of the CSCD IDs in a segment descriptor. */
+const ID_BYTE: Readonly<Record<Role, number>> = { source: 4, destination: 6 };
+
+/** What the segments of one operation share: its ends, its commands, the data left over between segments. */
+export class CopyContext {
+  /** Residual source and destination data (SPC-5 5.17.7.2). */
+  residual: { readonly source: Buffer; readonly destination: Buffer } = {
+    source: Buffer.alloc(0),
+    destination: Buffer.alloc(0),
+  };
+
+  constructor(
+    readonly operation: CopyOperation<Issuer>,
+    readonly surroundings: CopySurroundings,
+  ) {}
+
+  get stopped(): boolean {
+    return this.operation.stopped || this.surroundings.aborted();
+  }
+
+  /** The logical unit that a segment names, if it is reachable and what its descriptor says. */
+  endPoint(segment: Segment, role: Role): EndPoint | Sense {
+    const { number } = segment;
+    const id = role === 'source' ? segment.source : segment.destination;
+    const inSegment = { inCdb: false, byte: ID_BYTE[role], inSegment: true };
+    if (id === OWN_UNIT) {
+      const target = this.surroundings.own();
+      if (target === null) return unreachableCopyTarget({ segment: number, field: inSegment });
+      return { role, target, pad: false, at: null };
+    }
+    const { list } = this.operation;
+    const cscd = list.cscds.get(id);
+    // In LID4 the header stands where ID 0 would be (SPC-5 6.4.5.2).
+    if (id === 0 && list.format === 'lid4') return copyInvalidField({ segment: number, field: inSegment });
+    if (cscd === undefined) return unreachableCopyTarget({ segment: number, field: inSegment });
+    const target = cscd.nul ? null : this.surroundings.resolve(cscd);
+    const at = (byte: number) => ({ segment: number, field: { inCdb: false, byte: cscd.at + byte } });
+    if (target === null) return unreachableCopyTarget(at(0));
+    if (cscd.deviceType !== DeviceType.directAccess) return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
+    if (cscd.blockLength !== 0 && cscd.blockLength !== target.blockSize) {
+      return incorrectCopyTargetDeviceType(at(CscdField.blockLength));
+    }
+    return { role, target, pad: cscd.pad, at: cscd.at };
+  }
+
+  /**
+   * Sends a command. `done` gets the reply if it is GOOD, or one that `tolerates` accepts; else what the copy fails with.
+   */
+  send(
+    segment: Segment,
+    end: EndPoint,
+    command: {
+      readonly cdb: Buffer;
+      readonly data?: readonly Buffer[];
+      readonly tolerates?: (reply: Reply) => boolean;
+    },
+    done: (failure: Failure | null, reply: Reply | null) => void,
+  ): void {
+    end.target.send(command.cdb, command.data ?? [], (reply) => {
+      const field = end.at === null ? undefined : { inCdb: false, byte: end.at };
+      const where = { segment: segment.number, ...(field && { field }) };
+      if (reply === null) {
+        done(unreachableCopyTarget(where), null);
+      } else if (reply.status === Status.good || command.tolerates?.(reply)) {
+        if (reply.status === Status.good) this.operation.commands++;
+        done(null, reply);
+      } else {
+        const { status, sense } = reply;
+        reply.release();
+        const failure = thirdPartyDeviceFailure({ ...where, forwarded: { from: end.role, status, sense } });
+        done(this.stopped ? 'stopped' : failure, null);
+      }
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { MAX_SEGMENT_BYTES, segmentTypes } from '../../wire/scsi/copy-segments.js';
+import { CSCD_BYTES, IDENTIFICATION_CSCD, LIST_ID4_HEADER } from '../../wire/scsi/extended-copy.js';
+
+const CSCDS = 64;
+const SEGMENTS = 256;
+const DESCRIPTOR_BYTES = CSCDS * CSCD_BYTES + SEGMENTS * MAX_SEGMENT_BYTES;
+
+/** Limits that the copy manager holds to, and that RECEIVE COPY OPERATING PARAMETERS and VPD page 8Fh report. */
+export const CopyLimits = {
+  cscds: CSCDS,
+  segments: SEGMENTS,
+  descriptorBytes: DESCRIPTOR_BYTES,
+  /** MAXIMUM SEGMENT LENGTH: none. */
+  segmentBytes: 0,
+  /** Only segments for stream devices use inline data. */
+  inlineBytes: 0,
+  /** HELD DATA LIMIT: the newest bytes are kept. */
+  heldBytes: 64 * 1024,
+  /** Copy operations of one logical unit at a time. */
+  concurrent: 32,
+  identified: 32,
+  /** Any number of bytes. */
+  segmentGranularity: 0,
+  heldGranularity: 0,
+  types: [...segmentTypes, IDENTIFICATION_CSCD],
+} as const;
+
+/** The longest parameter list: header and descriptors. */
+export const MAX_LIST_BYTES = LIST_ID4_HEADER + DESCRIPTOR_BYTES;
+
+/** Data read and written in one go. */
+export const PIECE_BYTES = 1024 * 1024;
+
+/** Pieces under way in the whole array: what copies may take of the cache, and of the time, at once. */
+export const PIECES_AT_ONCE = 4;
+
+/** Ended operations whose results a logical unit keeps; the oldest go. */
+export const KEPT_RESULTS = 64;
+
+/** Blocks that one WRITE SAME can name. */
+export const ZERO_BLOCKS = 0xffff;
+
+/** A block of which a part is copied is merged anew this often when a host writes to it in between. */
+export const MERGE_ATTEMPTS = 16;

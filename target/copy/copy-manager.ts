@@ -1,0 +1,73 @@
+import { type CopyList, LIST_ID_BYTE } from '../../wire/scsi/extended-copy.js';
+import { invalidFieldInParameterList, operationInProgress, type Sense } from '../../wire/scsi/sense.js';
+import { CopyLimits, KEPT_RESULTS, PIECES_AT_ONCE } from './copy-limits.js';
+import { CopyOperation, type Issuer } from './copy-operation.js';
+import { Turns } from './turns.js';
+
+/** The copy manager of one logical unit: its operations and their results, by I_T nexus and list identifier. */
+export class CopyManager<I extends Issuer = Issuer> {
+  /** Oldest first; those that have ended are kept for their results. */
+  private operations: CopyOperation<I>[] = [];
+
+  /** @param turns shared by the whole array */
+  constructor(readonly turns: Turns = new Turns(PIECES_AT_ONCE)) {}
+
+  /** Takes an operation up; what is known under its identifier is forgotten. `busy`: there are too many. */
+  begin(issuer: I, list: CopyList, serviceAction: number): CopyOperation<I> | Sense | 'busy' {
+    const operation = new CopyOperation(issuer, list, serviceAction);
+    if (operation.identified) {
+      const same = this.find(issuer, list.listId);
+      if (same?.running && same.list.format !== list.format) {
+        return invalidFieldInParameterList(LIST_ID_BYTE[list.format]);
+      }
+      if (same?.running) return operationInProgress();
+      if (same) this.forget(same);
+    }
+    if (this.operations.filter(({ running }) => running).length >= CopyLimits.concurrent) return 'busy';
+    this.operations.push(operation);
+    return operation;
+  }
+
+  /** The operation that a nexus knows by this identifier. */
+  find(issuer: Issuer, listId: number): CopyOperation<I> | null {
+    const match = (one: CopyOperation<I>) =>
+      one.identified && one.issuer.id === issuer.id && one.list.listId === listId;
+    return this.operations.find(match) ?? null;
+  }
+
+  /** An operation has ended: its results are kept if they can be asked for. */
+  ended(operation: CopyOperation<I>): void {
+    if (!operation.identified) this.forget(operation);
+    const kept = this.operations.filter(({ running }) => !running);
+    if (kept.length > KEPT_RESULTS) this.forget(kept[0]!);
+  }
+
+  forget(operation: CopyOperation<I>): void {
+    this.operations = this.operations.filter((one) => one !== operation);
+  }
+
+  /** I_T nexus loss: results go; a copy in the background goes on (SPC-5 5.17.5). */
+  nexusLost(issuer: Issuer): void {
+    this.operations = this.operations.filter((one) => one.issuer.id !== issuer.id || one.running);
+  }
+
+  /** Stops the operations of issuers that `concerns` names. `done` runs when they transfer nothing any more. */
+  stop(concerns: (issuer: I) => boolean, done: () => void): void {
+    let left = 1;
+    const one = () => {
+      if (--left === 0) done();
+    };
+    for (const operation of this.operations) {
+      if (!operation.running || !concerns(operation.issuer)) continue;
+      left++;
+      operation.stop(one);
+    }
+    one();
+  }
+
+  /** Logical unit reset: all stop, all results go. */
+  reset(done: () => void): void {
+    this.operations = this.operations.filter(({ running }) => running);
+    this.stop(() => true, done);
+  }
+}

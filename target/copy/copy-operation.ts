@@ -1,0 +1,110 @@
+import type { CopyProgress } from '../../wire/scsi/copy-results.js';
+import { CopyStatus } from '../../wire/scsi/copy-results.js';
+import { type CopyList, ListIdUsage } from '../../wire/scsi/extended-copy.js';
+import type { Sense } from '../../wire/scsi/sense.js';
+import { encodeSense } from '../../wire/scsi/sense-codec.js';
+import { Status } from '../../wire/scsi/status.js';
+import { CopyLimits } from './copy-limits.js';
+
+/** How a copy ended: well, with a failure, or because it was told to stop. */
+export type CopyEnd = Sense | 'stopped' | null;
+
+/** Who sent the command; results are told to nobody else. */
+export interface Issuer {
+  /** Of the I_T nexus. */
+  readonly id: number;
+}
+
+/** One copy operation (SPC-5 5.17.4.3), from its command until its results are dropped. */
+export class CopyOperation<I extends Issuer = Issuer> {
+  private status: CopyStatus;
+  /** Commands that sources and destinations completed well. */
+  commands = 0;
+  /** Segments begun. */
+  segments = 0;
+  /** Written to destinations, in order. */
+  bytes = 0;
+  sense: Sense | null = null;
+  private descriptorSense = false;
+  private heldData: Buffer = Buffer.alloc(0);
+  heldDiscarded = false;
+  /** RECEIVE COPY STATUS(LID1) told of its end, and RECEIVE COPY FAILURE DETAILS(LID1) of its failure: once only. */
+  statusTold = false;
+  failureTold = false;
+  private stopping = false;
+  private readonly whenEnded: (() => void)[] = [];
+
+  constructor(
+    readonly issuer: I,
+    readonly list: CopyList,
+    private readonly serviceAction: number,
+  ) {
+    this.status = list.immediate ? CopyStatus.background : CopyStatus.foreground;
+  }
+
+  get running(): boolean {
+    return this.status === CopyStatus.foreground || this.status === CopyStatus.background;
+  }
+
+  /** Told to stop: no further command is to be sent. */
+  get stopped(): boolean {
+    return this.stopping;
+  }
+
+  /** Results are told under the list identifier. */
+  get identified(): boolean {
+    return this.list.listIdUsage !== ListIdUsage.none;
+  }
+
+  get held(): Buffer {
+    return this.heldData;
+  }
+
+  get completion(): number {
+    return this.sense === null ? Status.good : Status.checkCondition;
+  }
+
+  /** Stops it. `done` runs when nothing is transferred any more. */
+  stop(done: () => void): void {
+    if (!this.running) {
+      done();
+      return;
+    }
+    this.stopping = true;
+    this.whenEnded.push(done);
+  }
+
+  /** @param descriptorSense the format in which its sense data is told */
+  end(end: CopyEnd, descriptorSense: boolean): void {
+    this.status = end === 'stopped' ? CopyStatus.terminated : end === null ? CopyStatus.completed : CopyStatus.failed;
+    if (end !== null && end !== 'stopped') this.sense = end;
+    this.descriptorSense = descriptorSense;
+    for (const done of this.whenEnded.splice(0)) done();
+  }
+
+  /** Keeps the newest bytes of what segments hold for the application client. */
+  hold(data: Buffer, total: number): void {
+    if (this.list.listIdUsage === ListIdUsage.discard) {
+      this.heldDiscarded = true;
+      return;
+    }
+    const all = Buffer.concat([this.heldData, data]);
+    const kept = all.subarray(Math.max(0, all.length - CopyLimits.heldBytes));
+    this.heldDiscarded ||= kept.length < this.heldData.length + total;
+    this.heldData = Buffer.from(kept);
+  }
+
+  dropHeld(): void {
+    this.heldData = Buffer.alloc(0);
+  }
+
+  /** Encoded sense data of a failure; empty: there was none. */
+  get senseData(): Buffer {
+    return this.sense === null ? Buffer.alloc(0) : encodeSense(this.sense, this.descriptorSense);
+  }
+
+  get progress(): CopyProgress {
+    const { serviceAction, status, commands, segments, bytes, completion, senseData, heldDiscarded } = this;
+    return { serviceAction, status, commands, segments, bytes, completion, sense: senseData, heldDiscarded };
+  }
+}

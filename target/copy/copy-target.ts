@@ -1,0 +1,30 @@
+import type { Sense } from '../../wire/scsi/sense.js';
+
+/** How a copy source or destination answered a command. */
+export interface Reply {
+  readonly status: number;
+  readonly sense: Sense | null;
+  /** Data-in, valid until `release`, which is called exactly once. */
+  readonly data: readonly Buffer[];
+  readonly release: () => void;
+}
+
+/** Null: the logical unit can no longer be reached. */
+export type ReplyDone = (reply: Reply | null) => void;
+
+/**
+ * A logical unit as the copy manager sees it: only through commands, so that reservations, write protection and
+ * all else that a host meets is met by a copy too.
+ */
+export interface CopyTarget {
+  /** The same object for the same logical unit, however it is reached. */
+  readonly identity: object;
+  /** Bytes per logical block. */
+  readonly blockSize: number;
+  /** Capacity in blocks, as it is now. */
+  readonly blocks: number;
+  /** Knows GET LBA STATUS and deallocates by WRITE SAME. */
+  readonly thin: boolean;
+  /** `dataOut` is as long as the command asks for and stays as it is until `done`, which may run before this returns. */
+  send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): void;
+}

@@ -1,0 +1,6 @@
+import type { Command } from '../../command-table.js';
+import { extendedCopyCommands } from './extended-copy.js';
+import { receiveCopyCommands } from './receive-copy.js';
+
+/** Third-party copy (SPC-5 5.17). */
+export const copyCommands: readonly Command[] = [...extendedCopyCommands, ...receiveCopyCommands];

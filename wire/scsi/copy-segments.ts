@@ -1,0 +1,245 @@
+/**
+ * Segment descriptors of EXTENDED COPY for block devices (SPC-5 6.4.6); all fields big-endian.
+ *
+ *   0    DESCRIPTOR TYPE CODE           2–3  DESCRIPTOR LENGTH: bytes after this field
+ *   1    DC (1)  CAT (0)                4–5  SOURCE CSCD ID         6–7  DESTINATION CSCD ID
+ *
+ *   02h, 0Dh  block → block             10–11 blocks · 12–19 source LBA · 20–27 destination LBA
+ *             (0Dh also holds the data for the application client)
+ *   07h       verify CSCD               8 TUR (0)
+ *   0Ah       block<o> → block<o>       8–11 bytes · 12–19, 20–27 LBAs · 28–29, 30–31 byte offsets
+ *   14h       register key              8–15 RESERVATION KEY · 16–23 SERVICE ACTION RESERVATION KEY
+ *   16h       <i>block → <i>block       8–15 source LBA · 16–23 destination LBA · 24–27 blocks, 0: as many as fit
+ *
+ * Left out: types for stream devices (00h, 01h, 03h–06h, 08h, 09h, 0Bh, 0Ch, 0Eh–13h, 15h) and for RODs (BEh, BFh).
+ */
+
+import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
+import { invalidFieldInParameterList, type Sense, unsupportedSegmentDescriptor } from './sense.js';
+
+export const SegmentType = {
+  blockToBlock: 0x02,
+  verify: 0x07,
+  blockOffset: 0x0a,
+  blockToBlockHeld: 0x0d,
+  registerKey: 0x14,
+  imageCopy: 0x16,
+} as const;
+
+/** Where fields stand that an error points at. */
+export const SegmentField = {
+  blocks: { sourceLba: 12, destinationLba: 20 },
+  bytes: { sourceLba: 12, destinationLba: 20, sourceOffset: 28, destinationOffset: 30 },
+  image: { sourceLba: 8, destinationLba: 16 },
+} as const;
+
+interface SegmentBase {
+  /** Of the segment list, from 0. */
+  readonly number: number;
+  /** Byte of the parameter list that it begins at. */
+  readonly at: number;
+  readonly source: number;
+  readonly destination: number;
+}
+
+/** Copies blocks; LBAs count the blocks of the unit they address. */
+export interface BlockSegment extends SegmentBase {
+  readonly kind: 'blocks';
+  /** `blocks` counts those of the destination (DC). */
+  readonly destinationCount: boolean;
+  /** What does not fit whole blocks is kept for the next segment (CAT). */
+  readonly concatenate: boolean;
+  /** A copy of the data is held for the application client. */
+  readonly hold: boolean;
+  readonly blocks: number;
+  readonly sourceLba: number;
+  readonly destinationLba: number;
+}
+
+/** Copies bytes, from an offset into the first source block to one into the first destination block. */
+export interface ByteSegment extends SegmentBase {
+  readonly kind: 'bytes';
+  readonly concatenate: boolean;
+  readonly bytes: number;
+  readonly sourceLba: number;
+  readonly destinationLba: number;
+  readonly sourceOffset: number;
+  readonly destinationOffset: number;
+}
+
+/** Copies blocks as they are, up to the end of either unit. */
+export interface ImageSegment extends SegmentBase {
+  readonly kind: 'image';
+  /** `BEYOND_ANYTHING`: as many as fit. */
+  readonly blocks: number;
+  readonly sourceLba: number;
+  readonly destinationLba: number;
+}
+
+/** Checks that the source can be reached, and with `testUnitReady` that it is ready. */
+export interface VerifySegment extends SegmentBase {
+  readonly kind: 'verify';
+  readonly testUnitReady: boolean;
+}
+
+/** Registers a reservation key with the destination. */
+export interface RegisterSegment extends SegmentBase {
+  readonly kind: 'register';
+  /** RESERVATION KEY and SERVICE ACTION RESERVATION KEY, 16 bytes. */
+  readonly keys: Buffer;
+}
+
+export type Segment = BlockSegment | ByteSegment | ImageSegment | VerifySegment | RegisterSegment;
+
+interface Format {
+  /** Of the whole descriptor, in bytes. */
+  readonly bytes: number;
+  readonly decode: (bytes: Buffer, base: SegmentBase) => Segment;
+}
+
+const CAT = 0x01;
+const DC = 0x02;
+
+function blockFormat(hold: boolean): Format {
+  return {
+    bytes: 28,
+    decode: (bytes, base) => ({
+      ...base,
+      kind: 'blocks',
+      destinationCount: (bytes[1]! & DC) !== 0,
+      concatenate: (bytes[1]! & CAT) !== 0,
+      hold,
+      blocks: bytes.readUInt16BE(10),
+      sourceLba: readUint64(bytes, 12),
+      destinationLba: readUint64(bytes, 20),
+    }),
+  };
+}
+
+const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
+  [SegmentType.blockToBlock, blockFormat(false)],
+  [
+    SegmentType.verify,
+    { bytes: 12, decode: (bytes, base) => ({ ...base, kind: 'verify', testUnitReady: (bytes[8]! & 0x01) !== 0 }) },
+  ],
+  [
+    SegmentType.blockOffset,
+    {
+      bytes: 32,
+      decode: (bytes, base) => ({
+        ...base,
+        kind: 'bytes',
+        concatenate: (bytes[1]! & CAT) !== 0,
+        bytes: bytes.readUInt32BE(8),
+        sourceLba: readUint64(bytes, 12),
+        destinationLba: readUint64(bytes, 20),
+        sourceOffset: bytes.readUInt16BE(28),
+        destinationOffset: bytes.readUInt16BE(30),
+      }),
+    },
+  ],
+  [SegmentType.blockToBlockHeld, blockFormat(true)],
+  [
+    SegmentType.registerKey,
+    { bytes: 28, decode: (bytes, base) => ({ ...base, kind: 'register', keys: Buffer.from(bytes.subarray(8, 24)) }) },
+  ],
+  [
+    SegmentType.imageCopy,
+    {
+      bytes: 28,
+      decode: (bytes, base) => ({
+        ...base,
+        kind: 'image',
+        blocks: bytes.readUInt32BE(24) || BEYOND_ANYTHING,
+        sourceLba: readUint64(bytes, 8),
+        destinationLba: readUint64(bytes, 16),
+      }),
+    },
+  ],
+]);
+
+/** Type codes known, ascending. */
+export const segmentTypes: readonly number[] = [...formats.keys()];
+
+/** The longest descriptor, in bytes. */
+export const MAX_SEGMENT_BYTES = 32;
+
+export const SEGMENT_HEADER = 4;
+
+/**
+ * Reads the descriptor at `at`; `end` is where the list of them ends, at least `SEGMENT_HEADER` bytes on.
+ * @returns it and its length, or why it is refused
+ */
+export function decodeSegment(
+  list: Buffer,
+  at: number,
+  end: number,
+  number: number,
+): { readonly segment: Segment; readonly bytes: number } | Sense {
+  const format = formats.get(list[at]!);
+  if (format === undefined) return unsupportedSegmentDescriptor(at);
+  if (list.readUInt16BE(at + 2) + SEGMENT_HEADER !== format.bytes || at + format.bytes > end) {
+    return invalidFieldInParameterList(at + 2);
+  }
+  const bytes = list.subarray(at, at + format.bytes);
+  const base = { number, at, source: bytes.readUInt16BE(4), destination: bytes.readUInt16BE(6) };
+  return { segment: format.decode(bytes, base), bytes: format.bytes };
+}
+
+function encode(type: number, flags: number, bytes: number, source: number, destination: number): Buffer {
+  const data = Buffer.alloc(bytes);
+  data[0] = type;
+  data[1] = flags;
+  data.writeUInt16BE(bytes - SEGMENT_HEADER, 2);
+  data.writeUInt16BE(source, 4);
+  data.writeUInt16BE(destination, 6);
+  return data;
+}
+
+type Spec<S extends Segment> = Omit<S, 'kind' | 'number' | 'at'>;
+
+/** 02h or, with `hold`, 0Dh. */
+export function encodeBlockSegment(segment: Spec<BlockSegment>): Buffer {
+  const type = segment.hold ? SegmentType.blockToBlockHeld : SegmentType.blockToBlock;
+  const flags = (segment.destinationCount ? DC : 0) | (segment.concatenate ? CAT : 0);
+  const data = encode(type, flags, 28, segment.source, segment.destination);
+  data.writeUInt16BE(segment.blocks, 10);
+  writeUint64(data, segment.sourceLba, 12);
+  writeUint64(data, segment.destinationLba, 20);
+  return data;
+}
+
+/** 0Ah. */
+export function encodeByteSegment(segment: Spec<ByteSegment>): Buffer {
+  const flags = segment.concatenate ? CAT : 0;
+  const data = encode(SegmentType.blockOffset, flags, 32, segment.source, segment.destination);
+  data.writeUInt32BE(segment.bytes, 8);
+  writeUint64(data, segment.sourceLba, 12);
+  writeUint64(data, segment.destinationLba, 20);
+  data.writeUInt16BE(segment.sourceOffset, 28);
+  data.writeUInt16BE(segment.destinationOffset, 30);
+  return data;
+}
+
+/** 16h. `blocks` 0: as many as fit. */
+export function encodeImageSegment(segment: Spec<ImageSegment>): Buffer {
+  const data = encode(SegmentType.imageCopy, 0, 28, segment.source, segment.destination);
+  writeUint64(data, segment.sourceLba, 8);
+  writeUint64(data, segment.destinationLba, 16);
+  data.writeUInt32BE(segment.blocks, 24);
+  return data;
+}
+
+/** 07h. */
+export function encodeVerifySegment(segment: Spec<VerifySegment>): Buffer {
+  const data = encode(SegmentType.verify, 0, 12, segment.source, segment.destination);
+  data[8] = segment.testUnitReady ? 0x01 : 0;
+  return data;
+}
+
+/** 14h. */
+export function encodeRegisterSegment(segment: Spec<RegisterSegment>): Buffer {
+  const data = encode(SegmentType.registerKey, 0, 28, segment.source, segment.destination);
+  segment.keys.copy(data, 8);
+  return data;
+}
