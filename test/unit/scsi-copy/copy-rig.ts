@@ -24,12 +24,13 @@ export class CopyRig extends Rig {
 
   constructor(units: readonly UnitSpec[] = [{}, {}]) {
     super({ luns: units.map((_unit, id) => [id, id] as const) });
+    const { marks } = this.ldevs.get(0)!;
     this.ldevs.clear();
     this.layers = units.map(({ blocks = 1024, blockSize = 512, thin = true, readOnly = false }, id) => {
       const layer = new MemoryLayer(blocks, blockSize);
       const sizes = { blocks, blockSize, physicalBlockSize: blockSize };
       const names = { id, label: '', pool: 'P', serial: `1234567800${id}`, naa: naaOf(id) };
-      const ldev: Ldev = { ...names, ...sizes, thin, readOnly, attribute: 'ordinary', top: layer };
+      const ldev: Ldev = { ...names, ...sizes, thin, readOnly, marks, attribute: 'ordinary', top: layer };
       this.ldevs.set(id, ldev);
       return layer;
     });
