@@ -18,6 +18,7 @@ import {
   type ScatteredRange,
   scatteredListBytes,
 } from '../../../../wire/scsi/write-scattered.js';
+import { slice } from '../../../base/views.js';
 import type { Io } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { completeFailed } from '../../io-failure.js';
@@ -25,7 +26,7 @@ import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
-import { hostIo, slice } from './io.js';
+import { hostIo } from './io.js';
 
 const OFFSET_BYTE = 4;
 const DESCRIPTORS_BYTE = 8;
