@@ -154,7 +154,10 @@ export class ChannelAdapter {
     this.depth--;
     if (task.running) {
       this.waitNs += task.dispatchedAt - task.startedAt;
-      this.serviceNs += this.clock.now() - task.dispatchedAt;
+      const serviceNs = this.clock.now() - task.dispatchedAt;
+      this.serviceNs += serviceNs;
+      if (task.dataInLength > 0) noteRead(task, serviceNs);
+      else if (task.dataOutLength > 0) noteWrite(task, serviceNs);
     }
     if (set !== null) set.leave(task);
     if (task.aborted) this.endAborted(task);
@@ -202,5 +205,13 @@ const affectsOthers: ReadonlySet<TaskManagementFunction> = new Set([
   'target-warm-reset',
   'target-cold-reset',
 ]);
+
+function noteRead({ unit, command }: Task, ns: number): void {
+  if (command!.conflict === 'read') unit!.counters.readNs += ns;
+}
+
+function noteWrite({ unit, command }: Task, ns: number): void {
+  if (command!.writes) unit!.counters.writeNs += ns;
+}
 
 function ignore(): void {}

@@ -34,6 +34,8 @@ export const Limits = {
   atomicBytes: ATOMIC_BYTES,
   /** MAXIMUM SCATTERED LBA RANGE DESCRIPTOR COUNT; the transfer as a whole is limited as any other. */
   scatteredDescriptors: 256,
+  /** What resources of logical block provisioning are counted in: THRESHOLD EXPONENT says so in blocks. */
+  thresholdSetBytes: 1024 * 1024,
   /**
    * MAXIMUM WRITE SAME LENGTH, in blocks: what WRITE SAME(10) can name. A NUMBER OF LOGICAL BLOCKS of zero
    * means "to the end" (WSNZ is 0) and is refused when that is farther.

@@ -16,6 +16,8 @@ import { DeviceClock } from './device-clock.js';
 import { type IdentifyingStore, noIdentifyingStore } from './identifying-information.js';
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
+import { LogCounters } from './log-counters.js';
+import { LogicalUnitCounters } from './logical-unit-counters.js';
 import type { Nexus } from './nexus.js';
 import { RemovableMedium } from './removable-medium.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
@@ -62,23 +64,6 @@ export interface ModeState {
   onExceptionControl: (() => void) | null;
 }
 
-/** Totals since the array started, for LOG SENSE and metrics. */
-export class LogicalUnitCounters {
-  reads = 0;
-  readBlocks = 0;
-  writes = 0;
-  writtenBlocks = 0;
-  verifies = 0;
-  verifiedBlocks = 0;
-  unmappedBlocks = 0;
-  /** Commands that a failure below the handlers ended. */
-  readErrors = 0;
-  writeErrors = 0;
-  verifyErrors = 0;
-  /** START STOP UNIT with START set, from stopped. */
-  starts = 0;
-}
-
 /**
  * The device server behind an LDEV: the same for all ports and host groups that map it, as the state kept
  * here (reservations, modes, started or stopped) belongs to the logical unit and not to the path (SAM-6 4.7).
@@ -92,6 +77,7 @@ export class LogicalUnit {
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
   readonly counters = new LogicalUnitCounters();
+  readonly logCounters = new LogCounters(this.counters);
   /** By START STOP UNIT; medium access then needs another one. Starts started. */
   stopped = false;
   /** Null: it cannot be removed. */

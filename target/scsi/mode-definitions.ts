@@ -69,4 +69,6 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
     { 2: 0x9d, 3: 0x0f, 4: 0xff, 5: 0xff, 6: 0xff, 7: 0xff, 8: 0xff, 9: 0xff, 10: 0xff, 11: 0xff },
     badExceptionControl,
   ),
+  // No threshold can be armed: log page 0Ch tells the resources.
+  define(ModePage.informationalExceptions, ModeSubpage.logicalBlockProvisioning, 16, {}, {}),
 ];

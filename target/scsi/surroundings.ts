@@ -10,6 +10,8 @@ export interface Surroundings {
   admits(group: HostGroup, initiatorName: string): boolean;
   /** URLs of the management services (VPD page 85h). */
   managementUrls(): readonly string[];
+  /** `Clock.now()` at the start of the array. */
+  readonly startedAt: number;
   /** Version of the array, e.g. `1.4.2`. */
   readonly version: string;
 }
@@ -20,5 +22,6 @@ export const noSurroundings: Surroundings = {
   hostGroups: () => [],
   admits: () => false,
   managementUrls: () => [],
+  startedAt: 0,
   version: '0.0.0',
 };

@@ -1,4 +1,5 @@
 /** Which commands an LDEV answers, and where its reservations and mode pages are kept. */
+import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { CommandTable } from '../scsi/command-table.js';
 import { blockCommandsOf } from '../scsi/handlers/block/index.js';
@@ -42,6 +43,7 @@ export function createLogicalUnits(volumes: Volumes, managementUrls: () => reado
       hostGroups: () => volumes.hostGroups(),
       admits: (group: HostGroup, initiator: string) => Volumes.admits(group, initiator),
       managementUrls,
+      startedAt: systemClock.now(),
       version: version(),
     },
   });

@@ -1,5 +1,6 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
 import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type SlotAddress } from '../cache/types.js';
+import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { ParityGroup } from '../disk/types.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
@@ -7,7 +8,7 @@ import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
 import type { MarkedBlocks } from './marked-blocks.js';
-import { type Ldev, type LdevAttribute, ldevName } from './model.js';
+import { type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
@@ -86,6 +87,22 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   get driveKind(): DriveKind | null {
     const { tiers } = this.volumePool;
     return this.tier ?? (tiers.length === 1 ? tiers[0]! : null);
+  }
+
+  get space(): { readonly assignedBytes: number; readonly availableBytes: number } {
+    const availableBytes = this.volumePool.freeOf(this.tier) * REGION_BYTES;
+    return { assignedBytes: this.assignedBytes, availableBytes };
+  }
+
+  get mediumScan(): MediumScan | null {
+    const scans = this.groups().flatMap((group) => (group instanceof RedundantGroup ? [group.scrub] : []));
+    if (scans.length === 0) return null;
+    const running = scans.filter((scan) => scan.running);
+    return {
+      running: running.length > 0,
+      progress: running.length === 0 ? 0 : Math.min(...running.map((scan) => scan.progress)),
+      passes: Math.min(...scans.map((scan) => scan.passes)),
+    };
   }
 
   /** Bytes in regions assigned to it, or kept for it. */

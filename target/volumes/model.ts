@@ -31,12 +31,25 @@ export interface Ldev {
   readonly top: BlockLayer;
   /** Blocks that hosts have marked unreadable. */
   readonly marks: MarkedBlocks;
+  /** In regions that it has, and in those that it could still get, beside other LDEVs. Left out: not told. */
+  readonly space?: { readonly assignedBytes: number; readonly availableBytes: number };
+  /** Scrubs of the redundant parity groups that it has regions in; null or left out: there are none. */
+  readonly mediumScan?: MediumScan | null;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */
   readonly failurePredicted?: boolean;
   /** Kind of the drives that it takes regions from; null or left out: any in the pool. */
   readonly tier?: DriveKind | null;
   /** Kind of its drives; null: there may be several. Left out: the default. */
   readonly driveKind?: DriveKind | null;
+}
+
+/** A scan of all that a medium holds, as far as the last of several is. */
+export interface MediumScan {
+  readonly running: boolean;
+  /** Of the pass under way, 0 to 1. */
+  readonly progress: number;
+  /** Ended so far. */
+  readonly passes: number;
 }
 
 /** A port of the array, e.g. `CL1-A`. */

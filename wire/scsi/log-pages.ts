@@ -3,7 +3,8 @@
  *
  *   page        DS (7) SPF (6) PAGE CODE (5:0) · SUBPAGE CODE · PAGE LENGTH 2 (n − 3) · parameters
  *   parameter   PARAMETER CODE 2 · control byte 1 · PARAMETER LENGTH 1 (n − 3) · value
- *   control     DU (7)  TSD (5)  FORMAT AND LINKING (1:0): 00b counter, 01b ASCII list, 11b binary list
+ *   control     DU (7)  TSD (5)  FORMAT AND LINKING (1:0): 00b counter, 01b ASCII list,
+ *               10b unbounded counter, 11b binary list
  */
 import { writeUint64 } from './cdb.js';
 
@@ -11,8 +12,12 @@ export const LogPage = {
   supportedPages: 0x00,
   writeErrorCounters: 0x02,
   readErrorCounters: 0x03,
+  verifyErrorCounters: 0x05,
+  logicalBlockProvisioning: 0x0c,
   temperature: 0x0d,
   startStopCycles: 0x0e,
+  backgroundScan: 0x15,
+  generalStatistics: 0x19,
   informationalExceptions: 0x2f,
 } as const;
 export const LogSubpage = { none: 0x00, all: 0xff } as const;
@@ -25,7 +30,7 @@ export const LogPageControl = {
   defaultCumulative: 3,
 } as const;
 
-export const ParameterFormat = { counter: 0x00, ascii: 0x01, binary: 0x03 } as const;
+export const ParameterFormat = { counter: 0x00, ascii: 0x01, unbounded: 0x02, binary: 0x03 } as const;
 
 export interface LogParameter {
   readonly code: number;

@@ -17,7 +17,7 @@ export const ModePage = {
   all: 0x3f,
 } as const;
 
-export const ModeSubpage = { none: 0x00, controlExtension: 0x01, all: 0xff } as const;
+export const ModeSubpage = { none: 0x00, controlExtension: 0x01, logicalBlockProvisioning: 0x02, all: 0xff } as const;
 
 /** PC field of MODE SENSE. */
 export const PageControl = { current: 0, changeable: 1, defaults: 2, saved: 3 } as const;

@@ -259,6 +259,8 @@ export function blockDeviceCharacteristicsPage(device: number, fields: BlockChar
 }
 
 export interface Provisioning {
+  /** Blocks of a threshold set as a power of two; 0: resources are not told. */
+  readonly thresholdExponent: number;
   readonly unmap: boolean;
   readonly writeSame16Unmap: boolean;
   readonly writeSame10Unmap: boolean;
@@ -268,7 +270,7 @@ export interface Provisioning {
   readonly type: number;
 }
 
-/** B2h, 8 bytes: no threshold, no provisioning group. */
+/** B2h, 8 bytes: no provisioning group. */
 export function logicalBlockProvisioningPage(device: number, fields: Provisioning): Buffer {
   const data = page(device, VpdPage.logicalBlockProvisioning, 8);
   data[5] =
@@ -276,6 +278,7 @@ export function logicalBlockProvisioningPage(device: number, fields: Provisionin
     (fields.writeSame16Unmap ? 0x40 : 0) |
     (fields.writeSame10Unmap ? 0x20 : 0) |
     (fields.readsZeros ? 0x04 : 0);
+  data[4] = fields.thresholdExponent;
   data[6] = fields.type;
   return data;
 }

@@ -40,7 +40,14 @@ t.test('block limits and provisioning come back as they were encoded', async (t)
     unmapAlignment: 4,
     maxWriteSame: 65535,
   });
-  const provisioning = { unmap: true, writeSame16Unmap: true, writeSame10Unmap: false, readsZeros: true, type: 2 };
+  const provisioning = {
+    thresholdExponent: 0,
+    unmap: true,
+    writeSame16Unmap: true,
+    writeSame10Unmap: false,
+    readsZeros: true,
+    type: 2,
+  };
   t.match(decodeProvisioning(logicalBlockProvisioningPage(0, provisioning)), {
     unmap: true,
     writeSame16Unmap: true,

@@ -182,7 +182,7 @@ t.test('VPD B1h and B2h', async (t) => {
   t.same(medium('nl-sas'), [7200, 2]);
   t.same(medium('sas'), [10000, 3]);
   t.same(medium(null), [0, 0], 'not told where there are several kinds');
-  t.same([...host.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 0, 0xe4, 0x02, 0], 'LBPU, LBPWS, LBPWS10, LBPRZ; thin');
+  t.same([...host.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 11, 0xe4, 0x02, 0], '1 MiB, LBPU, LBPWS, LBPWS10, LBPRZ; thin');
   const full = new Rig({ thin: false }).host('a');
   t.same([...full.run(vpd(0xb2)).data], [0, 0xb2, 0, 4, 0, 0, 0, 0]);
   t.equal(full.run(vpd(0xb0)).data.readUInt32BE(20), 0);

@@ -52,6 +52,7 @@ t.test('without block descriptor, and with subpages', async (t) => {
     [0x0a, 0],
     [0x0a, 1],
     [0x1c, 0],
+    [0x1c, 2],
   ]);
   t.same(codes(host.run(sense6(0x0a, { dbd: true, subpage: 0xff })).data, 4), [
     [0x0a, 0],

@@ -238,6 +238,7 @@ export class Rig {
         hostGroups: () => this.groups,
         admits: (group, name) => group.initiators.some((each) => each === '*' || each === name),
         managementUrls: () => ['http://127.0.0.1:8080/metrics'],
+        startedAt: 0,
         version: '1.4.2',
       },
       clock: this.clock,

@@ -3,7 +3,7 @@ import { bufferCommands } from './buffers.js';
 import { diagnosticCommands } from './diagnostics.js';
 import { identifyingInformationCommands } from './identifying-information.js';
 import { inquiryCommand } from './inquiry.js';
-import { logSenseCommand } from './log-sense.js';
+import { logCommands } from './log-sense.js';
 import { modeSelectCommands } from './mode-select.js';
 import { modeSenseCommands } from './mode-sense.js';
 import { persistentReserveInCommands } from './persistent-reserve-in.js';
@@ -24,7 +24,7 @@ export const primaryCommands: readonly Command[] = [
   ...modeSenseCommands,
   ...reserveCommands,
   ...diagnosticCommands,
-  logSenseCommand,
+  ...logCommands,
   ...persistentReserveInCommands,
   ...persistentReserveOutCommands,
   reportLunsCommand,

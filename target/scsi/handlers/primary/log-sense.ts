@@ -1,6 +1,5 @@
-/** LOG SENSE (SPC-5 6.9). Counters run since the array started; nothing is saved, nothing has thresholds. */
+/** LOG SENSE and LOG SELECT (SPC-5 6.9, 6.8). Nothing is saved, nothing has thresholds, and counters are only reset. */
 import {
-  counterParameter,
   encodeLogPage,
   encodeLogParameter,
   LogPage,
@@ -10,82 +9,25 @@ import {
   ParameterFormat,
 } from '../../../../wire/scsi/log-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
-import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
+import { invalidFieldInCdb, logParametersChanged, type Sense } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { answer } from './answer.js';
+import { type LogPageDefinition, logPages } from './log-pages.js';
 
-/** Degrees Celsius: those of a drive bay that never warms up. */
-const TEMPERATURE = 25;
-const REFERENCE_TEMPERATURE = 60;
-
-type Parameters = (unit: LogicalUnit) => readonly LogParameter[];
-
-/** Error counters (SPC-5 7.3.8): blocks are either transferred or lost, so corrections are all zero. */
-function errorCounters(bytes: number, uncorrected: number): readonly LogParameter[] {
-  return [0, 0, 0, 0, 0, bytes, uncorrected].map((count, code) => counterParameter(code, count));
+function codesOf(unit: LogicalUnit): number[] {
+  const present = [...logPages].filter(([, page]) => page.exists(unit));
+  return [LogPage.supportedPages, ...present.map(([code]) => code)];
 }
 
-function temperature(code: number, degrees: number): LogParameter {
-  return { code, format: ParameterFormat.binary, value: Buffer.from([0, degrees]) };
+function findPage(unit: LogicalUnit, code: number): LogPageDefinition | null {
+  const page = logPages.get(code);
+  return page?.exists(unit) ? page : null;
 }
-
-/** IE ASC, IE ASCQ, temperature, and (vendor specific, as drives have it) the one not to be exceeded. */
-function informationalException(cause: number): LogParameter {
-  const value = Buffer.from([cause >> 8, cause & 0xff, TEMPERATURE, REFERENCE_TEMPERATURE]);
-  return { code: 0, format: ParameterFormat.binary, value };
-}
-
-function cycles(code: number, count: number): LogParameter {
-  const value = Buffer.alloc(4);
-  value.writeUInt32BE(count);
-  return { code, format: ParameterFormat.binary, value };
-}
-
-interface Page {
-  /** Its parameters are counters, so PC must ask for values and not for thresholds. */
-  readonly counters: boolean;
-  readonly parameters: Parameters;
-}
-
-const pages: ReadonlyMap<number, Page> = new Map<number, Page>([
-  [
-    LogPage.writeErrorCounters,
-    {
-      counters: true,
-      parameters: ({ counters, blockSize }) => errorCounters(counters.writtenBlocks * blockSize, counters.writeErrors),
-    },
-  ],
-  [
-    LogPage.readErrorCounters,
-    {
-      counters: true,
-      parameters: ({ counters, blockSize }) => errorCounters(counters.readBlocks * blockSize, counters.readErrors),
-    },
-  ],
-  [
-    LogPage.temperature,
-    { counters: false, parameters: () => [temperature(0, TEMPERATURE), temperature(1, REFERENCE_TEMPERATURE)] },
-  ],
-  [
-    LogPage.startStopCycles,
-    {
-      counters: false,
-      // Specified and accumulated start-stop cycles; no load-unload cycles.
-      parameters: ({ counters }) => [cycles(3, 0), cycles(4, 1 + counters.starts), cycles(5, 0), cycles(6, 0)],
-    },
-  ],
-  [
-    LogPage.informationalExceptions,
-    { counters: false, parameters: ({ exceptions }) => [informationalException(exceptions.cause)] },
-  ],
-]);
-
-const codes = [LogPage.supportedPages, ...pages.keys()];
 
 /** Page 00h lists codes, 00h/FFh pairs of code and subpage. */
-function supportedPages(subpage: number): Buffer {
+function supportedPages(codes: readonly number[], subpage: number): Buffer {
   const list = subpage === LogSubpage.all ? [...codes.map((code) => [code, 0]), [0, LogSubpage.all]].flat() : codes;
   return encodeLogPage(LogPage.supportedPages, subpage, Buffer.from(list));
 }
@@ -100,10 +42,10 @@ function logSense(unit: LogicalUnit, task: Task): void {
   if (code === LogPage.supportedPages) {
     if (subpage !== LogSubpage.none && subpage !== LogSubpage.all) task.check(invalidFieldInCdb(3));
     else if (pointer !== 0) task.check(invalidFieldInCdb(5));
-    else answer(task, supportedPages(subpage), allocation);
+    else answer(task, supportedPages(codesOf(unit), subpage), allocation);
     return;
   }
-  const page = pages.get(code);
+  const page = findPage(unit, code);
   if (!page) {
     task.check(invalidFieldInCdb(2, 5));
   } else if (subpage !== LogSubpage.none) {
@@ -119,7 +61,7 @@ function answerPage(
   unit: LogicalUnit,
   task: Task,
   code: number,
-  page: Page,
+  page: LogPageDefinition,
   control: number,
   pointer: number,
   allocation: number,
@@ -131,16 +73,64 @@ function answerPage(
     return;
   }
   const zero = page.counters && control === LogPageControl.defaultCumulative;
-  const chosen = zero ? rest.map((parameter) => counterParameter(parameter.code, 0)) : rest;
+  const chosen = zero ? rest.map(zeroed) : rest;
   answer(task, encodeLogPage(code, 0, Buffer.concat(chosen.map(encodeLogParameter))), allocation);
 }
 
-export const logSenseCommand: Command = defineCommand({
-  name: 'LOG SENSE',
-  opcode: Opcode.logSense,
-  usage: [Opcode.logSense, 0, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0],
-  conflict: 'inquire',
-  access: 'standby',
-  reservation: Reservation.free,
-  run: logSense,
-});
+/** Default values: counters begin at zero, what else stands beside them stays. */
+function zeroed(parameter: LogParameter): LogParameter {
+  if (parameter.format === ParameterFormat.binary) return parameter;
+  return { ...parameter, value: Buffer.alloc(parameter.value.length) };
+}
+
+const PCR = 0x02;
+
+function checkSelect(unit: LogicalUnit, { cdb }: Task): Sense | null {
+  const control = cdb[2]! >> 6;
+  const code = cdb[2]! & 0x3f;
+  if (code !== LogPage.supportedPages && findPage(unit, code) === null) return invalidFieldInCdb(2, 5);
+  // Page 00h stands for all pages, 00h/FFh for their subpages too.
+  if (cdb[3] !== LogSubpage.none && (code !== LogPage.supportedPages || cdb[3] !== LogSubpage.all)) {
+    return invalidFieldInCdb(3);
+  }
+  if (cdb.readUInt16BE(7) !== 0) return invalidFieldInCdb(7);
+  const thresholds = control === LogPageControl.threshold || control === LogPageControl.defaultThreshold;
+  return thresholds && (cdb[1]! & PCR) === 0 ? invalidFieldInCdb(2, 7) : null;
+}
+
+/** Resets counters: PCR asks for it, and so do default cumulative values without a list (SPC-5 table 170). */
+function logSelect(unit: LogicalUnit, task: Task): void {
+  const { cdb } = task;
+  const code = cdb[2]! & 0x3f;
+  if ((cdb[1]! & PCR) === 0 && cdb[2]! >> 6 !== LogPageControl.defaultCumulative) {
+    task.good();
+    return;
+  }
+  for (const [each, page] of logPages) {
+    if (page.counters && (code === LogPage.supportedPages || code === each)) unit.logCounters.reset(each);
+  }
+  unit.tell(logParametersChanged(), task.nexus);
+  task.good();
+}
+
+export const logCommands: readonly Command[] = [
+  defineCommand({
+    name: 'LOG SELECT',
+    opcode: Opcode.logSelect,
+    usage: [Opcode.logSelect, PCR, 0xff, 0xff, 0, 0, 0, 0xff, 0xff, 0],
+    conflict: 'inquire',
+    access: 'standby',
+    reservation: Reservation.write,
+    check: checkSelect,
+    run: logSelect,
+  }),
+  defineCommand({
+    name: 'LOG SENSE',
+    opcode: Opcode.logSense,
+    usage: [Opcode.logSense, 0, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0],
+    conflict: 'inquire',
+    access: 'standby',
+    reservation: Reservation.free,
+    run: logSense,
+  }),
+];

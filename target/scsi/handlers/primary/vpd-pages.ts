@@ -87,8 +87,9 @@ function blockLimits(unit: LogicalUnit): Buffer {
   });
 }
 
-function provisioning({ ldev }: LogicalUnit): Buffer {
+function provisioning({ ldev, blockSize }: LogicalUnit): Buffer {
   return logicalBlockProvisioningPage(DEVICE, {
+    thresholdExponent: ldev.thin ? Math.log2(Limits.thresholdSetBytes / blockSize) : 0,
     unmap: ldev.thin,
     writeSame16Unmap: ldev.thin,
     writeSame10Unmap: ldev.thin,

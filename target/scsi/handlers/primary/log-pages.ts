@@ -1,0 +1,157 @@
+/** The log pages of a block device here (SPC-5 7.3, SBC-4 6.4), for LOG SENSE and LOG SELECT. */
+import { writeUint64 } from '../../../../wire/scsi/cdb.js';
+import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '../../../../wire/scsi/log-pages.js';
+import { Limits } from '../../limits.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+
+/** Degrees Celsius: those of a drive bay that never warms up. */
+const TEMPERATURE = 25;
+const REFERENCE_TEMPERATURE = 60;
+
+export interface LogPageDefinition {
+  /** Its parameters are counters: PC must ask for values and not for thresholds, LOG SELECT resets them. */
+  readonly counters: boolean;
+  readonly parameters: (unit: LogicalUnit) => readonly LogParameter[];
+  /** Whether a logical unit has it. */
+  readonly exists: (unit: LogicalUnit) => boolean;
+}
+
+const always = () => true;
+
+/** Error counters (SPC-5 7.3.8): blocks are either transferred or lost, so corrections are all zero. */
+function errorCounters(bytes: number, uncorrected: number): readonly LogParameter[] {
+  return [0, 0, 0, 0, 0, bytes, uncorrected].map((count, code) => counterParameter(code, count));
+}
+
+function binary(code: number, value: Buffer): LogParameter {
+  return { code, format: ParameterFormat.binary, value };
+}
+
+function temperature(code: number, degrees: number): LogParameter {
+  return binary(code, Buffer.from([0, degrees]));
+}
+
+/** IE ASC, IE ASCQ, temperature, and (vendor specific, as drives have it) the one not to be exceeded. */
+function informationalException(cause: number): LogParameter {
+  return binary(0, Buffer.from([cause >> 8, cause & 0xff, TEMPERATURE, REFERENCE_TEMPERATURE]));
+}
+
+function cycles(code: number, count: number): LogParameter {
+  const value = Buffer.alloc(4);
+  value.writeUInt32BE(count);
+  return binary(code, value);
+}
+
+/** SCOPE of a resource count: this logical unit's alone, or shared with others. */
+const Scope = { dedicated: 1, shared: 2 } as const;
+
+/** RESOURCE COUNT 4, in threshold sets · SCOPE (1:0) · reserved 3. */
+function resources(code: number, bytes: number, scope: number): LogParameter {
+  const value = Buffer.alloc(8);
+  value.writeUInt32BE(Math.floor(bytes / Limits.thresholdSetBytes), 0);
+  value[4] = scope;
+  return binary(code, value);
+}
+
+function provisioning({ ldev }: LogicalUnit): readonly LogParameter[] {
+  const { availableBytes, assignedBytes } = ldev.space!;
+  return [resources(1, availableBytes, Scope.shared), resources(2, assignedBytes, Scope.dedicated)];
+}
+
+/** ACCUMULATED POWER ON MINUTES 4 · reserved · STATUS · SCANS PERFORMED 2 · PROGRESS 2 · MEDIUM SCANS PERFORMED 2. */
+function backgroundScan({ ldev, clock, surroundings }: LogicalUnit): LogParameter {
+  const scan = ldev.mediumScan ?? { running: false, progress: 0, passes: 0 };
+  const value = Buffer.alloc(12);
+  const passes = Math.min(scan.passes, 0xffff);
+  value.writeUInt32BE(Math.floor((clock.now() - surroundings.startedAt) / 60e9), 0);
+  value[5] = scan.running ? 1 : 0;
+  value.writeUInt16BE(passes, 6);
+  value.writeUInt16BE(Math.min(Math.floor(scan.progress * 65536), 0xffff), 8);
+  value.writeUInt16BE(passes, 10);
+  return binary(0, value);
+}
+
+/** Microseconds: TIME INTERVAL DESCRIPTOR, EXPONENT 4 · INTEGER 4, one times ten to the minus sixth seconds. */
+const INTERVAL = Buffer.from([0, 0, 0, 6, 0, 0, 0, 1]);
+const NS_PER_INTERVAL = 1000;
+
+/**
+ * Commands, blocks received, blocks transmitted, processing intervals, reads before writes but for the blocks. The two
+ * weighted sums that end it are not kept.
+ */
+function statistics({ logCounters }: LogicalUnit): LogParameter {
+  const { reads, writes, writtenBlocks, readBlocks, readNs, writeNs } = logCounters.of(LogPage.generalStatistics);
+  const intervals = [readNs, writeNs].map((ns) => Math.floor(ns / NS_PER_INTERVAL));
+  const value = Buffer.alloc(64);
+  for (const [index, count] of [reads, writes, writtenBlocks, readBlocks, ...intervals].entries()) {
+    writeUint64(value, count, 8 * index);
+  }
+  return { code: 1, format: ParameterFormat.unbounded, value };
+}
+
+/** Ascending by code. */
+export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, LogPageDefinition>([
+  [
+    LogPage.writeErrorCounters,
+    {
+      counters: true,
+      exists: always,
+      parameters: ({ logCounters, blockSize }) => {
+        const { writtenBlocks, writeErrors } = logCounters.of(LogPage.writeErrorCounters);
+        return errorCounters(writtenBlocks * blockSize, writeErrors);
+      },
+    },
+  ],
+  [
+    LogPage.readErrorCounters,
+    {
+      counters: true,
+      exists: always,
+      parameters: ({ logCounters, blockSize }) => {
+        const { readBlocks, readErrors } = logCounters.of(LogPage.readErrorCounters);
+        return errorCounters(readBlocks * blockSize, readErrors);
+      },
+    },
+  ],
+  [
+    LogPage.verifyErrorCounters,
+    {
+      counters: true,
+      exists: always,
+      parameters: ({ logCounters, blockSize }) => {
+        const { verifiedBlocks, verifyErrors } = logCounters.of(LogPage.verifyErrorCounters);
+        return errorCounters(verifiedBlocks * blockSize, verifyErrors);
+      },
+    },
+  ],
+  [
+    LogPage.logicalBlockProvisioning,
+    { counters: false, exists: ({ ldev }) => ldev.thin && ldev.space !== undefined, parameters: provisioning },
+  ],
+  [
+    LogPage.temperature,
+    {
+      counters: false,
+      exists: always,
+      parameters: () => [temperature(0, TEMPERATURE), temperature(1, REFERENCE_TEMPERATURE)],
+    },
+  ],
+  [
+    LogPage.startStopCycles,
+    {
+      counters: false,
+      exists: always,
+      // Specified and accumulated start-stop cycles; no load-unload cycles.
+      parameters: ({ counters }) => [cycles(3, 0), cycles(4, 1 + counters.starts), cycles(5, 0), cycles(6, 0)],
+    },
+  ],
+  [LogPage.backgroundScan, { counters: false, exists: always, parameters: (unit) => [backgroundScan(unit)] }],
+  [
+    LogPage.generalStatistics,
+    { counters: true, exists: always, parameters: (unit) => [statistics(unit), binary(3, INTERVAL)] },
+  ],
+  [
+    LogPage.informationalExceptions,
+    { counters: false, exists: always, parameters: ({ exceptions }) => [informationalException(exceptions.cause)] },
+  ],
+]);
