@@ -1,5 +1,6 @@
 /** The LDEVs of a running array: made, grown, changed, deleted; brought back at open. */
 import type { Log } from '../base/log.js';
+import type { Random } from '../base/random.js';
 import type { CacheBacking, CachedVolume } from '../cache/types.js';
 import type { Clock } from '../disk/types.js';
 import type { Background } from './background.js';
@@ -62,6 +63,8 @@ export interface LdevsParts {
   readonly adapter: ReclaimAdapter;
   readonly clock: Clock;
   readonly background: Background;
+  /** Of fault rules. */
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -84,6 +87,7 @@ export class Ldevs {
     this.faults = new FaultRules(
       (id) => this.byId.has(id),
       (id) => this.composeAll(id),
+      parts.random,
     );
     this.recover();
   }

@@ -69,7 +69,16 @@ export class Volumes extends EventEmitter<Events> {
     const drives = { openDrive, newDrive, predictionChanged };
     const bootId = parts.bootId ?? currentBootId();
     this.storage = new Storage({ store, shared, ...drives, bootId, clock, adapter, background, log });
-    this.devices = new Ldevs({ store, storage: this.storage, cache, adapter, clock, background, log });
+    this.devices = new Ldevs({
+      store,
+      storage: this.storage,
+      cache,
+      adapter,
+      clock,
+      random: parts.random,
+      background,
+      log,
+    });
     this.portList = new Ports(store);
     this.groups = new HostGroups(store, this.portList, this.devices.all());
     this.userList = new Users(store, (id) => this.groups.all().some((group) => group.id === id));

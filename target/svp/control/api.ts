@@ -102,9 +102,12 @@ export const FaultAdd = Type.Object(
     lba: Type.Optional(Count),
     blocks: Type.Optional(Count),
     initiator: Type.Optional(text(223)),
-    /** A name from `faultEffects`. */
+    /** A name from `faultEffects`, or KEY/ASC/ASCQ. */
     sense: Type.Optional(text(32)),
     delayMs: Type.Optional(Count),
+    delayMaxMs: Type.Optional(Count),
+    probability: Type.Optional(Type.Number()),
+    seed: Type.Optional(Count),
     every: Type.Optional(Count),
     limit: Type.Optional(Count),
   },
@@ -284,6 +287,10 @@ export interface FaultReply {
   readonly initiator: string | null;
   readonly sense: string | null;
   readonly delayMs: number;
+  /** Null: `delayMs` each time. */
+  readonly delayMaxMs: number | null;
+  readonly probability: number;
+  readonly seed: number;
   readonly every: number;
   readonly limit: number | null;
   readonly hits: number;

@@ -68,3 +68,15 @@ export const faultEffects: ReadonlyMap<string, FaultEffect> = new Map([
   status('task-set-full', Status.taskSetFull, 'status TASK SET FULL'),
   status('reservation-conflict', Status.reservationConflict, 'status RESERVATION CONFLICT'),
 ]);
+
+const ANY_SENSE = /^([0-9a-f])\/([0-9a-f]{1,2})\/([0-9a-f]{1,2})$/i;
+
+/** By name, or any sense as `KEY/ASC/ASCQ`; null: there is no such effect. */
+export function faultEffect(name: string): FaultEffect | null {
+  const known = faultEffects.get(name);
+  if (known !== undefined) return known;
+  const given = ANY_SENSE.exec(name);
+  if (given === null) return null;
+  const [key, asc, ascq] = given.slice(1).map((digits) => Number.parseInt(digits, 16)) as [number, number, number];
+  return sense(name, key as SenseKey, (asc << 8) | ascq, 'any sense')[1];
+}

@@ -1,6 +1,7 @@
 /** The fault-and-delay layer and its rules. */
 import t from 'tap';
 import { SimulatedClock } from '../../../target/base/clock.js';
+import { seededRandom } from '../../../target/base/random.js';
 import type { BlockLayer, Done } from '../../../target/volumes/block-layer.js';
 import { FaultLayer } from '../../../target/volumes/layers/fault.js';
 import { faultEffects } from '../../../target/volumes/layers/fault-effects.js';
@@ -28,6 +29,7 @@ function stage(...specs: FaultSpec[]) {
   const rules = new FaultRules(
     (id) => id === LDEV,
     () => {},
+    seededRandom(1),
   );
   for (const spec of specs) rules.add(spec);
   return { calls, clock, rules, layer: new FaultLayer(next, rules.covering(LDEV), clock) };
@@ -179,4 +181,60 @@ t.test('on an LDEV: there while a rule covers it, and not otherwise', async (t) 
   await array.volumes.deleteLdev(1);
   t.same(faults.list(), [], 'rules go with their LDEV');
   await array.stop();
+});
+
+t.test('any sense, by its key and codes', async (t) => {
+  const { layer } = stage({ op: 'read', effect: '4/44/0' });
+  const expected = { kind: 'injected', sense: { name: '4/44/0', key: 4, asc: 0x4400 } };
+  t.same(await read(layer, 0, 1), expected);
+  t.end();
+});
+
+t.test('a share of them, the same for the same seed', async (t) => {
+  const fate = async (seed: number, probability: number) => {
+    const { layer, rules } = stage({ op: 'read', effect: 'busy', probability, seed });
+    const fates: boolean[] = [];
+    for (let i = 0; i < 400; i++) fates.push(Buffer.isBuffer(await read(layer, 0, 1)));
+    return { fates, rule: rules.list()[0]! };
+  };
+  const first = await fate(7, 0.25);
+  t.ok(first.rule.fired > 60 && first.rule.fired < 140, `${first.rule.fired} of 400`);
+  t.match(first.rule, { hits: 400, seed: 7 });
+  t.same((await fate(7, 0.25)).fates, first.fates);
+  t.notSame((await fate(8, 0.25)).fates, first.fates);
+  t.equal((await fate(7, 1)).rule.fired, 400);
+});
+
+t.test('a delay between two bounds', async (t) => {
+  const { layer, clock } = stage({ op: 'read', delayMs: 10, delayMaxMs: 30, seed: 3 });
+  const waits = new Set<number>();
+  for (let i = 0; i < 200; i++) {
+    const before = clock.now();
+    let ended = false;
+    layer.read(hostIo, 0, 1, () => {
+      ended = true;
+    });
+    while (!ended) clock.advance(1);
+    waits.add(Math.round((clock.now() - before) / 1e6));
+  }
+  t.equal(Math.min(...waits), 10);
+  t.equal(Math.max(...waits), 30);
+  t.ok(waits.size > 15);
+});
+
+t.test('what is random is checked', (t) => {
+  const { rules } = stage();
+  for (const spec of [
+    { probability: 0 },
+    { probability: 1.5 },
+    { probability: Number.NaN },
+    { seed: -1 },
+    { seed: 2 ** 32 },
+    { delayMs: 20, delayMaxMs: 10 },
+    { effect: '3/11' },
+    { effect: 'g/11/00' },
+  ]) {
+    t.throws(() => rules.add({ op: 'any', effect: 'busy', ...spec }), { code: /^bad-/ }, JSON.stringify(spec));
+  }
+  t.end();
 });
