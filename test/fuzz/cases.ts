@@ -3,9 +3,11 @@
  * one way or another. A case is known by its seed alone.
  */
 import type { Random } from '../../target/disk/types.js';
+import { ldevNaa } from '../../target/volumes/naming.js';
 import { BHS_BYTES } from '../../wire/iscsi/bhs.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
+import { randomCopy, randomCopyQuery } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
@@ -188,4 +190,24 @@ const halves: Case = async (address, random) => {
   initiator.close();
 };
 
-export const cases: Readonly<Record<string, Case>> = { garbage, login, pdus, cdbs, halves };
+/** Third-party copies within and between logical units, asked for and aborted while they run. */
+const copies: Case = async (address, random) => {
+  const initiator = await RawInitiator.open(address);
+  await initiator.login(address, [['InitialR2T', 'No']]);
+  const serial = address.iqn.split(':')[1]!;
+  for (let i = random.below(20); i >= 0 && !initiator.closed; i--) {
+    const lun = random.below(3);
+    if (random.below(3) === 0) {
+      initiator.sendPdu(initiator.commandPdu(lun, randomCopyQuery(random), true, false, 70_000));
+    } else {
+      const id = random.below(4);
+      const { cdb, list } = randomCopy(random, ldevNaa(serial, id + 1, id));
+      initiator.sendPdu(initiator.commandPdu(lun, cdb, false, true, list.length), list);
+    }
+    if (random.below(2) === 0) await initiator.answer(20);
+  }
+  if (random.below(2) === 0) await initiator.answer(50);
+  initiator.close();
+};
+
+export const cases: Readonly<Record<string, Case>> = { garbage, login, pdus, cdbs, halves, copies };

@@ -1,0 +1,80 @@
+/** EXTENDED COPY parameter lists for the fuzzer: mostly right, then bent, so that many get past the first checks. */
+import type { Random } from '../../target/disk/types.js';
+import {
+  encodeBlockSegment,
+  encodeByteSegment,
+  encodeImageSegment,
+  encodeRegisterSegment,
+  encodeVerifySegment,
+} from '../../wire/scsi/copy-segments.js';
+import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { Opcode } from '../../wire/scsi/opcodes.js';
+
+const LBAS = 4096;
+
+const flag = (random: Random) => random.below(2) === 0;
+
+function segment(random: Random): Buffer {
+  const id = () => [0, 1, 1, 2, OWN_UNIT, OWN_UNIT, OWN_UNIT, random.below(65536)][random.below(8)]!;
+  const ends = { source: id(), destination: id() };
+  const lba = () => random.below(LBAS);
+  const lbas = { ...ends, sourceLba: lba(), destinationLba: lba() };
+  const flags = { destinationCount: flag(random), concatenate: flag(random), hold: flag(random) };
+  const offsets = { sourceOffset: random.below(600), destinationOffset: random.below(600) };
+  const kinds = [
+    () => encodeBlockSegment({ ...lbas, ...flags, blocks: random.below(LBAS) }),
+    () => encodeByteSegment({ ...lbas, ...offsets, concatenate: flag(random), bytes: random.below(100_000) }),
+    () => encodeImageSegment({ ...lbas, blocks: 1 + random.below(LBAS) }),
+    () => encodeVerifySegment({ ...ends, testUnitReady: flag(random) }),
+    () => encodeRegisterSegment({ ...ends, keys: random.bytes(16) }),
+  ];
+  return kinds[random.below(random.below(4) === 0 ? kinds.length : 3)]!();
+}
+
+const list = <T>(random: Random, most: number, make: () => T): T[] =>
+  Array.from({ length: random.below(most + 1) }, make);
+
+/** A list, and the CDB that goes with it. @param designator NAA identifier of a logical unit of the array */
+export function randomCopy(random: Random, designator: Buffer): { readonly cdb: Buffer; readonly list: Buffer } {
+  const format = flag(random) ? 'lid1' : 'lid4';
+  const cscd = () =>
+    encodeCscd({
+      codeSet: 1,
+      association: 0,
+      designatorType: 3,
+      designator: random.below(4) === 0 ? random.bytes(random.below(21)) : designator,
+      pad: flag(random),
+      blockLength: random.below(3) === 0 ? 512 : 0,
+    });
+  const spec: CopyListSpec = {
+    format,
+    listId: random.below(4),
+    listIdUsage: [0, 0, 2, 3][random.below(4)]!,
+    priority: random.below(8),
+    immediate: format === 'lid4' && flag(random),
+    senseWithGood: random.below(4) === 0,
+    cscds: list(random, random.below(20) === 0 ? 70 : 3, cscd),
+    segments: list(random, random.below(20) === 0 ? 300 : 6, () => segment(random)),
+  };
+  const bytes = encodeCopyList(spec);
+  if (flag(random)) bytes[random.below(Math.min(bytes.length, 48))] = random.below(256);
+  const cut = random.below(6) === 0 ? random.below(bytes.length) : bytes.length;
+  const cdb = Buffer.alloc(16);
+  cdb[0] = Opcode.thirdPartyCopyOut;
+  cdb[1] = format === 'lid1' ? 0 : 1;
+  cdb.writeUInt32BE(random.below(8) === 0 ? random.below(20_000) : cut, 10);
+  return { cdb, list: bytes.subarray(0, cut) };
+}
+
+/** A command that asks for, or aborts, what `randomCopy` began. */
+export function randomCopyQuery(random: Random): Buffer {
+  const cdb = Buffer.alloc(16);
+  const abort = random.below(5) === 0;
+  cdb[0] = abort ? Opcode.thirdPartyCopyOut : Opcode.thirdPartyCopyIn;
+  cdb[1] = abort ? 0x1c : random.below(8);
+  if (abort || cdb[1] > 4) cdb[5] = random.below(4);
+  else cdb[2] = random.below(4);
+  cdb.writeUInt32BE(random.below(2) === 0 ? random.below(200) : 70_000, 10);
+  if (abort) cdb.fill(0, 6);
+  return cdb;
+}
