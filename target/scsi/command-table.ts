@@ -75,6 +75,8 @@ export interface Command {
   readonly passesAttention: boolean;
   /** Runs without the medium: on a logical unit that START STOP UNIT has stopped, or whose medium is ejected. */
   readonly runsWhenStopped: boolean;
+  /** Runs while a format operation goes on (SBC-4 4.34). */
+  readonly runsWhileFormatting: boolean;
   readonly access: AccessNeed;
   /** Changes blocks: refused on a write-protected logical unit. */
   readonly writes: boolean;
@@ -108,6 +110,7 @@ export function defineCommand(spec: CommandSpec): Command {
     reservationOf: spec.reservationOf ?? null,
     passesAttention: spec.passesAttention ?? false,
     runsWhenStopped: spec.runsWhenStopped ?? true,
+    runsWhileFormatting: spec.runsWhileFormatting ?? false,
     access: spec.access ?? 'active',
     writes: spec.writes ?? false,
     transfer: spec.transfer ?? 'list',

@@ -94,6 +94,7 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
     const inaccessible = unit.access.refusal(task.nexus.port.portGroup, command.access);
     if (inaccessible !== null) return inaccessible;
   }
+  if (unit.format.running && !command.runsWhileFormatting) return unit.format.refusal;
   if (!command.runsWhenStopped) {
     const reason = unit.notReady;
     if (reason !== null) return reason;

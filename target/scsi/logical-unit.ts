@@ -13,6 +13,7 @@ import type { Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { DeviceClock } from './device-clock.js';
+import { FormatOperation } from './format-operation.js';
 import { type IdentifyingStore, noIdentifyingStore } from './identifying-information.js';
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
 import { Limits } from './limits.js';
@@ -73,6 +74,7 @@ export class LogicalUnit {
   readonly exceptions: InformationalExceptions;
   readonly access: AsymmetricAccess;
   readonly deviceClock: DeviceClock;
+  readonly format = new FormatOperation(this);
   readonly buffers = new UnitBuffers();
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
@@ -132,10 +134,12 @@ export class LogicalUnit {
   stop(): void {
     this.exceptions.stop();
     this.access.stop();
+    this.format.stop();
   }
 
   /** Why commands that need the medium are refused now; null: they are not. */
   get notReady(): Sense | null {
+    if (this.format.running) return this.format.refusal;
     if (this.medium?.present === false) return mediumNotPresent();
     return this.stopped ? logicalUnitNotReadyInitializingCommandRequired() : null;
   }

@@ -86,6 +86,10 @@ export const asymmetricAccessStateTransition = condition('access-state-transitio
 export const targetPortInStandbyState = condition('target-port-standby', notReady, 0x040b);
 export const targetPortInUnavailableState = condition('target-port-unavailable', notReady, 0x040c);
 export const logicalUnitNotReadyOffline = condition('offline', notReady, 0x0412);
+/** Format running, 0 to 65535 of it done. */
+export function formatInProgress(progress: number): Sense {
+  return { name: 'format-in-progress', key: notReady, asc: 0x0404, progress };
+}
 /** Self-test running, 0 to 65535 of it done. */
 export function selfTestInProgress(progress: number): Sense {
   return { name: 'self-test-in-progress', key: notReady, asc: 0x0409, progress };

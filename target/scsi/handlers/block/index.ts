@@ -3,6 +3,7 @@ import type { Command } from '../../command-table.js';
 import { cacheCommands } from './cache-control.js';
 import { capacityCommands } from './capacity.js';
 import { compareAndWriteCommand } from './compare-and-write.js';
+import { formatUnitCommand } from './format-unit.js';
 import { orwriteCommand } from './orwrite.js';
 import { preventAllowCommand } from './prevent-allow.js';
 import { readDefectDataCommands } from './read-defect-data.js';
@@ -30,6 +31,7 @@ export const blockCommands: readonly Command[] = [
   ...capacityCommands,
   ...readDefectDataCommands,
   startStopCommand,
+  formatUnitCommand,
 ];
 
 /** In the place of START STOP UNIT, where the medium is removable. */

@@ -114,6 +114,7 @@ export const inquiryCommand: Command = defineCommand({
   conflict: 'inquire',
   reservation: Reservation.free,
   access: 'any',
+  runsWhileFormatting: true,
   passesAttention: true,
   run: inquiry,
   withoutUnit: inquiryWithoutUnit,

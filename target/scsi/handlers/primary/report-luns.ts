@@ -42,6 +42,7 @@ export const reportLunsCommand: Command = defineCommand({
   usage: [Opcode.reportLuns, 0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0],
   conflict: 'inquire',
   access: 'any',
+  runsWhileFormatting: true,
   reservation: Reservation.free,
   passesAttention: true,
   run: (_unit, task) => report(task),

@@ -47,6 +47,7 @@ export const unitStatusCommands: readonly Command[] = [
     usage: [Opcode.requestSense, DESC, 0, 0, 0xff, 0],
     conflict: 'inquire',
     access: 'any',
+    runsWhileFormatting: true,
     reservation: Reservation.free,
     passesAttention: true,
     run: requestSense,
