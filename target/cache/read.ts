@@ -104,6 +104,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
     targets.sort((a, b) => a.slot - b.slot);
     this.#held = held;
     this.pending = 1;
+    this.hints.waits?.begin('drives');
     core.stager.begin(volume, targets, this.hints.priority, this);
     if (--this.pending === 0) this.stageDone();
     return 'ran';
@@ -122,6 +123,7 @@ export class ReadCommand implements StageWaiter, WaitingCommand {
   }
 
   stageDone(): void {
+    this.hints.waits?.end('drives');
     const held = this.#held;
     this.#held = [];
     if (this.#failedSector < 0) {

@@ -3,6 +3,7 @@
  * LDEV's block size, and in slots of 32 sectors (16 KiB), so that a slot's valid and dirty maps are one
  * 32-bit word each and a change of either is one store.
  */
+import type { Waits } from '../base/waits.js';
 import type { ParityGroup } from '../disk/types.js';
 import type { Done, IoFailure, ReadDone } from '../volumes/block-layer.js';
 import type { CacheCounters } from './counters.js';
@@ -38,6 +39,8 @@ export interface CacheHints {
   readonly priority: 'host' | 'background';
   readonly fua: boolean;
   readonly dpo: boolean;
+  /** Told when the command waits for drives. */
+  readonly waits?: Waits | null;
   /**
    * Of a write of up to ATOMIC_BYTES: after a kill all of it is there or nothing. Fails as a hardware error, and
    * writes nothing, if that is more than a tenth of the cache.

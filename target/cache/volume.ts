@@ -109,7 +109,7 @@ export class Volume implements CachedVolume {
       return;
     }
     const ended: Done = hints.fua
-      ? (failure) => (failure === null ? this.#flush(sector, sectors, done) : done(failure))
+      ? (failure) => (failure === null ? this.#flushFor(hints, sector, sectors, done) : done(failure))
       : done;
     const atomic = hints.atomic === true;
     const fits = first + sectors <= core.commandSlots * SLOT_SECTORS;
@@ -293,9 +293,18 @@ export class Volume implements CachedVolume {
     new FlushCommand(this.core, this, sector, sectors, done).start();
   }
 
+  /** As a part of a command that waits for it. */
+  #flushFor({ waits }: CacheHints, sector: number, sectors: number, done: Done): void {
+    waits?.begin('drives');
+    this.#flush(sector, sectors, (failure) => {
+      waits?.end('drives');
+      done(failure);
+    });
+  }
+
   /** FUA (SBC-4 4.15): what is newer in the cache goes to the medium before it is read. */
   #readFromMedium(hints: CacheHints, sector: number, sectors: number, done: ReadDone): void {
-    this.#flush(sector, sectors, (failure) => {
+    this.#flushFor(hints, sector, sectors, (failure) => {
       if (failure === null) this.#readAny(hints, sector, sectors, done);
       else failRead(done, failure);
     });

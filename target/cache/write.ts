@@ -70,6 +70,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand, PacedWrite {
       const mask = coverOf(slot, this.sector, this.#end);
       const fresh = slots.pins[index] !== 0 || (slots.frozen[index]! & mask) !== 0;
       if (slots.staging[index] !== 0 && (fresh || (slots.staging[index]! & mask) !== 0)) {
+        this.hints.waits?.begin('drives');
         core.stager.wait(index, this);
         return 'ran';
       }
@@ -136,6 +137,7 @@ export class WriteCommand implements StageWaiter, WaitingCommand, PacedWrite {
   stageFailed(): void {}
 
   stageDone(): void {
+    this.hints.waits?.end('drives');
     this.start();
   }
 }

@@ -2,6 +2,7 @@ import { decodeLun } from '../../wire/scsi/lun.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
 import { invalidFieldInInformationUnit, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import type { Log } from '../base/log.js';
+import { Waits } from '../base/waits.js';
 import type { Clock } from '../disk/types.js';
 import { dispatchWithoutUnit } from '../scsi/dispatch.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
@@ -28,6 +29,11 @@ export const defaultLimits: ChannelAdapterLimits = { port: 512, unit: 256 };
  * them, and its queue must not stand in the way of that.
  */
 const FENCING_COMMANDS = 16;
+
+export interface TaskObserver {
+  /** A command has ended and is about to be answered, or dropped. `task.waits` is set; `now` is `Clock.now()`. */
+  ended(task: Task, now: number): void;
+}
 
 export interface ChannelAdapterParts {
   readonly units: LogicalUnits;
@@ -59,6 +65,8 @@ export class ChannelAdapter {
   private bytesIn = 0;
   private bytesOut = 0;
   private taskManagement = 0;
+  /** Told of every command that arrives while it is set; null: nobody traces. */
+  observer: TaskObserver | null = null;
 
   constructor(
     readonly port: TargetPort,
@@ -93,6 +101,7 @@ export class ChannelAdapter {
   submit(task: Task): void {
     task.startedAt = this.clock.now();
     task.onFinish = this.finished;
+    if (this.observer !== null) task.waits = new Waits(this.clock);
     this.arrivals++;
     this.depth++;
     if (this.depth > this.maxDepth) this.maxDepth = this.depth;
@@ -160,6 +169,7 @@ export class ChannelAdapter {
       else if (task.dataOutLength > 0) noteWrite(task, serviceNs);
     }
     if (set !== null) set.leave(task);
+    if (task.waits !== null) this.observer?.ended(task, this.clock.now());
     if (task.aborted) this.endAborted(task);
     else this.respond(task);
     if (set !== null) set.wake();

@@ -1,5 +1,5 @@
 /** Calls of the control endpoint from the subcommands. */
-import { request } from 'node:http';
+import { type RequestOptions, request } from 'node:http';
 import { resolve } from 'node:path';
 import { controlSocketPath } from '../svp/control/socket-path.js';
 import { ArrayError } from '../svp/errors.js';
@@ -28,17 +28,27 @@ export async function callText(dataDir: string, path: string): Promise<string> {
   return answer.body;
 }
 
-function exchange(dataDir: string, method: string, path: string, body: unknown): Promise<Answer> {
-  let socketPath: string;
+interface Outgoing {
+  readonly options: RequestOptions;
+  readonly content: Buffer | undefined;
+}
+
+/** A request to the array's socket. Throws ArrayError `not-running`. */
+export function outgoing(dataDir: string, method: string, path: string, body: unknown): Outgoing {
+  const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const headers: Record<string, string | number> =
+    content === undefined ? {} : { 'content-type': 'application/json', 'content-length': content.length };
   try {
-    socketPath = controlSocketPath(dataDir);
+    return { options: { socketPath: controlSocketPath(dataDir), method, path, headers }, content };
   } catch (error) {
-    return Promise.reject(callError(dataDir, error as NodeJS.ErrnoException));
+    throw callError(dataDir, error as NodeJS.ErrnoException);
   }
-  const content = body === undefined ? null : Buffer.from(JSON.stringify(body));
-  const headers = content === null ? {} : { 'content-type': 'application/json', 'content-length': content.length };
+}
+
+async function exchange(dataDir: string, method: string, path: string, body: unknown): Promise<Answer> {
+  const { options, content } = outgoing(dataDir, method, path, body);
   return new Promise((done, failed) => {
-    const call = request({ socketPath, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
+    const call = request({ ...options, timeout: TIMEOUT_MS }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -53,11 +63,11 @@ function exchange(dataDir: string, method: string, path: string, body: unknown):
     });
     call.on('timeout', () => call.destroy(new ArrayError('refused', 'the array does not answer')));
     call.on('error', (error: NodeJS.ErrnoException) => failed(callError(dataDir, error)));
-    call.end(content ?? undefined);
+    call.end(content);
   });
 }
 
-function parse(dataDir: string, body: string) {
+export function parse(dataDir: string, body: string) {
   try {
     return JSON.parse(body);
   } catch (error) {
@@ -69,7 +79,7 @@ const NOT_THERE = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'ENAMETOOLONG', 
 const NOT_ALLOWED = new Set(['EACCES', 'EPERM']);
 const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE']);
 
-function callError(dataDir: string, error: NodeJS.ErrnoException): Error {
+export function callError(dataDir: string, error: NodeJS.ErrnoException): Error {
   if (error instanceof ArrayError) return error;
   const { code = '' } = error;
   if (NOT_THERE.has(code)) {

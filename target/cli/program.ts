@@ -12,6 +12,7 @@ import { serveCommand } from './serve.js';
 import { sessionCommand } from './session.js';
 import { statsCommand } from './stats.js';
 import { statusCommand } from './status.js';
+import { traceCommand } from './trace.js';
 import { userCommand } from './user.js';
 
 /** The whole command tree. Parsing throws CommanderError instead of ending the process. */
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     sessionCommand(),
     statsCommand(),
     captureCommand(),
+    traceCommand(),
   ];
   for (const group of groups) program.addCommand(group);
   settle(program);

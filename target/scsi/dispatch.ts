@@ -138,7 +138,9 @@ function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: nu
     command.run(unit, task);
     return;
   }
+  task.waits?.begin('host');
   task.onDataOut = () => {
+    task.waits?.end('host');
     if (task.finished) return;
     if (task.aborted) {
       task.fail(Status.taskAborted);

@@ -1,5 +1,6 @@
 import type { Sense } from '../../wire/scsi/sense.js';
 import { Status } from '../../wire/scsi/status.js';
+import type { Waits } from '../base/waits.js';
 import type { Command } from './command-table.js';
 import type { LogicalUnit } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
@@ -80,6 +81,8 @@ export class Task {
   startedAt = 0;
   /** `Clock.now()` when the task set let it run. */
   dispatchedAt = 0;
+  /** Null: nobody traces. */
+  waits: Waits | null = null;
 
   /** The logical unit addressed. This and what follows belongs to the task set. */
   unit: LogicalUnit | null = null;

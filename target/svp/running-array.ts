@@ -22,6 +22,7 @@ import { metricsOf } from './metrics.js';
 import { listenMetrics, type MetricsText } from './metrics-server.js';
 import { endedSettled, type Settings, saveSettings, settle } from './settings.js';
 import { closeStorage, destageAll, openStorage, openStore, type Storage } from './storage.js';
+import { Tracer } from './trace/tracer.js';
 import { type Address, formatAddress, humanSize, parseAddress } from './units.js';
 import type { ArrayView, PortView } from './view.js';
 
@@ -41,6 +42,7 @@ export class RunningArray implements ArrayView {
   metricsUrl: string | null = null;
   readonly ports: PortView[] = [];
   readonly captures: Captures;
+  readonly tracer: Tracer;
   private readonly startedAt = systemClock.now();
   /** What to close at a stop, the last first. */
   private readonly servers: (() => Promise<void>)[] = [];
@@ -57,6 +59,7 @@ export class RunningArray implements ArrayView {
     const urls = () => (this.metricsUrl === null ? [] : [this.metricsUrl]);
     this.units = createLogicalUnits(storage.volumes, urls, log);
     this.metrics = metricsOf(this);
+    this.tracer = new Tracer(() => this.ports.map(({ adapter }) => adapter), systemClock);
     this.captures = new Captures(() => storage.volumes.ports().map((port) => port.name), systemClock, log);
   }
 
@@ -190,6 +193,7 @@ export class RunningArray implements ArrayView {
 
   private async close(): Promise<void> {
     try {
+      this.tracer.close();
       for (const close of this.servers.reverse()) await close();
       await Promise.all(this.ports.map(({ endpoint }) => endpoint.close(PORT_GRACE_MS)));
       this.units.close();

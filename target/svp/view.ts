@@ -8,6 +8,7 @@ import { type Ldev, ldevName } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { Captures } from './captures.js';
 import type { LunReply } from './control/api.js';
+import type { Tracer } from './trace/tracer.js';
 import { type Address, formatAddress, formatSize } from './units.js';
 
 /** One port with what serves it. */
@@ -29,6 +30,7 @@ export interface ArrayView {
   readonly adapter: DiskAdapter;
   readonly ports: readonly PortView[];
   readonly captures: Captures;
+  readonly tracer: Tracer;
   readonly metricsUrl: string | null;
   uptimeSeconds(): number;
 }

@@ -1,4 +1,5 @@
 import type { Sense } from '../../wire/scsi/sense.js';
+import type { Waits } from '../base/waits.js';
 
 /**
  * The interface between SCSI handlers, the layers between (faults; later pairs, journals, external
@@ -44,6 +45,8 @@ export interface Io {
   readonly fua: boolean;
   /** Disable page out: do not let this displace other data in the cache. */
   readonly dpo: boolean;
+  /** Told when the command waits for drives; null or left out: nobody wants to know. */
+  readonly waits?: Waits | null;
   /** Of a write of up to 256 KiB: after the death of the process all of it is there or nothing. */
   readonly atomic?: boolean;
 }

@@ -70,14 +70,19 @@ export class CachedLayer implements BlockLayer {
     this.unmapAssigned(lba * ratio, (lba + blocks) * ratio, ratio === 1 ? done : this.finish(false, done));
   }
 
-  flush(_io: Io, lba: number, blocks: number, done: Done): void {
+  flush(io: Io, lba: number, blocks: number, done: Done): void {
     if (this.closed !== null) {
       done(this.closed);
       return;
     }
     const ratio = this.sectorsPerBlock;
     const count = blocks === 0 ? this.owner.blocks - lba : blocks;
-    this.volume.flush(lba * ratio, count * ratio, this.finish(true, done));
+    io.waits?.begin('drives');
+    const flushed: Done = (failure) => {
+      io.waits?.end('drives');
+      done(failure);
+    };
+    this.volume.flush(lba * ratio, count * ratio, this.finish(true, flushed));
   }
 
   prefetch(io: Io, lba: number, blocks: number, done: Done): void {

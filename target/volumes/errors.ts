@@ -54,6 +54,7 @@ export const configErrorMeaning = {
   'capture-unknown': 'There is no such capture.',
   'capture-file': 'The file of a capture cannot be written, or is something else.',
   'capture-limit': 'As many captures run as may at a time.',
+  'trace-limit': 'As many traces run as may at a time.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type ConfigErrorCode = keyof typeof configErrorMeaning;

@@ -9,6 +9,8 @@ import type { SessionInfo } from '../../ports/iscsi/stats.js';
 import { MAX_TRANSITION_SECONDS } from '../../scsi/asymmetric-access.js';
 import { DRIVE_KINDS } from '../../volumes/drive-kinds.js';
 import { faultOps } from '../../volumes/layers/fault-rules.js';
+import { traceStatuses } from '../trace/filter.js';
+import type { TraceRecord } from '../trace/record.js';
 
 const strict = { additionalProperties: false };
 const text = (max = 255) => Type.String({ minLength: 1, maxLength: max });
@@ -125,6 +127,19 @@ export const CaptureStart = Type.Object(
   strict,
 );
 
+export const TraceStart = Type.Object(
+  {
+    ldev: Type.Optional(LdevName),
+    initiator: Type.Optional(text(223)),
+    opcodes: Type.Optional(Type.Array(text(64), { maxItems: 256 })),
+    /** Nanoseconds. */
+    minLatency: Type.Optional(Count),
+    status: Type.Optional(Type.Union(traceStatuses.map((status) => Type.Literal(status)))),
+  },
+  strict,
+);
+
+export type TraceStart = Static<typeof TraceStart>;
 export type CaptureStart = Static<typeof CaptureStart>;
 export type FaultAdd = Static<typeof FaultAdd>;
 export type LdevCreate = Static<typeof LdevCreate>;
@@ -298,6 +313,9 @@ export interface FaultReply {
 }
 
 export type CaptureReply = CaptureInfo;
+
+/** A line of a trace: a command, or how many were left out since the beginning because the reader was slow. */
+export type TraceLine = TraceRecord | { readonly lost: number };
 
 /** Counters since the start, as the parts of the array count them (docs/operations.md). */
 export interface StatsReply {

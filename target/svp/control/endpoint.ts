@@ -13,6 +13,7 @@ import { poolRoutes } from './pool-routes.js';
 import { portGroupRoutes } from './port-group-routes.js';
 import { controlSocketPath } from './socket-path.js';
 import { statusRoutes } from './status-routes.js';
+import { traceRoutes } from './trace-routes.js';
 import { userRoutes } from './user-routes.js';
 
 const BODY_LIMIT = 256 * 1024;
@@ -53,6 +54,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   poolRoutes(app, array);
   portGroupRoutes(app, array);
   captureRoutes(app, array);
+  traceRoutes(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);

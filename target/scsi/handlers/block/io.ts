@@ -9,7 +9,7 @@ import { Status, type Task } from '../../task.js';
 /** How a host's command goes down the layers; one of the copy manager stays behind hosts' in the disk adapters' queues. */
 export function hostIo(task: Task, fua: boolean, dpo: boolean, atomic = false): Io {
   const priority = task.delegated ? 'background' : 'host';
-  return { priority, initiator: task.nexus.initiatorName, fua, dpo, atomic };
+  return { priority, initiator: task.nexus.initiatorName, fua, dpo, atomic, waits: task.waits };
 }
 
 /** The first `bytes` of a task's data-out: all of it in the usual case. */
