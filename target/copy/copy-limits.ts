@@ -32,7 +32,10 @@ export const MAX_LIST_BYTES = LIST_ID4_HEADER + DESCRIPTOR_BYTES;
 export const PIECE_BYTES = 1024 * 1024;
 
 /** Pieces under way in the whole array: what copies may take of the cache, and of the time, at once. */
-export const PIECES_AT_ONCE = 4;
+export const PIECES_AT_ONCE = 16;
+
+/** Of these, for the copies of one logical unit: one that hangs behind a host's command leaves room to the others. */
+export const PIECES_OF_UNIT = 4;
 
 /** Ended operations whose results a logical unit keeps; the oldest go. */
 export const KEPT_RESULTS = 64;

@@ -1,6 +1,6 @@
 import { type CopyList, LIST_ID_BYTE } from '../../wire/scsi/extended-copy.js';
 import { invalidFieldInParameterList, operationInProgress, type Sense } from '../../wire/scsi/sense.js';
-import { CopyLimits, KEPT_RESULTS, PIECES_AT_ONCE } from './copy-limits.js';
+import { CopyLimits, KEPT_RESULTS, PIECES_AT_ONCE, PIECES_OF_UNIT } from './copy-limits.js';
 import { CopyOperation, type Issuer } from './copy-operation.js';
 import { Turns } from './turns.js';
 
@@ -9,8 +9,12 @@ export class CopyManager<I extends Issuer = Issuer> {
   /** Oldest first; those that have ended are kept for their results. */
   private operations: CopyOperation<I>[] = [];
 
-  /** @param turns shared by the whole array */
-  constructor(readonly turns: Turns = new Turns(PIECES_AT_ONCE)) {}
+  readonly turns: Turns;
+
+  /** @param shared of the whole array */
+  constructor(shared: Turns = new Turns(PIECES_AT_ONCE)) {
+    this.turns = new Turns(PIECES_OF_UNIT, shared);
+  }
 
   /** Takes an operation up; what is known under its identifier is forgotten. `busy`: there are too many. */
   begin(issuer: I, list: CopyList, serviceAction: number): CopyOperation<I> | Sense | 'busy' {

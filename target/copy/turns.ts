@@ -8,7 +8,11 @@ export class Turns {
   private free: number;
   private readonly waiting: Waiting[] = [];
 
-  constructor(limit: number) {
+  /** @param shared whose turns those of this one take part in */
+  constructor(
+    limit: number,
+    private readonly shared: Turns | null = null,
+  ) {
     this.free = limit;
   }
 
@@ -25,10 +29,24 @@ export class Turns {
       const next = this.waiting.shift();
       if (next === undefined) return;
       this.free--;
-      next.run(() => {
-        this.free++;
-        this.serve();
-      });
+      this.begin(next);
     }
+  }
+
+  private begin({ priority, run }: Waiting): void {
+    const ended = () => {
+      this.free++;
+      this.serve();
+    };
+    if (this.shared === null) {
+      run(ended);
+      return;
+    }
+    this.shared.take(priority, (release) =>
+      run(() => {
+        release();
+        ended();
+      }),
+    );
   }
 }

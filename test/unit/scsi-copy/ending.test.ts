@@ -1,6 +1,6 @@
 /** Copies that are ended: aborts, resets, lost nexuses; copies in the background; copies among other commands. */
 import t from 'tap';
-import { CopyLimits, PIECES_AT_ONCE } from '../../../target/copy/copy-limits.js';
+import { CopyLimits, PIECES_OF_UNIT } from '../../../target/copy/copy-limits.js';
 import { Turns } from '../../../target/copy/turns.js';
 import { TaskAttribute } from '../../../target/scsi/task.js';
 import { write16 } from '../../../wire/scsi/cdb-build.js';
@@ -193,7 +193,7 @@ t.test('more copies at a time than a logical unit takes', async (t) => {
   const start = (listId: number) => startCopy(host, { listId, segments: [blocks(8, 0, 0)] });
   const tasks = Array.from({ length: CopyLimits.concurrent }, (_, i) => start(i));
   t.equal(start(200).status, 8, 'BUSY');
-  t.equal(rig.layers[0]!.calls.length, PIECES_AT_ONCE, 'and only so many pieces are under way');
+  t.equal(rig.layers[0]!.calls.length, PIECES_OF_UNIT, 'and only so many pieces are under way');
   for (let i = 0; i < CopyLimits.concurrent; i++) {
     rig.layers[0]!.complete();
     rig.clock.settle();
@@ -219,4 +219,24 @@ t.test('turns: priority 0 first, then in order', async (t) => {
   }
   while (order.length < 5) releases.shift()!();
   t.same(order, [1, 5, 3, 2, 4]);
+});
+
+t.test("turns: those of one logical unit are a part of the array's", async (t) => {
+  const array = new Turns(3);
+  const [one, other] = [new Turns(2, array), new Turns(2, array)];
+  const running: string[] = [];
+  const releases = new Map<string, () => void>();
+  const take = (turns: Turns, name: string) =>
+    turns.take(0, (release) => {
+      running.push(name);
+      releases.set(name, release);
+    });
+  for (const name of ['a', 'b', 'c']) take(one, name);
+  t.same(running, ['a', 'b'], 'no more of one, though the array has room');
+  for (const name of ['x', 'y']) take(other, name);
+  t.same(running, ['a', 'b', 'x'], 'no more of the array');
+  releases.get('a')!();
+  t.same(running, ['a', 'b', 'x', 'y']);
+  releases.get('x')!();
+  t.same(running, ['a', 'b', 'x', 'y', 'c']);
 });
