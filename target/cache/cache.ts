@@ -19,6 +19,7 @@ import { Throttle } from './throttle.js';
 import { type CacheBacking, type CachedVolume, type CacheStats, SECTOR_BYTES, SLOT_BYTES } from './types.js';
 import { Volume } from './volume.js';
 import { WaitQueue } from './wait-queue.js';
+import { wipeSlots } from './wipe.js';
 
 export interface CacheParts {
   /** With parts of `Cache.memoryParts`, or of as many bytes; new, or from an earlier run. Not closed by the cache. */
@@ -134,6 +135,19 @@ export class Cache {
     };
     for (const volume of volumes) volume.flush(0, Number.POSITIVE_INFINITY, flushed);
     flushed(null);
+  }
+
+  /**
+   * Overwrites what the memory holds of no use to anybody, which is what was there before: after this nothing is left in
+   * it of blocks that have been written over or unmapped. Slots that commands or readers keep just now follow when they
+   * are given back.
+   */
+  wipe(done: Done): void {
+    wipeSlots(this.#core, () => {
+      this.#memory.sync((error) =>
+        done(error === null ? null : { kind: 'hardware-error', cause: `cache memory: ${error.message}` }),
+      );
+    });
   }
 
   stats(): CacheStats {

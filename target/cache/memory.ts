@@ -194,6 +194,19 @@ export class CacheMemory {
     }
   }
 
+  /** As `zero`, on all sides of the memory. */
+  wipe(index: number, mask: number): void {
+    if (mask === 0) return;
+    this.zero(index, mask);
+    this.#memory.commit(this.#partOf(index), this.#offset(index, 0), SLOT_BYTES);
+  }
+
+  /** Overwrites the data of the last intents; none is being put together. */
+  wipeIntent(): void {
+    this.#control.fill(0, INTENT_DATA_OFFSET, DIRECTORY_OFFSET);
+    this.#memory.commit(0, INTENT_DATA_OFFSET, DIRECTORY_OFFSET - INTENT_DATA_OFFSET);
+  }
+
   /** Everything so far survives loss of power when done. */
   sync(done: (error: Error | null) => void): void {
     this.#memory.sync(done);

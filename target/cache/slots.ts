@@ -69,6 +69,8 @@ export class Slots {
   /** Queued slots that nobody keeps. */
   #evictable = 0;
   readonly #listed: Uint8Array;
+  /** Slots that `wipe` could not do at once. */
+  readonly #unwiped: Uint8Array;
   readonly #freed: () => void;
 
   /** @param freed called when a slot could be had that could not be before */
@@ -88,6 +90,7 @@ export class Slots {
     this.numbers = new Float64Array(count);
     this.#handles = new Int32Array(count).fill(NOBODY);
     this.#listed = new Uint8Array(count);
+    this.#unwiped = new Uint8Array(count);
     this.#replacement = new Replacement(count, this.#links, (index) => this.#kept(index));
     this.#freed = freed;
     this.#table = memory.recovered.table;
@@ -158,6 +161,7 @@ export class Slots {
     this.#listed[index] = Listed.nowhere;
     this.valid[index] = 0;
     this.#replacement.forget(index);
+    if (this.#unwiped[index] !== 0) this.#wipeAll(index);
     return index;
   }
 
@@ -290,6 +294,16 @@ export class Slots {
     return this.pins[index] !== 0 || this.holds[index] !== 0;
   }
 
+  /** Overwrites what is not valid; of a slot that is kept, when it is given back or taken for something else. */
+  wipe(index: number): void {
+    if (this.#kept(index) || this.#listed[index] === Listed.nowhere) {
+      this.#unwiped[index] = 1;
+      return;
+    }
+    this.#unwiped[index] = 0;
+    this.memory.wipe(index, ~(this.valid[index]! | this.memory.dirty(index)));
+  }
+
   /** Nobody keeps the slot any more: if it is on no other list it goes where it belongs. */
   #released(index: number): void {
     const listed = this.#listed[index];
@@ -318,6 +332,12 @@ export class Slots {
   #putFree(index: number): void {
     this.#listed[index] = Listed.free;
     this.#free.pushHead(index);
+    if (this.#unwiped[index] !== 0) this.#wipeAll(index);
+  }
+
+  #wipeAll(index: number): void {
+    this.#unwiped[index] = 0;
+    this.memory.wipe(index, -1);
   }
 
   #unqueue(index: number): void {

@@ -157,6 +157,14 @@ export class TaskSet implements TaskControl {
     this.wake();
   };
 
+  standAside(task: Task): void {
+    this.classify(task, classOf(task), -1);
+    task.aside = true;
+    if (this.waiting === 0) return;
+    this.unblock(task);
+    this.wake();
+  }
+
   private all(match: (task: Task) => boolean): Task[] {
     const tasks: Task[] = [];
     for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.push(task);
@@ -173,6 +181,7 @@ export class TaskSet implements TaskControl {
     for (const task of tasks) {
       if (task.finished) continue;
       if (!task.running) task.fail(Status.taskAborted);
+      else if (task.onAbort !== null) task.onAbort();
       else if (task.onDataOut !== null) task.dataOutArrived();
     }
   }
@@ -192,6 +201,7 @@ export class TaskSet implements TaskControl {
     const own = classOf(task) * CLASSES;
     for (let older = task.previous; older !== null; older = older.previous) {
       const attribute = older.attribute;
+      if (older.aside) continue;
       if (task.attribute === ordered || attribute === ordered || attribute === headOfQueue) return older;
       const action = actions[own + classOf(older)]!;
       if (action === Action.wait || (action === Action.overlap && overlap(task, older))) return older;
@@ -203,7 +213,7 @@ export class TaskSet implements TaskControl {
   private runningConflict(task: Task): Task | null {
     const own = classOf(task) * CLASSES;
     for (let other = this.head; other !== null; other = other.next) {
-      if (other === task || !other.running) continue;
+      if (other === task || !other.running || other.aside) continue;
       const action = actions[own + classOf(other)]!;
       if (action === Action.wait || (action === Action.overlap && overlap(task, other))) return other;
     }
@@ -251,6 +261,10 @@ export class TaskSet implements TaskControl {
 
   private count(task: Task, own: number, by: number): void {
     this.size += by;
+    if (!task.aside) this.classify(task, own, by);
+  }
+
+  private classify(task: Task, own: number, by: number): void {
     const left = this.perClass[own]! + by;
     this.perClass[own] = left;
     if (left === 0) this.present &= ~(1 << own);

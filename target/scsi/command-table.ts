@@ -77,6 +77,8 @@ export interface Command {
   readonly runsWhenStopped: boolean;
   /** Runs while a format operation goes on (SBC-4 4.34). */
   readonly runsWhileFormatting: boolean;
+  /** Runs while a sanitize operation goes on and after it failed (SBC-4 4.11.2), only after that, or not. */
+  readonly whileSanitizing: 'always' | 'failed' | 'never';
   readonly access: AccessNeed;
   /** Changes blocks: refused on a write-protected logical unit. */
   readonly writes: boolean;
@@ -111,6 +113,7 @@ export function defineCommand(spec: CommandSpec): Command {
     passesAttention: spec.passesAttention ?? false,
     runsWhenStopped: spec.runsWhenStopped ?? true,
     runsWhileFormatting: spec.runsWhileFormatting ?? false,
+    whileSanitizing: spec.whileSanitizing ?? 'never',
     access: spec.access ?? 'active',
     writes: spec.writes ?? false,
     transfer: spec.transfer ?? 'list',

@@ -88,6 +88,10 @@ function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {
 }
 
 function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | null {
+  // Whatever their fields hold: a sanitize operation refuses all commands but a few (SBC-4 4.11.2).
+  if (unit.sanitize.holds && command.whileSanitizing !== 'always') {
+    if (unit.sanitize.running || command.whileSanitizing === 'never') return unit.sanitize.refusal;
+  }
   const forbidden = forbiddenBit(command, task.cdb);
   if (forbidden !== null) return forbidden;
   if (!unit.access.symmetric) {
@@ -96,7 +100,7 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
   }
   if (unit.format.running && !command.runsWhileFormatting) return unit.format.refusal;
   if (!command.runsWhenStopped) {
-    const reason = unit.notReady;
+    const reason = unit.mediumState;
     if (reason !== null) return reason;
   }
   if (command.locate !== null && task.lba + task.blocks > unit.blocks) return lbaOutOfRange(task.lba);

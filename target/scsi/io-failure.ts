@@ -49,7 +49,8 @@ export function senseOf(failure: IoFailure): Sense {
   }
 }
 
-function causeOf(failure: IoFailure): string {
+/** For the log. */
+export function causeOf(failure: IoFailure): string {
   if (failure.kind === 'medium-error') return `medium error at LBA ${failure.lba}`;
   if (failure.kind === 'injected')
     return `injected ${failure.sense?.name ?? `status 0x${failure.status?.toString(16)}`}`;

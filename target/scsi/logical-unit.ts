@@ -21,6 +21,7 @@ import { LogCounters } from './log-counters.js';
 import { LogicalUnitCounters } from './logical-unit-counters.js';
 import type { Nexus } from './nexus.js';
 import { RemovableMedium } from './removable-medium.js';
+import { noSanitizeParts, SanitizeOperation, type SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
@@ -82,6 +83,7 @@ export class LogicalUnit {
   readonly logCounters = new LogCounters(this.counters);
   /** By START STOP UNIT; medium access then needs another one. Starts started. */
   stopped = false;
+  readonly sanitize: SanitizeOperation;
   /** Null: it cannot be removed. */
   readonly medium: RemovableMedium | null;
   /** The task set, once the channel has made it. */
@@ -107,6 +109,7 @@ export class LogicalUnit {
     readonly clock: Clock = systemClock,
     readonly identifying: IdentifyingStore = noIdentifyingStore,
     readonly neighbours: Neighbours = alone,
+    sanitize: SanitizeParts = noSanitizeParts,
   ) {
     this.copies = new CopyManager(neighbours.turns);
     this.blockSize = ldev.blockSize;
@@ -114,6 +117,7 @@ export class LogicalUnit {
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
     this.deviceClock = new DeviceClock(clock);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
+    this.sanitize = new SanitizeOperation(this, sanitize);
     this.medium = ldev.removable ? new RemovableMedium() : null;
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
@@ -135,13 +139,19 @@ export class LogicalUnit {
     this.exceptions.stop();
     this.access.stop();
     this.format.stop();
+    this.sanitize.stop();
+  }
+
+  /** Why the medium cannot be reached: ejected or stopped; null: it can. */
+  get mediumState(): Sense | null {
+    if (this.medium?.present === false) return mediumNotPresent();
+    return this.stopped ? logicalUnitNotReadyInitializingCommandRequired() : null;
   }
 
   /** Why commands that need the medium are refused now; null: they are not. */
   get notReady(): Sense | null {
     if (this.format.running) return this.format.refusal;
-    if (this.medium?.present === false) return mediumNotPresent();
-    return this.stopped ? logicalUnitNotReadyInitializingCommandRequired() : null;
+    return this.sanitize.refusal ?? this.mediumState;
   }
 
   get writeProtected(): boolean {

@@ -9,6 +9,7 @@ import type { CommandTable } from './command-table.js';
 import type { IdentifyingStore } from './identifying-information.js';
 import { LogicalUnit, type ModeState, type Neighbours, type Reached, type Reservations } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
+import type { SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 
 /** What of `Volumes` is needed here. */
@@ -29,6 +30,7 @@ export interface LogicalUnitParts {
   readonly modes: (ldev: Ldev) => ModeState;
   /** Default: nothing is kept, and SET IDENTIFYING INFORMATION refused. */
   readonly identifying?: IdentifyingStore;
+  readonly sanitize?: SanitizeParts;
   /** Ports and host groups, for the pages that name them. */
   readonly surroundings?: Surroundings;
 }
@@ -67,11 +69,11 @@ export class LogicalUnits {
   unit(ldev: Ldev): LogicalUnit {
     let unit = this.byLdev.get(ldev.id);
     if (!unit) {
-      const { reservations, modes, log, clock, identifying, surroundings = noSurroundings } = this.parts;
+      const { reservations, modes, log, clock, identifying, sanitize, surroundings = noSurroundings } = this.parts;
       const commands = this.parts.commandsFor?.(ldev) ?? this.parts.commands;
       const nexuses = (one: LogicalUnit) => this.nexusesOf(one);
       const own = [reservations(ldev), modes(ldev)] as const;
-      const around = [surroundings, nexuses, clock, identifying, this.neighbours] as const;
+      const around = [surroundings, nexuses, clock, identifying, this.neighbours, sanitize] as const;
       unit = new LogicalUnit(ldev, commands, ...own, log, ...around);
       for (const [group, state] of this.accessStates) unit.access.change(group, state);
       this.byLdev.set(ldev.id, unit);

@@ -19,4 +19,10 @@ export interface TaskControl {
 
   /** The way from these tasks' hosts to the logical unit is gone: they end with TASK ABORTED status. */
   withdraw(concerns: (task: Task) => boolean): void;
+
+  /**
+   * A task that runs waits from here on for something that goes on without it: it keeps nothing waiting any more, as
+   * what follows is to be refused meanwhile, not held up. Its `onAbort` is set.
+   */
+  standAside(task: Task): void;
 }

@@ -63,6 +63,9 @@ export class Task {
   /** Called when it would end with GOOD; may make something else of that. */
   onGood: ((task: Task) => void) | null = null;
 
+  /** Called when it is aborted while it runs and waits for what goes on without it; ends it. */
+  onAbort: (() => void) | null = null;
+
   status: Status = Status.good;
   sense: Sense | null = null;
   /** D_SENSE of the logical unit at completion: which format the port must encode `sense` in. */
@@ -87,6 +90,8 @@ export class Task {
   /** The logical unit addressed. This and what follows belongs to the task set. */
   unit: LogicalUnit | null = null;
   running = false;
+  /** Runs, and is in nobody's way (`TaskControl.standAside`). */
+  aside = false;
   /** Waits for this task to end; may then find another one to wait for. */
   blockedBy: Task | null = null;
   previous: Task | null = null;

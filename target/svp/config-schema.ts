@@ -235,6 +235,21 @@ export const ConfigSchema = Type.Object(
         { format: 'rate', default: 'max' },
       ),
     ),
+    hostTimeout: Type.Optional(
+      Type.Integer({
+        minimum: 4,
+        maximum: 3600,
+        description:
+          'Seconds of silence after which the connection of a host is given up; after half of them it is pinged.',
+        default: 30,
+      }),
+    ),
+    sanitizeRate: Type.Optional(
+      size(
+        'Bytes a second that a sanitize operation (SANITIZE) overwrites at most, or `max`: as fast as drives and hosts let it.',
+        { format: 'rate', default: 'max' },
+      ),
+    ),
     copyBack: Type.Optional(
       Type.Boolean({
         description:

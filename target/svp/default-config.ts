@@ -6,6 +6,8 @@ export const DEFAULT_LISTEN: Address = { host: '127.0.0.1', port: 3260 };
 export const DEFAULT_HTTP = '127.0.0.1:9326';
 export const DEFAULT_CACHE = '256M';
 export const DEFAULT_POLLING = 200;
+/** Seconds. */
+export const DEFAULT_HOST_TIMEOUT = 30;
 
 const LDEVS: LdevConfig[] = [
   { id: '00:00', capacity: '1G' },

@@ -1,6 +1,7 @@
 /** Which commands an LDEV answers, and where its reservations and mode pages are kept. */
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import type { CopyRate } from '../disk/raid/pace.js';
 import { CommandTable } from '../scsi/command-table.js';
 import { blockCommandsOf } from '../scsi/handlers/block/index.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
@@ -25,19 +26,25 @@ function commandsOf(ldev: Pick<Ldev, 'thin' | 'removable'>): CommandTable {
   return table;
 }
 
-export function createLogicalUnits(volumes: Volumes, managementUrls: () => readonly string[], log: Log): LogicalUnits {
+export function createLogicalUnits(
+  volumes: Volumes,
+  managementUrls: () => readonly string[],
+  sanitizeRate: Readonly<CopyRate>,
+  log: Log,
+): LogicalUnits {
   const view: VolumesView = {
     ldev: (id) => volumes.ldev(id),
     // The same events under two descriptions, which TypeScript does not see through.
     on: (event, listener) => volumes.on(event, listener as never),
   };
-  return new LogicalUnits(view, {
+  const units = new LogicalUnits(view, {
     log,
     commands: commandsOf({ thin: true }),
     commandsFor: commandsOf,
     reservations: (ldev) => new UnitReservations(ldev.id, volumes.saved, log),
     modes: (ldev) => new ModePages(ldev.id, volumes.saved, log),
     identifying: volumes.saved,
+    sanitize: { rate: sanitizeRate, store: volumes.sanitizations },
     surroundings: {
       ports: () => volumes.ports(),
       hostGroups: () => volumes.hostGroups(),
@@ -47,4 +54,7 @@ export function createLogicalUnits(volumes: Volumes, managementUrls: () => reado
       version: version(),
     },
   });
+  // What was interrupted goes on, whether a host asks for the logical unit or not.
+  for (const id of volumes.sanitizations.all()) units.unit(volumes.ldev(id)!);
+  return units;
 }

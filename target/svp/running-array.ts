@@ -57,7 +57,7 @@ export class RunningArray implements ArrayView {
   ) {
     this.dataDir = directory.path;
     const urls = () => (this.metricsUrl === null ? [] : [this.metricsUrl]);
-    this.units = createLogicalUnits(storage.volumes, urls, log);
+    this.units = createLogicalUnits(storage.volumes, urls, { bytesPerSecond: settings.sanitizeRate }, log);
     this.metrics = metricsOf(this);
     this.tracer = new Tracer(() => this.ports.map(({ adapter }) => adapter), systemClock);
     this.captures = new Captures(() => storage.volumes.ports().map((port) => port.name), systemClock, log);
@@ -164,7 +164,7 @@ export class RunningArray implements ArrayView {
       random: systemRandom,
       log: this.log,
       discoveryAuth: () => this.settings.discoveryAuth,
-      limits: { pollingUs },
+      limits: { pollingUs, ...silence(this.settings.hostTimeout) },
     });
     this.captures.attach(endpoint);
     try {
@@ -270,6 +270,12 @@ function listenAddress(port: TargetPort, index: number, listen: string | undefin
   const isDefault = port.listen.host === DEFAULT_LISTEN.host && port.listen.port === DEFAULT_LISTEN.port + index;
   if (!isDefault || config.ports !== undefined) return port.listen;
   return { host: first.host, port: first.port === 0 || first.port + index > 65535 ? 0 : first.port + index };
+}
+
+/** Half of the time until the ping, half until its answer. */
+function silence(hostTimeout: number): { pingAfterMs: number; pingTimeoutMs: number } {
+  const half = hostTimeout * 500;
+  return { pingAfterMs: half, pingTimeoutMs: half };
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {

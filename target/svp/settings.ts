@@ -2,8 +2,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { AuthMethod } from '../volumes/model.js';
 import type { ConfigInput } from './config-schema.js';
-import { DEFAULT_CACHE, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
-import { parseAddress, parseSize } from './units.js';
+import { DEFAULT_CACHE, DEFAULT_HOST_TIMEOUT, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
+import { parseAddress, parseRate, parseSize } from './units.js';
 
 export interface Settings {
   readonly cacheBytes: number;
@@ -17,6 +17,10 @@ export interface Settings {
   readonly discoveryAuth: AuthMethod;
   /** Ids of the drives that are read and written past the page cache. */
   readonly directDrives: readonly string[];
+  /** Bytes a second that sanitize operations overwrite at most; null: as fast as drives and hosts let them. */
+  readonly sanitizeRate: number | null;
+  /** Seconds of silence after which a host's connection is given up. */
+  readonly hostTimeout: number;
 }
 
 const AUTH_METHODS: readonly unknown[] = ['none', 'chap', 'mutual-chap'] satisfies AuthMethod[];
@@ -37,6 +41,8 @@ export function settle(file: string, config: ConfigInput): Settings {
     http: config.http ?? saved.http ?? DEFAULT_HTTP,
     discoveryAuth: config.discoveryAuth ?? saved.discoveryAuth ?? 'none',
     directDrives: config.drives?.filter(({ direct }) => direct).map(({ id }) => id) ?? saved.directDrives ?? [],
+    sanitizeRate: config.sanitizeRate === undefined ? (saved.sanitizeRate ?? null) : parseRate(config.sanitizeRate),
+    hostTimeout: config.hostTimeout ?? saved.hostTimeout ?? DEFAULT_HOST_TIMEOUT,
   };
 }
 
@@ -55,7 +61,8 @@ export function endedSettled(file: string): boolean {
 function read(file: string): Partial<Saved> {
   try {
     const saved = JSON.parse(readFileSync(file, 'utf8'));
-    const { cacheBytes, cacheDuplex, polling, http, directDrives, discoveryAuth, settled } = saved;
+    const { cacheBytes, cacheDuplex, polling, http, directDrives, discoveryAuth, settled, sanitizeRate, hostTimeout } =
+      saved;
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
       ...(typeof cacheDuplex === 'string' && cacheDuplex !== '' && { cacheDuplex }),
@@ -63,6 +70,8 @@ function read(file: string): Partial<Saved> {
       ...(typeof settled === 'boolean' && { settled }),
       ...(typeof http === 'string' && (http === 'off' || parseAddress(http) !== null) && { http }),
       ...(Array.isArray(directDrives) && { directDrives: directDrives.map(String) }),
+      ...(Number.isSafeInteger(sanitizeRate) && sanitizeRate > 0 && { sanitizeRate }),
+      ...(Number.isSafeInteger(hostTimeout) && hostTimeout >= 4 && { hostTimeout }),
       ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };
   } catch {

@@ -14,6 +14,12 @@ import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
 import type { LdevRow } from './store-storage.js';
 
+/** What it needs of the cache. */
+export interface LdevCache {
+  attach(uid: number, backing: CacheBacking): CachedVolume;
+  wipe(done: Done): void;
+}
+
 export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, AllocatedLdev, Returner {
   /** Never used again, unlike `id`. */
   readonly uid: number;
@@ -37,6 +43,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   /** Made with the layers. */
   marks!: MarkedBlocks;
   private cached!: CachedVolume;
+  private cache!: LdevCache;
   private deleted = false;
   /** Regions of a fully provisioned LDEV that the pool keeps for it and that it does not have yet. */
   promised = 0;
@@ -110,8 +117,9 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     return (this.regions.assigned + this.promised) * REGION_BYTES;
   }
 
-  open(attach: (uid: number, backing: CacheBacking) => CachedVolume): void {
-    this.cached = attach(this.uid, this);
+  open(cache: LdevCache): void {
+    this.cache = cache;
+    this.cached = cache.attach(this.uid, this);
     this.bottom = new CachedLayer(this.cached, this);
     this.top = this.bottom;
   }
@@ -191,6 +199,10 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
       if (error === null) done(null);
       else done({ kind: 'hardware-error', cause: `shared memory: ${error.message}` });
     });
+  }
+
+  wipeRemains(done: Done): void {
+    this.cache.wipe(done);
   }
 
   /** Ends all I/O and drops what is cached. */

@@ -4,6 +4,7 @@ import type { Random } from '../base/random.js';
 import type { CacheBacking, CachedVolume } from '../cache/types.js';
 import type { Clock } from '../disk/types.js';
 import type { Background } from './background.js';
+import type { Done } from './block-layer.js';
 import { DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { GiveBack } from './give-back.js';
@@ -54,6 +55,7 @@ export interface LdevChange {
 export interface VolumeCache {
   attach(volumeId: number, backing: CacheBacking): CachedVolume;
   dropUnattached(): number;
+  wipe(done: Done): void;
 }
 
 export interface LdevsParts {
@@ -309,7 +311,7 @@ export class Ldevs {
   }
 
   private attach(ldev: LdevVolume): void {
-    ldev.open((uid, backing) => this.parts.cache.attach(uid, backing));
+    ldev.open(this.parts.cache);
     ldev.marks = new MarkedBlocks(this.parts.store.marks, ldev.uid, () => this.compose(ldev));
     this.byId.set(ldev.id, ldev);
     this.compose(ldev);

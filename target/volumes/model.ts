@@ -2,7 +2,7 @@
  * What hosts and administrators see: LDEVs, ports, host groups, LUN paths. Plain shapes; the classes that
  * hold and change them are `Volumes` (volumes.ts) and its parts.
  */
-import type { BlockLayer } from './block-layer.js';
+import type { BlockLayer, Done } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import type { MarkedBlocks } from './marked-blocks.js';
 
@@ -35,6 +35,8 @@ export interface Ldev {
   readonly space?: { readonly assignedBytes: number; readonly availableBytes: number };
   /** Scrubs of the redundant parity groups that it has regions in; null or left out: there are none. */
   readonly mediumScan?: MediumScan | null;
+  /** Overwrites what memory still holds of blocks that no block holds any more: slots given up. Left out: none does. */
+  wipeRemains?(done: Done): void;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */
   readonly failurePredicted?: boolean;
   /** Kind of the drives that it takes regions from; null or left out: any in the pool. */

@@ -163,4 +163,15 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (ldev, lba)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE sanitizations (          -- sanitize operations that go on, or have failed
+    ldev INTEGER PRIMARY KEY REFERENCES ldevs (uid) ON DELETE CASCADE,
+    unrestricted INTEGER NOT NULL,
+    passes INTEGER NOT NULL,
+    invert INTEGER NOT NULL,
+    pattern BLOB,                       -- null: erasure
+    blocks INTEGER NOT NULL,            -- done, in all passes together
+    failed INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

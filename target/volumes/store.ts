@@ -12,6 +12,7 @@ import { arrayIqn, newArraySerial } from './naming.js';
 import { migrations } from './schema.js';
 import { MarkTable } from './store-marks.js';
 import { PathTables } from './store-paths.js';
+import { SanitizationTable } from './store-sanitizations.js';
 import { StorageTables } from './store-storage.js';
 import { UnitTables } from './store-units.js';
 
@@ -32,6 +33,8 @@ export class ConfigStore {
   /** What logical units save: mode pages, persistent reservations. */
   readonly units: UnitTables;
   readonly marks: MarkTable;
+  /** Sanitize operations of logical units. */
+  readonly sanitizations: SanitizationTable;
 
   private constructor(
     private readonly db: Database.Database,
@@ -41,6 +44,7 @@ export class ConfigStore {
     this.paths = new PathTables(db);
     this.units = new UnitTables(db);
     this.marks = new MarkTable(db);
+    this.sanitizations = new SanitizationTable(db);
   }
 
   /**

@@ -23,6 +23,7 @@ import type { GroupRegions } from './regions.js';
 import type { Scrubs } from './scrubs.js';
 import { type DriveSpec, type ParityGroupInfo, type PoolInfo, Storage } from './storage.js';
 import type { ArrayIdentity, ConfigStore } from './store.js';
+import type { SanitizationTable } from './store-sanitizations.js';
 import type { UnitTables } from './store-units.js';
 import { type ChapRole, Users } from './users.js';
 
@@ -99,6 +100,11 @@ export class Volumes extends EventEmitter<Events> {
   /** Saved mode pages and persistent reservations. */
   get saved(): UnitTables {
     return this.parts.store.units;
+  }
+
+  /** Saved sanitize operations. */
+  get sanitizations(): SanitizationTable {
+    return this.parts.store.sanitizations;
   }
 
   /** Rules of the fault-and-delay layer. */

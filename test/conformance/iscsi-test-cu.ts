@@ -12,7 +12,7 @@ export interface Outcome {
   readonly why: string;
 }
 
-const limitMs = 60_000;
+const limitMs = 150_000;
 
 /** All tests of a family. */
 export async function listTests(family = 'ALL'): Promise<string[]> {

@@ -104,6 +104,15 @@ export const CopyIn = {
   data4: 0x06,
 } as const;
 
+/** Service actions of SANITIZE (SBC-4 5.30). */
+export const SanitizeAction = {
+  overwrite: 0x01,
+  blockErase: 0x02,
+  cryptographicErase: 0x03,
+  exitFailureMode: 0x1f,
+} as const;
+export type SanitizeAction = (typeof SanitizeAction)[keyof typeof SanitizeAction];
+
 const NAMES: Readonly<Record<number, string>> = {
   [Opcode.testUnitReady]: 'TEST UNIT READY',
   [Opcode.requestSense]: 'REQUEST SENSE',
@@ -213,6 +222,10 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data4]: 'RECEIVE COPY DATA(LID4)',
   ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
   ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
+  [(Opcode.sanitize << 8) | SanitizeAction.overwrite]: 'SANITIZE: OVERWRITE',
+  [(Opcode.sanitize << 8) | SanitizeAction.blockErase]: 'SANITIZE: BLOCK ERASE',
+  [(Opcode.sanitize << 8) | SanitizeAction.cryptographicErase]: 'SANITIZE: CRYPTOGRAPHIC ERASE',
+  [(Opcode.sanitize << 8) | SanitizeAction.exitFailureMode]: 'SANITIZE: EXIT FAILURE MODE',
 };
 
 /** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */

@@ -81,6 +81,10 @@ export const logicalUnitNotReadyInitializingCommandRequired = condition(
 export const logicalUnitNotReadyCauseNotReportable = condition('not-ready', notReady, 0x0400);
 export const logicalUnitNotReadyManualIntervention = condition('manual-intervention-required', notReady, 0x0403);
 export const mediumNotPresent = condition('medium-not-present', notReady, 0x3a00);
+/** @param progress 0 to 65535 */
+export function sanitizeInProgress(progress: number): Sense {
+  return { name: 'sanitize-in-progress', key: notReady, asc: 0x041b, progress };
+}
 export const logicalUnitBecomingReady = condition('becoming-ready', notReady, 0x0401);
 export const asymmetricAccessStateTransition = condition('access-state-transition', notReady, 0x040a);
 export const targetPortInStandbyState = condition('target-port-standby', notReady, 0x040b);
@@ -106,6 +110,7 @@ export function readErrorMarkedBad(lba: number): Sense {
 export function writeError(lba: number): Sense {
   return { name: 'write-error', key: mediumError, asc: 0x0c00, information: lba };
 }
+export const sanitizeCommandFailed = condition('sanitize-failed', mediumError, 0x3103);
 export const internalTargetFailure = condition('hardware-error', hardwareError, 0x4400);
 export const selfTestFailed = condition('self-test-failed', hardwareError, 0x3e03);
 

@@ -238,11 +238,18 @@ export function blockLimitsExtensionPage(
   return data;
 }
 
+/** Not told, as that erase is not there; reads go on working; they fail until written. */
+export const AfterErase = { none: 0, reads: 1, fails: 2 } as const;
+export type AfterErase = (typeof AfterErase)[keyof typeof AfterErase];
+
 export interface BlockCharacteristics {
   /** 0001h: non-rotating. 0: not told. */
   readonly rotationRate: number;
   /** NOMINAL FORM FACTOR: 2: 3.5 inch, 3: 2.5 inch. 0: not told. */
   readonly formFactor: number;
+  /** WABEREQ, WACEREQ: how reads fare after a block or cryptographic erase (SBC-4 6.6.2). */
+  readonly afterBlockErase: AfterErase;
+  readonly afterCryptographicErase: AfterErase;
   /** FUAB: SYNCHRONIZE CACHE covers what FUA does, in the volatile cache only (SBC-4 6.6.2). */
   readonly fuaBehaviour: boolean;
   /** VBULS: BYTCHK works on unmapped blocks. */
@@ -253,7 +260,7 @@ export interface BlockCharacteristics {
 export function blockDeviceCharacteristicsPage(device: number, fields: BlockCharacteristics): Buffer {
   const data = page(device, VpdPage.blockDeviceCharacteristics, 64);
   data.writeUInt16BE(fields.rotationRate, 4);
-  data[7] = fields.formFactor;
+  data[7] = (fields.afterBlockErase << 6) | (fields.afterCryptographicErase << 4) | fields.formFactor;
   data[8] = (fields.fuaBehaviour ? 0x02 : 0) | (fields.verifiesUnmapped ? 0x01 : 0);
   return data;
 }

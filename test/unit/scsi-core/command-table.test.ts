@@ -92,8 +92,8 @@ t.test('two rows for one command are a mistake', async (t) => {
   t.doesNotThrow(() => new CommandTable([row(1, 2), row(1, 3)]));
 });
 
-t.test('UNMAP is there only with logical block provisioning', async (t) => {
+t.test('UNMAP and BLOCK ERASE are there only with logical block provisioning', async (t) => {
   const full = blockCommandsOf({ thin: false });
-  t.equal(blockCommands.length - full.length, 1);
+  t.equal(blockCommands.length - full.length, 2);
   t.equal(new CommandTable(full).find(Buffer.from([0x42])), null);
 });

@@ -172,12 +172,12 @@ t.test('VPD B1h and B2h', async (t) => {
   const characteristics = host.run(vpd(0xb1)).data;
   t.equal(characteristics.length, 64);
   t.equal(characteristics.readUInt16BE(4), 1, 'non-rotating');
-  t.equal(characteristics[7], 3, '2.5 inch');
+  t.equal(characteristics[7], 0x53, 'WABEREQ and WACEREQ 01b; 2.5 inch');
   const rig = new Rig();
   const medium = (driveKind: Ldev['driveKind']) => {
     (rig.ldevs.get(0) as { driveKind?: unknown }).driveKind = driveKind;
     const { data } = rig.host('a').run(vpd(0xb1));
-    return [data.readUInt16BE(4), data[7]];
+    return [data.readUInt16BE(4), data[7]! & 0x0f];
   };
   t.same(medium('nl-sas'), [7200, 2]);
   t.same(medium('sas'), [10000, 3]);

@@ -14,9 +14,11 @@ import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-uni
 import { ModePages, type ModeStore } from '../../../target/scsi/mode-state.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { type ReservationStore, type SavedReservations, UnitReservations } from '../../../target/scsi/reservations.js';
+import type { SanitizeStore } from '../../../target/scsi/sanitize.js';
 import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
 import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
+import type { SavedSanitization } from '../../../target/volumes/store-sanitizations.js';
 import { encodeLun } from '../../../wire/scsi/lun.js';
 import { SenseKey } from '../../../wire/scsi/sense.js';
 import { MemoryLayer, MemoryMarks, type Result, resultOf } from '../scsi-block/harness.js';
@@ -24,10 +26,11 @@ import { MemoryLayer, MemoryMarks, type Result, resultOf } from '../scsi-block/h
 export type { Result };
 
 /** What the configuration store keeps; `broken` makes it throw. */
-export class MemoryStore implements ModeStore, ReservationStore, IdentifyingStore {
+export class MemoryStore implements ModeStore, ReservationStore, IdentifyingStore, SanitizeStore {
   readonly identities = new Map<string, Buffer>();
   readonly pages = new Map<string, { ldev: number; page: number; subpage: number; bytes: Buffer }>();
   readonly saved = new Map<number, SavedReservations>();
+  readonly sanitizations = new Map<number, SavedSanitization>();
   broken = false;
 
   modePages(ldev: number) {
@@ -58,6 +61,16 @@ export class MemoryStore implements ModeStore, ReservationStore, IdentifyingStor
   saveIdentifyingInformation(ldev: number, type: number, information: Buffer): void {
     this.check();
     this.identities.set(`${ldev}/${type}`, information);
+  }
+
+  sanitization(ldev: number): SavedSanitization | null {
+    return this.sanitizations.get(ldev) ?? null;
+  }
+
+  saveSanitization(ldev: number, saved: SavedSanitization | null): void {
+    this.check();
+    if (saved === null) this.sanitizations.delete(ldev);
+    else this.sanitizations.set(ldev, saved);
   }
 
   private check(): void {
@@ -233,6 +246,7 @@ export class Rig {
       commands: new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable }), ...copyCommands]),
       reservations: (ldev) => new UnitReservations(ldev.id, this.store, silentLog),
       modes: (ldev) => new ModePages(ldev.id, this.store, silentLog),
+      sanitize: { rate: { bytesPerSecond: null }, store: this.store },
       surroundings: {
         ports: () => this.ports,
         hostGroups: () => this.groups,

@@ -129,7 +129,7 @@ class MiniArray {
       if (table.get(region) !== 0) this.wrong ??= `two places claim region ${region} of ${uid}`;
       else table.add(region, place);
     });
-    for (const ldev of this.ldevs) ldev.open((uid, backing) => cache.attach(uid, backing));
+    for (const ldev of this.ldevs) ldev.open(cache);
     // No death comes while the cache starts: that is for the cache's tests.
     let started = false;
     cacheMemory.sync(() => {

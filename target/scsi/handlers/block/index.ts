@@ -8,6 +8,7 @@ import { orwriteCommand } from './orwrite.js';
 import { preventAllowCommand } from './prevent-allow.js';
 import { readDefectDataCommands } from './read-defect-data.js';
 import { readWriteCommands } from './read-write.js';
+import { blockEraseCommand, sanitizeCommands } from './sanitize.js';
 import { startStopCommand, startStopRemovableCommand } from './start-stop.js';
 import { unmapCommand } from './unmap.js';
 import { verifyCommands } from './verify.js';
@@ -32,6 +33,7 @@ export const blockCommands: readonly Command[] = [
   ...readDefectDataCommands,
   startStopCommand,
   formatUnitCommand,
+  ...sanitizeCommands,
 ];
 
 /** In the place of START STOP UNIT, where the medium is removable. */
@@ -39,8 +41,7 @@ export const removableCommands: readonly Command[] = [startStopRemovableCommand,
 
 /** The commands of one kind of LDEV: logical block provisioning (SBC-4 4.7.2) and a medium to eject are not for all. */
 export function blockCommandsOf({ thin, removable = false }: Pick<Ldev, 'thin' | 'removable'>): readonly Command[] {
-  const rows = blockCommands.filter(
-    (row) => (thin || row !== unmapCommand) && !(removable && row === startStopCommand),
-  );
+  const absent = [...(thin ? [] : [unmapCommand, blockEraseCommand]), ...(removable ? [startStopCommand] : [])];
+  const rows = blockCommands.filter((row) => !absent.includes(row));
   return removable ? [...rows, ...removableCommands] : rows;
 }

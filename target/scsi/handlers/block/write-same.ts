@@ -8,6 +8,7 @@ import { type Command, defineCommand, Reservation } from '../../command-table.js
 import { completeFailed } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import { repeated, tileOf } from '../../pattern.js';
 import type { Task } from '../../task.js';
 import { CdbSize, toTheEnd } from './cdb-shapes.js';
 import { dataOut, hostIo, inSteps } from './io.js';
@@ -16,9 +17,7 @@ const UNMAP = 0x08;
 const UNMAP_BIT = 3;
 const NDOB = 0x01;
 
-/** Bytes of one step; a step's data is one tile of the pattern, referred to many times. */
 const STEP_BYTES = 4 * 1024 * 1024;
-const TILE_BYTES = 64 * 1024;
 
 function hasNoData(task: Task): boolean {
   return task.cdb[0] === Opcode.writeSame16 && (task.cdb[1]! & NDOB) !== 0;
@@ -64,21 +63,9 @@ function run(unit: LogicalUnit, task: Task): void {
     unit,
     task,
     stepBlocks,
-    (lba, count, next) => ldev.top.write(io, lba, count, tiled(tile, count * unit.blockSize), next),
+    (lba, count, next) => ldev.top.write(io, lba, count, repeated(tile, count * unit.blockSize), next),
     done,
   );
-}
-
-/** The pattern (null: zeros) repeated over a whole tile. */
-function tileOf(pattern: Buffer | null, blockSize: number): Buffer {
-  return pattern === null ? Buffer.alloc(TILE_BYTES) : Buffer.alloc(TILE_BYTES, pattern.subarray(0, blockSize));
-}
-
-function tiled(tile: Buffer, bytes: number): readonly Buffer[] {
-  const list = new Array<Buffer>(Math.floor(bytes / tile.length)).fill(tile);
-  const rest = bytes % tile.length;
-  if (rest !== 0) list.push(tile.subarray(0, rest));
-  return list;
 }
 
 function row(opcode: number, size: CdbSize, flags: number): Command {

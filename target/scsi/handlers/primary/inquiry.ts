@@ -112,6 +112,7 @@ export const inquiryCommand: Command = defineCommand({
   opcode: Opcode.inquiry,
   usage: [Opcode.inquiry, EVPD, 0xff, 0xff, 0xff, 0],
   conflict: 'inquire',
+  whileSanitizing: 'always',
   reservation: Reservation.free,
   access: 'any',
   runsWhileFormatting: true,

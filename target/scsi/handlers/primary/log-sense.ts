@@ -129,6 +129,7 @@ export const logCommands: readonly Command[] = [
     opcode: Opcode.logSense,
     usage: [Opcode.logSense, 0, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0],
     conflict: 'inquire',
+    whileSanitizing: 'always',
     access: 'standby',
     reservation: Reservation.free,
     run: logSense,

@@ -41,6 +41,7 @@ export const reportLunsCommand: Command = defineCommand({
   opcode: Opcode.reportLuns,
   usage: [Opcode.reportLuns, 0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0],
   conflict: 'inquire',
+  whileSanitizing: 'always',
   access: 'any',
   runsWhileFormatting: true,
   reservation: Reservation.free,

@@ -96,6 +96,7 @@ export const targetPortGroupCommands: readonly Command[] = [
     serviceAction: MaintenanceIn.reportTargetPortGroups,
     usage: [Opcode.maintenanceIn, 0xe0 | MaintenanceIn.reportTargetPortGroups, 0, 0, 0, 0, ...U32, 0, 0],
     conflict: 'inquire',
+    whileSanitizing: 'always',
     access: 'any',
     reservation: Reservation.free,
     run: report,

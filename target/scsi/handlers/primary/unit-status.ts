@@ -46,6 +46,7 @@ export const unitStatusCommands: readonly Command[] = [
     opcode: Opcode.requestSense,
     usage: [Opcode.requestSense, DESC, 0, 0, 0xff, 0],
     conflict: 'inquire',
+    whileSanitizing: 'always',
     access: 'any',
     runsWhileFormatting: true,
     reservation: Reservation.free,

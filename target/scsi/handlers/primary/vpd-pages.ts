@@ -5,6 +5,7 @@ import { DeviceType } from '../../../../wire/scsi/inquiry.js';
 import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import {
+  AfterErase,
   blockDeviceCharacteristicsPage,
   blockLimitsExtensionPage,
   blockLimitsPage,
@@ -134,7 +135,13 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
     VpdPage.blockDeviceCharacteristics,
     ({ ldev }) => {
       const medium = mediumOf(ldev.driveKind === undefined ? DEFAULT_KIND : ldev.driveKind);
-      return blockDeviceCharacteristicsPage(DEVICE, { ...medium, fuaBehaviour: false, verifiesUnmapped: true });
+      return blockDeviceCharacteristicsPage(DEVICE, {
+        ...medium,
+        afterBlockErase: ldev.thin ? AfterErase.reads : AfterErase.none,
+        afterCryptographicErase: AfterErase.reads,
+        fuaBehaviour: false,
+        verifiesUnmapped: true,
+      });
     },
   ],
   [VpdPage.logicalBlockProvisioning, provisioning],
