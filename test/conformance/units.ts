@@ -11,6 +11,9 @@ export const units = {
 export type UnitName = keyof typeof units;
 
 export const config: ConfigInput = {
+  // Sanitize.Reset expects the operation to take some seconds, and says nothing for a minute.
+  sanitizeRate: '150M',
+  hostTimeout: 200,
   ldevs: [
     { id: '00:00', capacity: '1G' },
     { id: '00:01', capacity: '1G' },
