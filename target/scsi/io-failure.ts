@@ -32,6 +32,11 @@ function logCause(unit: LogicalUnit, task: Task, what: string, failure: IoFailur
   unit.log.warn(`LDEV ${ldevName(unit.ldev.id)}: ${name} of ${task.nexus.initiatorName} ${what}: ${causeOf(failure)}`);
 }
 
+/** Whether a failed read counts in the error counters: blocks that a host marked bad do not (SBC-4 4.18.2). */
+export function countsAsError(failure: IoFailure): boolean {
+  return failure.kind !== 'medium-error' || failure.markedBad !== true;
+}
+
 /** The sense of a failure. */
 export function senseOf(failure: IoFailure): Sense {
   switch (failure.kind) {

@@ -46,6 +46,7 @@ for (const [name, long] of [
     t.match(lu.run(read(9, 1)).sense, unrecovered(9), 'marked anew');
     lu.run(long(9, COR_DIS | WR_UNCOR));
     t.match(lu.run(read(9, 1)).sense, markedBad(9), 'COR_DIS counts for more');
+    t.match(lu.unit.counters, { readErrors: 3 }, 'those of blocks marked bad do not count');
     t.equal(lu.layer.mapped[7], true);
     t.equal(lu.layer.pinned, 0);
   });

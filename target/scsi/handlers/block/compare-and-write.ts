@@ -9,7 +9,7 @@ import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, miscompareDuringVerify, type Sense } from '../../../../wire/scsi/sense.js';
 import { slice } from '../../../base/views.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed } from '../../io-failure.js';
+import { completeFailed, countsAsError } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
@@ -29,7 +29,7 @@ function run(unit: LogicalUnit, task: Task): void {
   const io = hostIo(task, (task.cdb[1]! & FUA) !== 0 || unit.modes.writeThrough, (task.cdb[1]! & DPO) !== 0);
   unit.ldev.top.read(io, lba, blocks, (failure, data, release) => {
     if (failure !== null) {
-      unit.counters.readErrors++;
+      if (countsAsError(failure)) unit.counters.readErrors++;
       completeFailed(unit, task, failure);
       return;
     }

@@ -7,7 +7,7 @@ import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { slice } from '../../../base/views.js';
 import type { Done, Io } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed } from '../../io-failure.js';
+import { completeFailed, countsAsError } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { CdbSize, DPO, FUA } from './cdb-shapes.js';
@@ -46,7 +46,7 @@ function step(unit: LogicalUnit, task: Task, io: Io, lba: number, blocks: number
   const { counters, ldev, blockSize } = unit;
   ldev.top.read(io, lba, blocks, (failure, data, release) => {
     if (failure !== null) {
-      counters.readErrors++;
+      if (countsAsError(failure)) counters.readErrors++;
       done(failure);
       return;
     }

@@ -3,7 +3,7 @@
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, type Sense } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed } from '../../io-failure.js';
+import { completeFailed, countsAsError } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { CdbSize, DPO, FUA, locate6, usage6 } from './cdb-shapes.js';
@@ -27,7 +27,7 @@ function read(unit: LogicalUnit, task: Task, flags: number): void {
   }
   unit.ldev.top.read(hostIo(task, (flags & FUA) !== 0, (flags & DPO) !== 0), lba, blocks, (failure, data, release) => {
     if (failure !== null) {
-      unit.counters.readErrors++;
+      if (countsAsError(failure)) unit.counters.readErrors++;
       completeFailed(unit, task, failure);
       return;
     }

@@ -4,7 +4,7 @@ import { native } from '../../../../native/index.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, miscompareDuringVerify, type Sense } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed } from '../../io-failure.js';
+import { completeFailed, countsAsError } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { CdbSize, DPO } from './cdb-shapes.js';
@@ -41,7 +41,7 @@ function readBack(unit: LogicalUnit, task: Task, expected: readonly Buffer[] | n
   const dpo = (task.cdb[1]! & DPO) !== 0;
   ldev.top.read(hostIo(task, true, dpo), task.lba, task.blocks, (failure, data, release) => {
     if (failure !== null) {
-      counters.verifyErrors++;
+      if (countsAsError(failure)) counters.verifyErrors++;
       completeFailed(unit, task, failure);
       return;
     }
