@@ -16,6 +16,7 @@ import { syncCommand } from './commands/sync.js';
 import { unmapCommand } from './commands/unmap.js';
 import { verifyCommand } from './commands/verify.js';
 import { writeCommand } from './commands/write.js';
+import { xcopyCommand } from './commands/xcopy.js';
 import { InterruptedError } from './context.js';
 import { ExitCode, errorRecord, exitCodeOf, messageOf } from './exit.js';
 import { processStreams, type Streams, streams, useStreams } from './streams.js';
@@ -30,6 +31,7 @@ const COMMANDS: readonly (() => Command)[] = [
   readCommand,
   writeCommand,
   verifyCommand,
+  xcopyCommand,
   unmapCommand,
   syncCommand,
   reserveCommand,

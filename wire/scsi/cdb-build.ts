@@ -295,3 +295,11 @@ export function reportTargetPortGroups(allocationBytes: number): Buffer {
   cdb.writeUInt32BE(allocationBytes, 6);
   return cdb;
 }
+
+/** EXTENDED COPY(LID1) (SPC-5 6.5); parameter list by `encodeCopyList`. */
+export function extendedCopy1(parameterBytes: number): Buffer {
+  const cdb = Buffer.alloc(16);
+  cdb[0] = 0x83;
+  cdb.writeUInt32BE(parameterBytes, 10);
+  return cdb;
+}

@@ -1,0 +1,77 @@
+/** Has a target copy blocks between its logical units by EXTENDED COPY: the data does not come to this machine. */
+import { type BlockRange, extendedCopy1 } from '../../wire/scsi/cdb-build.js';
+import { encodeBlockSegment } from '../../wire/scsi/copy-segments.js';
+import { encodeCopyList, encodeCscd, ListIdUsage, MAX_DESIGNATOR_BYTES } from '../../wire/scsi/extended-copy.js';
+import { Association, DesignatorType, VpdPage } from '../../wire/scsi/vpd.js';
+import type { LogicalUnit } from '../logical-unit.js';
+
+/** What one segment descriptor can count. */
+const SEGMENT_BLOCKS = 0xffff;
+/** Copied by one command: as much as it takes to be worth one, and little enough to show progress. */
+const COMMAND_BYTES = 64 * 1024 * 1024;
+
+/** Kinds of designators that name one logical unit, best first (SPC-5 7.7.6). */
+const NAMES: readonly number[] = [DesignatorType.naa, DesignatorType.eui64, DesignatorType.t10Vendor];
+
+/** CSCD descriptor of a logical unit; null: none of its designators fits one. */
+async function cscdOf(unit: LogicalUnit): Promise<Buffer | null> {
+  const page = await unit.vpd(VpdPage.deviceIdentification);
+  let best: { readonly rank: number; readonly at: number } | null = null;
+  for (let at = 4; at + 4 <= page.length; at += 4 + page[at + 3]!) {
+    const rank = NAMES.indexOf(page[at + 1]! & 0x0f);
+    const ofUnit = ((page[at + 1]! >> 4) & 0x03) === Association.logicalUnit;
+    const fits = page[at + 3]! <= MAX_DESIGNATOR_BYTES;
+    if (ofUnit && fits && rank >= 0 && (best === null || rank < best.rank)) best = { rank, at };
+  }
+  if (best === null) return null;
+  const { at } = best;
+  return encodeCscd({
+    codeSet: page[at]! & 0x0f,
+    association: Association.logicalUnit,
+    designatorType: page[at + 1]! & 0x0f,
+    designator: page.subarray(at + 4, at + 4 + page[at + 3]!),
+    pad: false,
+    blockLength: unit.blockSize,
+  });
+}
+
+/**
+ * Copies a range, its commands sent to the source. The capacity of both has been read; ranges lie inside of them, and
+ * are whole blocks of both.
+ * @param toLba in blocks of the destination
+ * @param progress told of bytes copied
+ * @throws Error if one of them cannot be named; CheckCondition as the target refuses
+ */
+export async function offloadCopy(
+  source: LogicalUnit,
+  destination: LogicalUnit,
+  { lba, blocks }: BlockRange,
+  toLba: number,
+  progress: (bytes: number) => void,
+): Promise<void> {
+  const cscds = [];
+  for (const unit of [source, destination]) {
+    const cscd = await cscdOf(unit);
+    if (cscd === null) throw new Error('the logical unit has no identifier that EXTENDED COPY could name it by');
+    cscds.push(cscd);
+  }
+  const ratio = source.blockSize / destination.blockSize;
+  // Segments begin and end with whole blocks of the destination.
+  const step = Math.max(1, 1 / ratio);
+  const segmentBlocks = Math.floor(SEGMENT_BLOCKS / step) * step;
+  const commandBlocks = Math.max(segmentBlocks, Math.floor(COMMAND_BYTES / source.blockSize / step) * step);
+  for (let done = 0; done < blocks; done += commandBlocks) {
+    const count = Math.min(commandBlocks, blocks - done);
+    const segments = [];
+    for (let at = done; at < done + count; at += segmentBlocks) {
+      const flags = { destinationCount: false, concatenate: false, hold: false };
+      const part = Math.min(segmentBlocks, done + count - at);
+      const lbas = { sourceLba: lba + at, destinationLba: toLba + at * ratio };
+      segments.push(encodeBlockSegment({ source: 0, destination: 1, ...flags, blocks: part, ...lbas }));
+    }
+    const ids = { format: 'lid1', listId: 0, listIdUsage: ListIdUsage.none } as const;
+    const dataOut = encodeCopyList({ ...ids, priority: 0, immediate: false, senseWithGood: false, cscds, segments });
+    await source.execute(extendedCopy1(dataOut.length), { dataOut });
+    progress(count * source.blockSize);
+  }
+}
