@@ -1,5 +1,8 @@
 /** The LUs that the tests are run on. */
+import { join } from 'node:path';
 import type { ConfigInput, LunArray } from '../../target/index.js';
+import { readConfig } from '../../target/svp/config.js';
+import { checkout } from '../support/root.js';
 
 export const units = {
   plain: { ldevs: ['00:00', '00:01'], what: 'thin, 512-byte blocks, as the first LU of the default configuration' },
@@ -10,18 +13,8 @@ export const units = {
 } as const;
 export type UnitName = keyof typeof units;
 
-export const config: ConfigInput = {
-  // Sanitize.Reset expects the operation to take some seconds, and says nothing for a minute.
-  sanitizeRate: '150M',
-  hostTimeout: 200,
-  ldevs: [
-    { id: '00:00', capacity: '1G' },
-    { id: '00:01', capacity: '1G' },
-    { id: '00:02', capacity: '1G', physicalBlockSize: 4096 },
-    { id: '00:03', capacity: '1G', readOnly: true },
-    { id: '00:04', capacity: '1G', removable: true },
-  ],
-};
+/** The array, as `lunarray serve --config test/conformance/array.json` starts it too. */
+export const config: ConfigInput = readConfig(join(checkout, 'test/conformance/array.json'));
 
 /** For each LU of that name the URLs of its paths that tests are to use: the first one or all. */
 export function pathsOf(array: LunArray, unit: UnitName): string[][] {
