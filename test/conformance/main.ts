@@ -57,8 +57,7 @@ that kind too; a test counts as passed when it passes on a LU and fails on none.
 ${unitLines.join('\n')}
 
 The one failure, \`${wrongInLibiscsi[0]}\`, is libiscsi's: it sends WRITE and LOGICAL UNIT RESET together and
-asserts a flag that only the later of the two responses sets, whichever way a target answers. Skipped tests need
-commands or kinds of LU that this version does not have; each row says which.
+asserts a flag that only the later of the two responses sets, whichever way a target answers.
 
 On the same machine, libiscsi's own figures for others: tgt 1.0.85 passes 159, fails 9, skips 62; Linux 6.1's LIO
 passes 126, 18 fail or do not run, 86 are skipped.
