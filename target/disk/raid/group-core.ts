@@ -2,6 +2,7 @@
 import type { Log } from '../../base/log.js';
 import { isChecksummed } from '../checksums/checksummed.js';
 import { inParallel } from '../in-parallel.js';
+import { inSeries } from '../in-series.js';
 import type { Clock, DriveDone, DriveError, DriveIo, DriveWrite } from '../types.js';
 import type { Recovery } from './code.js';
 import { readWhatCanBe } from './column-read.js';
@@ -17,7 +18,7 @@ import type { StripeLocks } from './stripe-locks.js';
 import type { StripeMap } from './stripe-map.js';
 import type { StripePlanner } from './stripe-plan.js';
 import type { Suspects } from './suspects.js';
-import type { UnderWay } from './under-way.js';
+import type { Handle, UnderWay } from './under-way.js';
 import type { WriteGate } from './write-gate.js';
 import type { LoggedWrite } from './write-records.js';
 
@@ -51,6 +52,13 @@ export interface BlockCounters {
   lost: number;
 }
 
+/** A part of a write that failed on the way, of one stripe. */
+interface Unfinished {
+  readonly writes: readonly LoggedWrite[];
+  /** Null: it is in the redo log. */
+  record: Handle | null;
+}
+
 export class GroupCore {
   /** Rises whenever a drive is taken out: what was planned before then must be planned anew. */
   epoch = 0;
@@ -58,9 +66,15 @@ export class GroupCore {
   hostOperations = 0;
   /**
    * Writes that failed on the way, by stripe: some columns may be new and some old. They are done again before
-   * anything else is done with the stripe.
+   * anything else is done with the stripe, in the order in which they came.
    */
-  readonly unfinished = new Map<number, readonly LoggedWrite[]>();
+  readonly unfinished = new Map<number, Unfinished[]>();
+
+  /** Of these stripes, those that lack something which may have been acknowledged: they must not be read as they are. */
+  readonly owed = new Set<number>();
+
+  /** Records of what has been done but on drives that were taken out for it: they end when that is noted. */
+  readonly #endings: Handle[] = [];
 
   readonly damaged = new DamagedStripes();
 
@@ -123,12 +137,15 @@ export class GroupCore {
 
   /** Makes a locked stripe consistent, if it may not be. An error: it cannot be, for the time being. */
   settle(stripe: number, done: DriveDone): void {
-    const writes = this.unfinished.get(stripe);
-    if (writes !== undefined) {
-      this.issue(writes, (error) => {
+    const unfinished = this.unfinished.get(stripe);
+    if (unfinished !== undefined) {
+      const again = ({ writes }: Unfinished, ended: DriveDone) => this.issue(writes, ended);
+      inSeries(unfinished, again, (error) => {
         if (error === null) {
           this.unfinished.delete(stripe);
+          this.owed.delete(stripe);
           this.parts.suspects.remove(stripe);
+          for (const { record } of unfinished) if (record !== null) this.endRecord(record);
         }
         done(error);
       });
@@ -181,9 +198,7 @@ export class GroupCore {
 
   /** Remembers a write that failed, so that it is done again; its buffers are copied. */
   keepUnfinished(writes: readonly LoggedWrite[]): void {
-    const { layout, underWay } = this.parts;
-    const { unit } = layout;
-    if (underWay !== null) underWay.unsettled = true;
+    const { unit } = this.parts.layout;
     for (const { drive, offset, bytes, buffers, lost } of writes) {
       const data = buffers === null ? null : Buffer.concat(buffers);
       for (let at = offset; at < offset + bytes; ) {
@@ -196,10 +211,42 @@ export class GroupCore {
           buffers: data && [data.subarray(at - offset, end - offset)],
           lost,
         };
-        this.unfinished.set(stripe, [...(this.unfinished.get(stripe) ?? []), part]);
+        this.unfinished.set(stripe, [
+          ...(this.unfinished.get(stripe) ?? []),
+          { writes: [part], record: this.#recordOf([part]) },
+        ]);
         at = end;
       }
     }
+  }
+
+  /** Keeps what is unfinished where the next start looks, after the redo log was emptied. */
+  logUnfinished(done: DriveDone): void {
+    const { redo, underWay, members } = this.parts;
+    const all = [...this.unfinished.values()].flat();
+    const log = (unfinished: Unfinished, kept: DriveDone): void => {
+      if (members.whole) unfinished.record ??= this.#recordOf(unfinished.writes);
+      else if (redo!.append(unfinished.writes, kept)) return;
+      else underWay!.unsettled = true;
+      kept(null);
+    };
+    inParallel(all, log, done);
+  }
+
+  /** Ends a record when all is done, or kept as unfinished. */
+  endRecord(record: Handle): void {
+    if (this.unnoted) this.#endings.push(record);
+    else this.parts.underWay!.end(record);
+  }
+
+  /** The drives that were taken out are noted. */
+  noted(): void {
+    for (const record of this.#endings.splice(0)) this.endRecord(record);
+  }
+
+  #recordOf(writes: readonly LoggedWrite[]): Handle | null {
+    const { underWay, members } = this.parts;
+    return underWay !== null && members.whole ? underWay.begin(writes) : null;
   }
 
   lost(stripe: number): DriveError {

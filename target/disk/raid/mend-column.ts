@@ -48,9 +48,9 @@ export function mendColumn(content: StripeContent, column: number, trusted: bool
         ended(null);
         return;
       }
-      // Sums that cannot be read speak against nothing: what the others give agrees with theirs.
-      drive.compare(base + bad.at, candidate, (_, wrong) => {
-        judge(bad, candidate, lost, wrong);
+      drive.compare(base + bad.at, candidate, (error, wrong) => {
+        // Sums that cannot be read speak against nothing: what the others give agrees with theirs.
+        if (error === null || trusted) judge(bad, candidate, lost, wrong);
         ended(null);
       });
     });

@@ -28,7 +28,8 @@ export class RedoLog {
   constructor(
     private readonly memory: PersistentMemory,
     private readonly offset: number,
-    private readonly bytes: number,
+    /** Of the area. */
+    readonly bytes: number,
   ) {
     this.#generation = memory.buffer.readUInt32LE(GENERATION_AT);
     this.#sync = new SharedSync((done) => memory.sync(done));

@@ -1,6 +1,5 @@
 import type { Log } from '../../base/log.js';
 import { inParallel } from '../in-parallel.js';
-import { inSeries } from '../in-series.js';
 import { checkStripeUnit } from '../stripe-unit.js';
 import type {
   Clock,
@@ -20,6 +19,7 @@ import { type Member, type MemberStatus, Members } from './members.js';
 import type { CopyRate } from './pace.js';
 import { Rebuild } from './rebuild.js';
 import { RedoLog } from './redo-log.js';
+import { replay, stripesOf } from './replay.js';
 import { Scrub, type ScrubStatus } from './scrub.js';
 import { ScrubNotes } from './scrub-notes.js';
 import { StripeLocks } from './stripe-locks.js';
@@ -30,7 +30,6 @@ import { StripeWriter } from './stripe-writer.js';
 import { Suspects } from './suspects.js';
 import { UnderWay } from './under-way.js';
 import { WriteGate } from './write-gate.js';
-import type { LoggedWrite } from './write-records.js';
 
 /** How long a bit of the stripe map stays set after the last write in its reach. */
 const CLEAR_MS = 5_000;
@@ -239,9 +238,12 @@ export class RedundantGroup implements ParityGroup {
     this.#rebuild?.stop();
     this.#scrub.stop();
     this.#core.parts.members.close();
-    const { map, redo, gate } = this.#core.parts;
-    if (this.#clearFrom > 0 && this.#settled) map.clear(this.#clearFrom);
-    if (this.#clearFrom === map.moment && this.#settled && !gate.busy) redo?.forget();
+    const { map, redo, gate, underWay } = this.#core.parts;
+    if (this.#ready && this.#settled) {
+      if (this.#clearFrom > 0) map.clear(this.#clearFrom);
+      if (this.#clearFrom === map.moment && !gate.busy) redo?.forget();
+    }
+    underWay?.close();
     for (const { drive } of this.members) drive.close();
     this.#memory.close();
   }
@@ -311,35 +313,22 @@ export class RedundantGroup implements ParityGroup {
 
   /** Does again what shared memory holds, then lets everything through. */
   #recover(): void {
-    const { redo, underWay, suspects, layout, members, map } = this.#core.parts;
+    const { redo, underWay, layout, members, map } = this.#core.parts;
     const logged = redo === null ? [] : [...redo.entries()];
     const left = [...(underWay?.left ?? [])];
     const entries = [...logged, ...left.map(([, writes]) => writes)];
     // A drive that fails meanwhile must not empty the log.
-    this.#checkpointing = entries.length > 0;
-    this.#replaying = entries.flatMap((entry) =>
-      entry.map(({ offset, bytes }) => {
-        return [Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit)] as const;
-      }),
-    );
-    const again = (entry: readonly LoggedWrite[], ended: DriveDone): void => {
-      this.#core.issue(entry, (error) => {
-        if (error !== null) this.#core.keepUnfinished(entry);
-        else if (!members.whole) {
-          // While whole, the group logged nothing but what was under way when a drive failed that was never noted.
-          for (const { offset, bytes } of entry) {
-            suspects.removeRange(Math.floor(offset / layout.unit), Math.ceil((offset + bytes) / layout.unit));
-          }
-        }
-        ended(null);
-      });
-    };
-    inSeries(entries, again, () => {
-      for (const [handle] of left) underWay!.end(handle);
+    const synced = entries.length > 0 || (!members.whole && map.count > 0);
+    this.#checkpointing = synced;
+    this.#replaying = entries.flat().map((write) => stripesOf(write, layout.unit));
+    replay(this.#core, entries, () => {
+      const recovered = (): void => {
+        for (const [handle] of left) this.#core.endRecord(handle);
+        this.#recovered(entries.length);
+      };
       // Without a drive, the others have to hold what was written before too.
-      if (entries.length > 0 || (!members.whole && map.count > 0))
-        this.#afterSync(() => this.#recovered(entries.length));
-      else this.#recovered(0);
+      if (synced) this.#afterSync(recovered);
+      else recovered();
     });
   }
 
@@ -402,7 +391,7 @@ export class RedundantGroup implements ParityGroup {
 
   /** Nothing is known that a start would have to put right. */
   get #settled(): boolean {
-    return this.#core.parts.suspects.count === 0 && this.#core.unfinished.size === 0;
+    return this.#core.parts.suspects.count === 0 && this.#core.unfinished.size === 0 && !this.#core.unnoted;
   }
 
   /** Holds writes back until those under way are durable and the redo log is empty. */
@@ -444,8 +433,8 @@ export class RedundantGroup implements ParityGroup {
       }
       redo.reset((failure) => {
         if (failure !== null) log.error(`parity group ${this.name}: ${failure.message}`);
-        const unfinished = [...this.#core.unfinished.values()];
-        inParallel(unfinished, (writes, kept) => void (redo.append(writes, kept) || kept(null)), done);
+        this.#core.noted();
+        this.#core.logUnfinished(done);
       });
     });
   }

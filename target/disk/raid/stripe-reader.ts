@@ -30,6 +30,7 @@ export class StripeReader {
 
   /** As `DriveIo.readNow`: from drives only, nothing is recovered for it. */
   readNow(offset: number, buffers: readonly Buffer[]): boolean {
+    if (this.core.owed.size > 0) return false;
     const { unit } = this.core.parts.layout;
     const bytes = totalBytes(buffers);
     const row = Math.floor(offset / unit);
@@ -48,7 +49,7 @@ export class StripeReader {
     const latest: (DriveRead | undefined)[] = new Array(layout.drives);
     for (const stretch of this.#stretches(offset, buffers)) {
       const { stripe, column, at, end } = stretch;
-      if (!members.whole && has(members.missing(stripe), column)) {
+      if (this.core.owed.has(stripe) || (!members.whole && has(members.missing(stripe), column))) {
         lost.push(stretch);
         continue;
       }
@@ -115,6 +116,11 @@ export class StripeReader {
         done(data === null ? core.lost(stripe) : null);
       };
       core.settle(stripe, (unsettled) => {
+        if (core.owed.has(stripe)) {
+          unlock();
+          done(unsettled);
+          return;
+        }
         const content = new StripeContent(core, stripe, at, end);
         if (has(content.missing, column)) {
           if (unsettled !== null) finish(null);

@@ -8,6 +8,8 @@ import type { LoggedWrite } from './write-records.js';
 
 /** Data of one operation: what it takes in memory, and in the redo log, stays in proportion. */
 const PORTION_BYTES = 4 * 2 ** 20;
+/** The part of the redo log that one is at most: what it comes to with its checks has to have room there. */
+const PORTION_OF_LOG = 4;
 /** Stripes punched at a time. */
 const PORTION_STRIPES = 1024;
 
@@ -82,11 +84,13 @@ export class StripeWriter {
   }
 
   #writePieces(pieces: StripePieces, done: DriveDone): void {
+    const { redo } = this.core.parts;
+    const most = redo === null ? PORTION_BYTES : Math.min(PORTION_BYTES, redo.bytes / PORTION_OF_LOG);
     const portions: StripeWrite[][] = [];
-    let bytes = PORTION_BYTES;
+    let bytes = most;
     for (const [stripe, own] of [...pieces].sort(([a], [b]) => a - b)) {
       const more = own.reduce((sum, { at, end }) => sum + end - at, 0);
-      if (bytes + more > PORTION_BYTES) {
+      if (bytes + more > most) {
         portions.push([]);
         bytes = 0;
       }
@@ -180,13 +184,16 @@ export class StripeWriter {
     if (members.whole) {
       this.core.unlogged.add(writes);
       const handle = underWay.begin(writes);
-      issue(() => underWay.end(handle));
+      issue(() => this.core.endRecord(handle));
       return;
     }
     const { epoch } = this.core;
     const room = redo.append(writes, (error) => {
-      if (error !== null) finish(error);
-      else if (this.core.epoch !== epoch) finish(null, true);
+      if (error !== null) {
+        // It may be in the log all the same, and would be done at the next start, over what comes after it.
+        this.core.keepUnfinished(writes);
+        finish(error);
+      } else if (this.core.epoch !== epoch) finish(null, true);
       else issue(() => {});
     });
     if (room) return;

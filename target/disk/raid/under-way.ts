@@ -47,6 +47,7 @@ export class UnderWay {
   readonly #taken: Uint8Array;
   #next = 0;
   #unlogged = 0;
+  #closed = false;
 
   /** @param bytes of `underWayBytes`, from `offset` on */
   constructor(
@@ -112,8 +113,9 @@ export class UnderWay {
     return handle;
   }
 
-  /** All of them are done, or `unsettled` is set. */
+  /** All of them are done on every drive that a start would take to be good. */
   end(handle: Handle): void {
+    if (this.#closed) return;
     if (handle === UNLOGGED) {
       this.#unlogged--;
       if (this.#unlogged === 0) this.#flag(UNLOGGED_AT, false);
@@ -123,6 +125,11 @@ export class UnderWay {
     const { first, count } = this.#cells[handle]!;
     this.#taken.fill(0, first, first + count);
     this.#free.push(handle);
+  }
+
+  /** The memory is somebody else's from now on. */
+  close(): void {
+    this.#closed = true;
   }
 
   #isLive(handle: Handle): boolean {
