@@ -271,6 +271,15 @@ export class Connection implements Receiver, Tappable {
     else this.#login!.receive(pdu);
   }
 
+  /** Runs something that does not come from a chunk of input. What it throws costs the connection, not the process. */
+  carryOut(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   /** The stream cannot be followed any further. */
   #failed(error: unknown): void {
     if (!(error instanceof PduError)) {
@@ -319,6 +328,7 @@ export class Connection implements Receiver, Tappable {
   }
 
   #enter(phase: Phase): void {
+    if (phase !== 'full-feature') this.#login?.stop();
     this.#phase = phase;
     this.#phaseSince = this.port.parts.clock.now();
   }

@@ -232,7 +232,7 @@ function unspent(task: IscsiTask): number {
 
 function solicit(session: Session, task: IscsiTask): void {
   // The memory became free because tasks are being ended, of which this is one.
-  if (session.ended || session.moving || task.aborted) return;
+  if (session.ended || task.orphaned || task.aborted) return;
   const { maxOutstandingR2T, maxBurstLength } = session.connection.parameters;
   if (task.r2ts === NO_R2TS) task.r2ts = [];
   session.dataOutAt = task.dataOutAt = session.parts.clock.now();

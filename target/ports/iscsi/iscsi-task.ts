@@ -45,6 +45,8 @@ export class IscsiTask extends Task {
   ending = false;
   /** Its response waits until announced data-out has arrived. */
   responseDue = false;
+  /** Its connection was replaced by another (RFC 7143 6.3.4): it ends without a response, and its tag is free. */
+  orphaned = false;
   /** Its turn has come, by CmdSN. */
   delivered = false;
   /** Given to the channel adapter. */

@@ -70,7 +70,7 @@ export class Login {
   #security: Security | null = null;
   #declared = false;
   /** The answer to the last request is held back. */
-  #waiting = false;
+  #turn: { cancel(): void } | null = null;
   /** Number of requests, so that an endless negotiation ends (RFC 7143 6.2: a side may limit it). */
   #requests = 0;
 
@@ -90,6 +90,11 @@ export class Login {
     this.#attempt(request, () => this.#step(request, pdu));
   }
 
+  /** The connection is closed. */
+  stop(): void {
+    this.#turn?.cancel();
+  }
+
   #attempt(request: LoginRequest, run: () => void): void {
     try {
       run();
@@ -102,7 +107,7 @@ export class Login {
 
   #step(request: LoginRequest, pdu: Pdu): void {
     this.#checkRequest(request);
-    if (this.#waiting)
+    if (this.#turn !== null)
       throw new LoginRefused(LoginStatus.initiatorError, 'Login Request before the answer to the last');
     if (this.connection.excess) {
       throw new LoginRefused(LoginStatus.outOfResources, 'too many connections to this port');
@@ -123,16 +128,16 @@ export class Login {
       return;
     }
     const wait = this.port.guessDelays.turn(this.connection.remoteHost);
+    if (wait === null) throw new LoginRefused(LoginStatus.outOfResources, 'too many CHAP responses of this host wait');
     if (wait === 0) {
       this.#judge(request, pairs);
       return;
     }
     // What it was received into is used again meanwhile.
     const kept = { ...request, isid: Buffer.from(request.isid) };
-    this.#waiting = true;
-    this.port.parts.clock.setTimeout(() => {
-      this.#waiting = false;
-      if (this.connection.phase === 'login') this.#attempt(kept, () => this.#judge(kept, pairs));
+    this.#turn = this.port.parts.clock.setTimeout(() => {
+      this.#turn = null;
+      this.connection.carryOut(() => this.#attempt(kept, () => this.#judge(kept, pairs)));
     }, wait);
   }
 

@@ -174,12 +174,14 @@ export class IscsiPort {
   dropSession(tsih: number, logoutSeconds: number | null, why: string): boolean {
     const session = this.#sessions.get(tsih);
     if (session === undefined) return false;
+    // A discovery session knows no asynchronous messages.
+    const told = session.nexus !== null;
     const drop = (): void => {
       if (session.ended) return;
-      sendAsyncMessage(session.connection, AsyncEvent.connectionDropped, [session.identity.cid, 0, 0]);
+      if (told) sendAsyncMessage(session.connection, AsyncEvent.connectionDropped, [session.identity.cid, 0, 0]);
       session.connection.finish(why);
     };
-    if (logoutSeconds === null) drop();
+    if (logoutSeconds === null || !told) drop();
     else {
       sendAsyncMessage(session.connection, AsyncEvent.logoutRequested, [0, 0, logoutSeconds]);
       this.parts.clock.setTimeout(drop, logoutSeconds * 1000);

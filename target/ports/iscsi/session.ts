@@ -64,8 +64,6 @@ export class Session implements TaskOwner {
   /** Task management requests that are not answered yet. */
   managing = 0;
   ended = false;
-  /** Its tasks are being terminated, because it goes on with another connection. */
-  moving = false;
 
   /** Arrived, not deliverable yet: out of order, or the output is backed up. By CmdSN. */
   readonly #held = new Map<number, Held>();
@@ -119,7 +117,7 @@ export class Session implements TaskOwner {
   respond(task: Task): void {
     const own = task as IscsiTask;
     // RFC 7143 11.4.1: the response waits until announced and solicited data have come.
-    if (own.dataPending && !this.ended) {
+    if (own.dataPending && !this.ended && !own.orphaned) {
       own.responseDue = true;
       return;
     }
@@ -128,6 +126,10 @@ export class Session implements TaskOwner {
 
   dropped(task: Task): void {
     const own = task as IscsiTask;
+    if (own.orphaned) {
+      this.#giveBack(own);
+      return;
+    }
     if (this.tasks.get(own.tag) !== own) return;
     if (own.condition !== null && own.ending) {
       own.sense = own.condition;
@@ -209,16 +211,17 @@ export class Session implements TaskOwner {
     for (const entry of this.#held.values()) if (entry instanceof IscsiTask) this.tasks.delete(entry.tag);
     this.#held.clear();
     this.#heldBytes = 0;
-    this.moving = true;
-    for (const task of [...this.tasks.values()]) {
-      // Gone with one before it: what an aborted command held up goes on at once.
-      if (this.tasks.get(task.tag) !== task) continue;
-      if (task.submitted && !task.finished) {
-        task.ending = false;
-        this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
-      } else this.#discard(task);
+    const tasks = [...this.tasks.values()];
+    for (const task of tasks) {
+      this.#forget(task);
+      task.orphaned = true;
     }
-    this.moving = false;
+    for (const task of tasks) {
+      if (!task.submitted || task.finished) {
+        this.#giveBack(task);
+        task.release();
+      } else this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
+    }
   }
 
   /** The connection is gone or given up: every task ends without a response. */
@@ -401,8 +404,7 @@ export class Session implements TaskOwner {
 
   #finish(task: IscsiTask): void {
     this.#forget(task);
-    // The host has no connection any more on which it could expect the response.
-    if (this.ended || this.moving) {
+    if (this.ended || task.orphaned) {
       this.#giveBack(task);
       task.release();
       return;

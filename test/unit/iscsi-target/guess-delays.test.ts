@@ -41,14 +41,41 @@ t.test('after a minute without a wrong one all is forgotten', (t) => {
   t.end();
 });
 
+t.test('no more wait than can be served in time', (t) => {
+  const { clock, delays } = wrongFrom('a', 5);
+  const turns = [2000, 4000, 6000, 8000, 10_000, null, null];
+  t.same(
+    turns.map(() => delays.turn('a')),
+    turns,
+  );
+  clock.advance(2000);
+  t.equal(delays.turn('a'), 10_000);
+  t.end();
+});
+
+t.test('an address is a site: IPv4, mapped or not, and the first half of IPv6', (t) => {
+  for (const [wrong, other, waits] of [
+    ['::ffff:192.0.2.1', '192.0.2.1', true],
+    ['192.0.2.1', '192.0.2.2', false],
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff:0:0:9', true],
+    ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
+    ['fe80::1%eth0', 'fe80::2', true],
+    ['::1', '::2', true],
+    ['2001:db8::1', '2001:db8:0:0:5::', true],
+  ] as const) {
+    t.equal(wrongFrom(wrong, 3).delays.turn(other) === 0, !waits, `${wrong} and ${other}`);
+  }
+  t.end();
+});
+
 t.test('remembers so many addresses, those that were wrong last', (t) => {
   const { delays } = wrongFrom('first', 5);
   for (let i = 0; i < 4095; i++) delays.wrong(`address ${i}`);
-  t.ok(delays.turn('first') > 0);
+  t.ok(delays.turn('first')! > 0);
   delays.wrong('first');
   delays.wrong('one more');
   delays.wrong('and another');
-  t.ok(delays.turn('first') > 0);
+  t.ok(delays.turn('first')! > 0);
   for (let i = 0; i < 4096; i++) delays.wrong(`new ${i}`);
   t.equal(delays.turn('first'), 0);
   t.end();

@@ -159,6 +159,28 @@ t.test(
   },
 );
 
+t.test('connection reinstatement: what ends later is not answered, and its tag and place are free', async (t) => {
+  const { login, connect, channel, port } = await openBench(t);
+  const old = await login();
+  channel.run = () => {};
+  // Carried out below, and aborted by somebody else before.
+  channel.abort = () => {};
+  const { initiatorTaskTag } = old.scsi();
+  await old.ping();
+  const host = await connect();
+  host.tsih = old.tsih;
+  host.cmdSn = old.cmdSn;
+  host.tag = initiatorTaskTag;
+  await host.login(names);
+  t.match(port.sessions(), [{ commandsOutstanding: 0 }]);
+  channel.run = (task) => task.good();
+  t.equal(host.scsi().initiatorTaskTag, initiatorTaskTag);
+  t.match(await host.scsiResponse(), { initiatorTaskTag, status: 0 });
+  channel.tasks[0]!.good();
+  await host.ping();
+  t.equal(host.unread, 0);
+});
+
 for (const [why, over, status] of [
   ['another CID: one connection per session', { cid: 2 }, iscsi.LoginStatus.tooManyConnections],
   ['another ISID', { isid: Buffer.alloc(6) }, iscsi.LoginStatus.sessionDoesNotExist],
