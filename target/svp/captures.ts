@@ -1,9 +1,11 @@
 /** The captures of an array: which run, on which ports. */
-import { isAbsolute } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { Capture, type CaptureInfo, type CaptureOptions } from '../ports/capture/capture.js';
 import { type CaptureDisk, systemDisk } from '../ports/capture/capture-disk.js';
+import { numbered } from '../ports/capture/capture-file.js';
 import type { IscsiPort } from '../ports/iscsi/port.js';
 import { ConfigError } from '../volumes/errors.js';
 import { version } from './version.js';
@@ -31,8 +33,8 @@ const CAPTURES_MAX = 8;
 
 export class Captures {
   readonly #running = new Map<string, Capture>();
-  /** Files of captures that run or are just beginning. */
-  readonly #paths = new Set<string>();
+  /** All files that a capture may write to: no other capture's, until its last byte is written. */
+  readonly #files = new Map<CaptureOptions, ReadonlySet<string>>();
   readonly #endpoints: IscsiPort[] = [];
   #last = 0;
 
@@ -52,13 +54,10 @@ export class Captures {
 
   /** @throws ConfigError `bad-number`, `port-unknown`, `capture-limit` or `capture-file` */
   async start(request: CaptureRequest): Promise<CaptureInfo> {
-    const options = this.#check(request);
+    const checked = this.#check(request);
+    const options = { ...checked, path: await realPath(checked.path) };
     const { path } = options;
-    if (this.#paths.has(path)) throw new ConfigError('capture-file', `another capture writes to ${path}.`);
-    if (this.#paths.size >= CAPTURES_MAX) {
-      throw new ConfigError('capture-limit', `${CAPTURES_MAX} captures run, which is the most: stop one of them.`);
-    }
-    this.#paths.add(path);
+    this.#reserve(options);
     try {
       const parts = {
         clock: this.clock,
@@ -73,8 +72,8 @@ export class Captures {
       for (const endpoint of this.#endpoints) endpoint.startCapture(capture);
       return capture.info();
     } catch (error) {
-      this.#paths.delete(path);
-      throw new ConfigError('capture-file', `${path} cannot be written: ${(error as Error).message}.`);
+      this.#files.delete(options);
+      throw notWritten(path, error);
     }
   }
 
@@ -89,6 +88,7 @@ export class Captures {
     }
     this.#detach(capture);
     await capture.stop();
+    this.#files.delete(capture.options);
     return capture.info();
   }
 
@@ -110,14 +110,41 @@ export class Captures {
     return { path: file, port: port ?? null, initiator: initiator?.toLowerCase() ?? null, maxSize, files };
   }
 
+  #reserve(options: CaptureOptions): void {
+    const wanted = new Set(Array.from({ length: options.files }, (_, number) => numbered(options.path, number)));
+    for (const taken of this.#files.values()) {
+      const common = [...wanted].find((name) => taken.has(name));
+      if (common !== undefined) throw new ConfigError('capture-file', `another capture writes to ${common}.`);
+    }
+    if (this.#files.size >= CAPTURES_MAX) {
+      throw new ConfigError('capture-limit', `${CAPTURES_MAX} captures run, which is the most: stop one of them.`);
+    }
+    this.#files.set(options, wanted);
+  }
+
+  /** Its file is closed. */
   #failed(capture: Capture, error: Error): void {
     this.#detach(capture);
+    this.#files.delete(capture.options);
     this.log.warn(`${capture.id} ended: ${capture.options.path} cannot be written (${error.message})`);
   }
 
   #detach(capture: Capture): void {
     this.#running.delete(capture.id);
-    this.#paths.delete(capture.options.path);
     for (const endpoint of this.#endpoints) endpoint.stopCapture(capture);
   }
+}
+
+/** One spelling for each file: its folder without links. The file itself is none, or it is refused. */
+async function realPath(path: string): Promise<string> {
+  const plain = resolve(path);
+  try {
+    return join(await realpath(dirname(plain)), basename(plain));
+  } catch (error) {
+    throw notWritten(path, error);
+  }
+}
+
+function notWritten(path: string, error: unknown): ConfigError {
+  return new ConfigError('capture-file', `${path} cannot be written: ${(error as Error).message}.`);
 }

@@ -1,5 +1,5 @@
 /** Which captures run: refusals by name, a disk that fails, the end of the array. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../../target/base/clock.js';
@@ -76,11 +76,7 @@ t.test('refusals', async (t) => {
   }
   t.same(port.captures, []);
   const both = await Promise.allSettled([captures.start({ file }), captures.start({ file })]);
-  t.same(
-    both.map((one) => one.status),
-    ['fulfilled', 'rejected'],
-    'one file, two captures',
-  );
+  t.same(both.map((one) => one.status).sort(), ['fulfilled', 'rejected'], 'one file, two captures');
   for (let number = 1; number < 8; number++) await captures.start({ file: join(dir, `${number}.pcapng`) });
   await t.rejects(captures.start({ file: join(dir, '9.pcapng') }), { code: 'capture-limit' });
   await t.rejects(captures.stop('capture-99'), { code: 'capture-unknown' });
@@ -104,12 +100,66 @@ t.test('a disk that fails ends the capture with a line in the log; another may b
     capture = one;
     port.captures.push(one.id);
   };
-  await captures.start({ file: '/x/run.pcapng' });
+  const file = join(t.testdir(), 'run.pcapng');
+  await captures.start({ file });
   capture!.write(capture!.block('CL1-A', 1, null, 0));
   while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  t.same(lines, ['capture-1 ended: /x/run.pcapng cannot be written (ENOSPC: no space left on device, writev)']);
+  t.same(lines, [`capture-1 ended: ${file} cannot be written (ENOSPC: no space left on device, writev)`]);
   t.same([captures.list(), port.captures], [[], []]);
-  await captures.start({ file: '/x/run.pcapng' });
+  await captures.start({ file });
   t.same(port.captures, ['capture-2']);
+  await captures.close();
+});
+
+t.test('one file has one capture, however its path is spelled', async (t) => {
+  const dir = t.testdir();
+  mkdirSync(join(dir, 'real'));
+  symlinkSync(join(dir, 'real'), join(dir, 'link'));
+  const { captures } = rig();
+  await captures.start({ file: join(dir, 'real', 'run.pcapng') });
+  for (const file of [`${dir}/real/./run.pcapng`, `${dir}//real/run.pcapng`, join(dir, 'link', 'run.pcapng')]) {
+    await t.rejects(captures.start({ file }), { code: 'capture-file', message: /another capture writes to/ }, file);
+  }
+  await captures.close();
+});
+
+t.test('the files that a capture rotates to are its own as well', async (t) => {
+  const dir = t.testdir();
+  const { captures } = rig();
+  await captures.start({ file: join(dir, 'run.1.pcapng'), files: 2 });
+  const refused = { code: 'capture-file', message: /another capture writes to .*run\.1\.pcapng/ };
+  await t.rejects(captures.start({ file: join(dir, 'run.pcapng'), files: 2 }), refused);
+  await captures.start({ file: join(dir, 'run.pcapng'), files: 1 });
+  await t.rejects(captures.start({ file: join(dir, 'run.1.1.pcapng') }), { code: 'capture-file' });
+  await captures.close();
+});
+
+t.test('a path is free once the capture that ends has written all', async (t) => {
+  const file = join(t.testdir(), 'run.pcapng');
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let appends = 0;
+  const disk: CaptureDisk = {
+    ...systemDisk,
+    async create(path) {
+      const handle = await systemDisk.create(path);
+      return {
+        ...handle,
+        async append(parts) {
+          if (appends++ === 1) await gate;
+          await handle.append(parts);
+        },
+      };
+    },
+  };
+  const { captures } = rig(disk);
+  const { id } = await captures.start({ file });
+  const stopping = captures.stop(id);
+  await t.rejects(captures.start({ file }), { code: 'capture-file' }, 'it still writes there');
+  open();
+  await stopping;
+  await captures.start({ file });
   await captures.close();
 });
