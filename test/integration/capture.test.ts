@@ -72,7 +72,10 @@ t.test('of one port or initiator, while hosts go on', async (t) => {
 t.test('refusals', async (t) => {
   const notes = join(dir, 'notes');
   writeFileSync(notes, 'not yours');
-  t.match(await run('start', notes), { code: 9, stderr: /notes cannot be written: it exists and is no capture file/ });
+  t.match(await run('start', notes), {
+    code: 9,
+    stderr: /notes cannot be written: notes exists and is no capture file/,
+  });
   t.match(await run('start', join(dir, 'x'), '--port', 'CL9-Z'), { code: 9, stderr: /no port "CL9-Z"/ });
   t.match(await run('start', join(dir, 'x'), '--max-size', '1K'), { code: 9, stderr: /1 MiB/ });
   t.match(await run('start', join(dir, 'x'), '--max-size', 'much'), { code: 2 });

@@ -1,6 +1,7 @@
 /** The file system as a capture uses it; tests bring their own, with disks that are full. */
 import { constants } from 'node:fs';
 import { lstat, open, rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { SECTION_MAGIC } from '../../../wire/capture/pcapng.js';
 
 export interface CaptureHandle {
@@ -12,7 +13,7 @@ export interface CaptureHandle {
 export interface CaptureDisk {
   /** A new, empty file that only its owner can read. What stands there is replaced if it is a capture. */
   create(path: string): Promise<CaptureHandle>;
-  /** Replaces what stands at `to`. */
+  /** Replaces what stands at `to` if both are captures, or else throws. Nothing at `from`: nothing happens. */
   rename(from: string, to: string): Promise<void>;
 }
 
@@ -28,24 +29,31 @@ export const systemDisk: CaptureDisk = {
     };
   },
   async rename(from, to) {
-    await rename(from, to).catch((error: NodeJS.ErrnoException) => {
-      // Somebody has taken it away; what there is to come has a file of its own.
-      if (error.code !== 'ENOENT') throw error;
-    });
+    // Somebody has taken it away; what there is to come has a file of its own.
+    if (!(await isCapture(from))) return;
+    await isCapture(to);
+    await rename(from, to);
   },
 };
 
-/** A mistyped name must not cost anybody a file that is something else. */
 async function removeCapture(path: string): Promise<void> {
+  if (await isCapture(path)) await rm(path);
+}
+
+/**
+ * Whether anything is there. A mistyped name must not cost anybody a file that is something else.
+ * @throws it is no capture
+ */
+async function isCapture(path: string): Promise<boolean> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  if (found === null) return;
+  if (found === null) return false;
   if (!found.isFile() || (found.size > 0 && !(await beginsAsCapture(path)))) {
-    throw new Error('it exists and is no capture file');
+    throw new Error(`${basename(path)} exists and is no capture file`);
   }
-  await rm(path);
+  return true;
 }
 
 async function beginsAsCapture(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@
  * and then packets are left out and counted, a failing one ends the capture. Nothing here ever waits or throws.
  *
  * FILE.pcapng is the newest. When it is full it becomes FILE.1.pcapng, that one FILE.2.pcapng, and so on; the oldest
- * is overwritten.
+ * is overwritten. Another file in the way of that, which is no capture, ends the capture.
  */
 import { extname } from 'node:path';
 import type { CaptureDisk, CaptureHandle } from './capture-disk.js';

@@ -1,5 +1,5 @@
 /** Files of a capture: rotation, what a slow or full disk does, and what is not overwritten. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type CaptureDisk, systemDisk } from '../../../target/ports/capture/capture-disk.js';
@@ -7,6 +7,8 @@ import { CaptureFile, numbered } from '../../../target/ports/capture/capture-fil
 import { SECTION_MAGIC } from '../../../wire/capture/pcapng.js';
 
 const noFailure = (error: Error) => t.fail(error.message);
+/** What follows the preamble. */
+const textOf = (path: string) => readFileSync(path).subarray(SECTION_MAGIC.length).toString();
 
 t.test('names of older files', async (t) => {
   t.equal(numbered('/a.b/run.pcapng', 0), '/a.b/run.pcapng');
@@ -35,17 +37,43 @@ t.test('one file: all of it, readable by its owner only', async (t) => {
 t.test('rotation keeps the newest files, each of which begins with the preamble', async (t) => {
   const dir = t.testdir();
   const path = join(dir, 'run.pcapng');
-  const preamble = Buffer.from('<head>');
-  const file = await CaptureFile.create(path, { maxSize: 16, files: 3 }, systemDisk, preamble, noFailure);
+  const file = await CaptureFile.create(path, { maxSize: 14, files: 3 }, systemDisk, SECTION_MAGIC, noFailure);
   for (const text of ['aaaa', 'bbbb', 'cccc', 'a very long block of its own', 'dddd', 'eeee', 'ffff']) {
     file.write(Buffer.from(text));
   }
   await file.end(null);
-  t.equal(readFileSync(path, 'utf8'), '<head>ffff');
-  t.equal(readFileSync(join(dir, 'run.1.pcapng'), 'utf8'), '<head>ddddeeee');
-  t.equal(readFileSync(join(dir, 'run.2.pcapng'), 'utf8'), '<head>a very long block of its own');
+  t.equal(textOf(path), 'ffff');
+  t.equal(textOf(join(dir, 'run.1.pcapng')), 'ddddeeee');
+  t.equal(textOf(join(dir, 'run.2.pcapng')), 'a very long block of its own');
   t.notOk(existsSync(join(dir, 'run.3.pcapng')));
   t.equal(statSync(join(dir, 'run.1.pcapng')).mode & 0o777, 0o600);
+});
+
+t.test('rotation neither overwrites nor moves a file that is no capture', async (t) => {
+  for (const name of ['run.1.pcapng', 'run.2.pcapng']) {
+    const dir = t.testdir({ [name]: 'do not lose me' });
+    const path = join(dir, 'run.pcapng');
+    const failures: string[] = [];
+    const file = await CaptureFile.create(path, { maxSize: 8, files: 3 }, systemDisk, SECTION_MAGIC, ({ message }) =>
+      failures.push(message),
+    );
+    for (const text of ['aaaa', 'bbbb', 'cccc', 'dddd']) file.write(Buffer.from(text));
+    await file.end(null);
+    t.equal(readFileSync(join(dir, name), 'utf8'), 'do not lose me');
+    t.same(failures, [`${name} exists and is no capture file`]);
+    t.ok(existsSync(path), 'what has been captured stays');
+  }
+});
+
+t.test('older files that somebody has taken away are not missed', async (t) => {
+  const dir = t.testdir();
+  const path = join(dir, 'run.pcapng');
+  const file = await CaptureFile.create(path, { maxSize: 8, files: 3 }, systemDisk, SECTION_MAGIC, noFailure);
+  rmSync(path);
+  for (const text of ['aaaa', 'bbbb']) file.write(Buffer.from(text));
+  await file.end(null);
+  t.equal(textOf(path), 'bbbb');
+  t.notOk(existsSync(join(dir, 'run.1.pcapng')));
 });
 
 t.test('one file only: it begins anew', async (t) => {
