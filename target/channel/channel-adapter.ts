@@ -161,14 +161,16 @@ export class ChannelAdapter {
   private readonly finished = (task: Task): void => {
     const set = task.unit === null ? null : (task.unit.tasks as TaskSet);
     this.depth--;
-    if (task.running) {
+    const ran = task.running;
+    // First of all: a task that stayed in the set would stand in everybody's way.
+    if (set !== null) set.leave(task);
+    if (ran) {
       this.waitNs += task.dispatchedAt - task.startedAt;
       const serviceNs = this.clock.now() - task.dispatchedAt;
       this.serviceNs += serviceNs;
       if (task.dataInLength > 0) noteRead(task, serviceNs);
       else if (task.dataOutLength > 0) noteWrite(task, serviceNs);
     }
-    if (set !== null) set.leave(task);
     if (task.waits !== null) this.observer?.ended(task, this.clock.now());
     if (task.aborted) this.endAborted(task);
     else this.respond(task);
@@ -217,11 +219,11 @@ const affectsOthers: ReadonlySet<TaskManagementFunction> = new Set([
 ]);
 
 function noteRead({ unit, command }: Task, ns: number): void {
-  if (command!.conflict === 'read') unit!.counters.readNs += ns;
+  if (command?.conflict === 'read') unit!.counters.readNs += ns;
 }
 
 function noteWrite({ unit, command }: Task, ns: number): void {
-  if (command!.writes) unit!.counters.writeNs += ns;
+  if (command?.writes) unit!.counters.writeNs += ns;
 }
 
 function ignore(): void {}

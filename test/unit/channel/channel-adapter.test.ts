@@ -1,6 +1,7 @@
 /** Queue limits, login and loss of nexuses, changes of volumes, counters. */
 import t from 'tap';
-import { TaskAttribute } from '../../../target/scsi/task.js';
+import { Task, TaskAttribute } from '../../../target/scsi/task.js';
+import { encodeLun } from '../../../wire/scsi/lun.js';
 import { Rig } from '../scsi-primary/rig.js';
 
 const READ = Buffer.from([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
@@ -161,3 +162,28 @@ t.test('counters', async (t) => {
   t.equal(after.serviceNs - before.serviceNs, 3e6);
   t.equal(after.byStatus.checkCondition! - before.byStatus.checkCondition!, 1);
 });
+
+for (const [what, attribute, count] of [
+  ['an ordered one', TaskAttribute.ordered, 1],
+  ['as many as there may be', TaskAttribute.simple, 256],
+] as const) {
+  t.test(`unknown commands with immediate data stand in nobody's way: ${what}`, async (t) => {
+    const rig = new Rig();
+    const [a, b] = [rig.host('a'), rig.host('b', { port: 1 })];
+    a.attentions();
+    b.attentions();
+    for (let tag = 0; tag < count; tag++) {
+      const cdb = Buffer.alloc(16);
+      cdb[0] = 0xff;
+      const task = new Task(a.owner, a.nexus, encodeLun(0), cdb, tag, attribute, 512, 0);
+      task.dataOut.push(Buffer.alloc(512));
+      task.dataOutLength = 512;
+      a.adapter.submit(task);
+      t.match(task.sense, { asc: 0x2000 });
+    }
+    t.equal(b.run(READ).status, 0);
+    const reset = b.manage('logical-unit-reset');
+    rig.clock.settle();
+    t.not(reset.outcome, null);
+  });
+}
