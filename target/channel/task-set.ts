@@ -51,7 +51,7 @@ export class TaskSet implements TaskControl {
     const free =
       this.size === 0 ||
       (attribute < ordered && this.orderedTasks + this.headTasks === 0 && (this.present & concerns[own]!) === 0);
-    if (attribute === headOfQueue) this.prepend(task);
+    if (attribute === headOfQueue || task.delegated) this.prepend(task);
     else this.append(task);
     this.count(task, own, 1);
     const blocker = free ? null : this.blockerOf(task);

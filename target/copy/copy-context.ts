@@ -99,6 +99,11 @@ export class CopyContext {
     },
     done: (failure: Failure | null, reply: Reply | null) => void,
   ): void {
+    // What waited when the copy was stopped comes here too: nothing is sent for a host that is gone.
+    if (this.stopped) {
+      done('stopped', null);
+      return;
+    }
     end.target.send(command.cdb, command.data ?? [], (reply) => {
       const field = end.at === null ? undefined : { inCdb: false, byte: end.at };
       const where = { segment: segment.number, ...(field && { field }) };

@@ -50,6 +50,10 @@ export class CopyManager<I extends Issuer = Issuer> {
     this.operations = this.operations.filter((one) => one !== operation);
   }
 
+  dropHeld(): void {
+    for (const operation of this.operations) operation.dropHeld();
+  }
+
   /** I_T nexus loss: results go; a copy in the background goes on (SPC-5 5.17.5). */
   nexusLost(issuer: Issuer): void {
     this.operations = this.operations.filter((one) => one.issuer.id !== issuer.id || one.running);

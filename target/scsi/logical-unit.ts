@@ -40,9 +40,11 @@ export interface Neighbours {
   reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null;
   /** Shares the array's time and memory among copies. */
   readonly turns: Turns | undefined;
+  /** Forgets what copies of any logical unit hold for RECEIVE COPY DATA: it may be of one that has been sanitized. */
+  dropHeld(): void;
 }
 
-const alone: Neighbours = { reach: () => null, turns: undefined };
+const alone: Neighbours = { reach: () => null, turns: undefined, dropHeld: () => {} };
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
 export interface Reservations {

@@ -46,6 +46,9 @@ export class LogicalUnits {
   private readonly accessStates = new Map<number, AccessState>();
   private readonly neighbours: Neighbours = {
     reach: (nexus, matches) => this.reach(nexus, matches),
+    dropHeld: () => {
+      for (const unit of this.byLdev.values()) unit.copies.dropHeld();
+    },
     turns: new Turns(PIECES_AT_ONCE),
   };
 
@@ -112,13 +115,18 @@ export class LogicalUnits {
   }
 
   /**
-   * A logical unit that the initiator of a nexus may reach: through the nexus' own host group, or through another one,
-   * on any port, that admits it without asking for proof of who it is. (A name alone must not lead to what CHAP guards.)
+   * A logical unit that the initiator of a nexus may reach: through the nexus' own host group, or through another one
+   * that admits it without asking for proof of who it is, on a port that it is logged in to. (A name alone must not lead
+   * to what CHAP guards, nor on to another network.)
    */
   private reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null {
     const { surroundings = noSurroundings } = this.parts;
     const own = (group: HostGroup) => group.id === nexus.hostGroup.id;
-    const open = (group: HostGroup) => own(group) || group.auth === 'none';
+    const ports = new Set([nexus.port.name]);
+    for (const { initiatorName, port } of this.nexuses.values()) {
+      if (initiatorName === nexus.initiatorName) ports.add(port.name);
+    }
+    const open = (group: HostGroup) => own(group) || (group.auth === 'none' && ports.has(group.port));
     const groups = surroundings.hostGroups().filter(open);
     for (const group of groups.sort((a, b) => Number(own(b)) - Number(own(a)))) {
       if (!surroundings.admits(group, nexus.initiatorName)) continue;

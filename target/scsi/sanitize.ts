@@ -165,7 +165,8 @@ export class SanitizeOperation {
 
   /** Nothing of it is in a block any more; what memory holds besides goes too. */
   private erased(): void {
-    const { ldev } = this.unit;
+    const { ldev, neighbours } = this.unit;
+    neighbours.dropHeld();
     const done: Done = (failure) => {
       if (this.stopped) return;
       if (failure !== null) this.fail(failure);

@@ -104,7 +104,9 @@ t.test('an LDEV behind another port is reached if its initiator is let in there'
   const host = rig.host('a');
   rig.layers[0]!.fill(0, 4, 0x31);
   const once = () => copy(host, { segments: [blocks(4, 0, 0)] });
-  t.equal(once().status, 0, 'the other group admits anybody');
+  t.match(once().sense, unreachable(48), 'the other group admits anybody, but who knows whether this host gets there');
+  const there = rig.host('a', { port: 1 });
+  t.equal(once().status, 0, 'it does');
   t.ok(rig.layers[1]!.view(0, 4).every((byte) => byte === 0x31));
   rig.group(1).initiators = ['iqn.2000-01.test:b'];
   t.match(once().sense, unreachable(48), 'it admits somebody else');
@@ -114,6 +116,9 @@ t.test('an LDEV behind another port is reached if its initiator is let in there'
     rig.group(1).auth = auth;
     t.match(once().sense, unreachable(48), `${auth}: a name proves nothing`);
   }
+  rig.group(1).auth = 'none';
+  there.logout();
+  t.match(once().sense, unreachable(48), 'not any more');
 });
 
 t.test('CHAP of the own host group is no hindrance: its login has been proven', async (t) => {
