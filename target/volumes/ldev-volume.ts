@@ -1,5 +1,6 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
 import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type SlotAddress } from '../cache/types.js';
+import { inParallel } from '../disk/in-parallel.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
 import type { ParityGroup } from '../disk/types.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
@@ -202,7 +203,17 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   }
 
   wipeRemains(done: Done): void {
-    this.cache.wipe(done);
+    // Of regions given back too: any group of the pool may have had some.
+    const groups = this.volumePool.parityGroups.map(({ id }) => this.volumePool.parityGroup(id));
+    const redundant = groups.filter((group) => group instanceof RedundantGroup);
+    inParallel(
+      redundant,
+      (group, wiped) => group.wipeRemains(wiped),
+      (error) => {
+        if (error === null) this.cache.wipe(done);
+        else done({ kind: 'hardware-error', cause: error.message });
+      },
+    );
   }
 
   /** Ends all I/O and drops what is cached. */

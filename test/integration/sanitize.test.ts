@@ -76,6 +76,8 @@ t.test('an overwrite that a kill interrupts goes on; an erasure leaves nothing',
 
   await unit.write(0, blocks);
   await unit.write(0, Buffer.alloc(4096, MARK));
+  // What has been destaged has gone through the memory of the parity group.
+  await unit.synchronizeCache();
   await unit.command(BLOCK_ERASE);
   t.same(filesWith(data, MARK), []);
   t.ok(Buffer.from(await unit.read(0, 1)).equals(Buffer.alloc(512)));

@@ -23,6 +23,7 @@ export class RedoLog {
   #generation: number;
   #sequence = 0;
   #used = 0;
+  #wiping = false;
   readonly #sync: SharedSync;
 
   constructor(
@@ -82,6 +83,16 @@ export class RedoLog {
     this.#used = 0;
     this.memory.buffer.writeUInt32LE(this.#generation, GENERATION_AT);
     this.memory.commit(GENERATION_AT, 4);
+    if (!this.#wiping) return;
+    this.#wiping = false;
+    this.memory.buffer.fill(0, this.offset, this.offset + this.bytes);
+    this.memory.commit(this.offset, this.bytes);
+  }
+
+  /** Nothing of what it has held is left after the next `reset`. */
+  wipe(): void {
+    this.#wiping = true;
+    if (this.#used === 0) this.forget();
   }
 
   #synced(done: DriveDone): void {

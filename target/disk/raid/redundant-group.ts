@@ -267,6 +267,20 @@ export class RedundantGroup implements ParityGroup {
     this.#startRebuild();
   }
 
+  /** Nothing is left in shared memory of what has been written before: for who wants data to be gone. */
+  wipeRemains(done: DriveDone): void {
+    this.#whenReady(() => {
+      const { redo, underWay } = this.#core.parts;
+      underWay?.wipe();
+      redo?.wipe();
+      // Ends what is under way, and empties the log.
+      this.#syncsDue.push(() => {
+        this.#memory.sync((error) => done(error && { kind: 'io-error', message: `shared memory: ${error.message}` }));
+      });
+      this.#checkpoint();
+    });
+  }
+
   /** Begins to look at everything, and to make right what is not; false: that is going on already. */
   startScrub(): boolean {
     if (this.#ready) return this.#scrub.start();

@@ -43,6 +43,8 @@ export class UnderWay {
   /** By record: the cells that it takes up. */
   readonly #cells: { readonly first: number; readonly count: number }[] = [];
   readonly #free: Handle[] = [];
+  /** Records whose data goes when they end. */
+  readonly #wiped = new Set<Handle>();
   /** By cell. */
   readonly #taken: Uint8Array;
   #next = 0;
@@ -123,8 +125,21 @@ export class UnderWay {
     }
     this.#state(handle, 0);
     const { first, count } = this.#cells[handle]!;
+    if (this.#wiped.delete(handle)) this.#zero(first, count);
     this.#taken.fill(0, first, first + count);
     this.#free.push(handle);
+  }
+
+  /** Nothing of what has been under way is left, once what is under way has ended. */
+  wipe(): void {
+    for (let cell = 0; cell < this.#taken.length; cell++) if (this.#taken[cell] === 0) this.#zero(cell, 1);
+    for (let handle = 0; handle < RECORDS; handle++) if (this.#isLive(handle)) this.#wiped.add(handle);
+  }
+
+  #zero(first: number, count: number): void {
+    const at = this.offset + CELLS_AT + first * CELL;
+    this.memory.buffer.fill(0, at, at + count * CELL);
+    this.memory.commit(at, count * CELL);
   }
 
   /** The memory is somebody else's from now on. */
