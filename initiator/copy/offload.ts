@@ -59,16 +59,20 @@ export async function offloadCopy(
   // Segments begin and end with whole blocks of the destination.
   const step = Math.max(1, 1 / ratio);
   const segmentBlocks = Math.floor(SEGMENT_BLOCKS / step) * step;
-  const commandBlocks = Math.max(segmentBlocks, Math.floor(COMMAND_BYTES / source.blockSize / step) * step);
-  for (let done = 0; done < blocks; done += commandBlocks) {
-    const count = Math.min(commandBlocks, blocks - done);
-    const segments = [];
-    for (let at = done; at < done + count; at += segmentBlocks) {
-      const flags = { destinationCount: false, concatenate: false, hold: false };
-      const part = Math.min(segmentBlocks, done + count - at);
-      const lbas = { sourceLba: lba + at, destinationLba: toLba + at * ratio };
-      segments.push(encodeBlockSegment({ source: 0, destination: 1, ...flags, blocks: part, ...lbas }));
-    }
+  const parts: BlockRange[] = [];
+  for (let at = 0; at < blocks; at += segmentBlocks)
+    parts.push({ lba: at, blocks: Math.min(segmentBlocks, blocks - at) });
+  // Into itself, further behind: from the end, so that nothing is read that has been overwritten.
+  if (cscds[0]!.equals(cscds[1]!) && toLba > lba) parts.reverse();
+  const perCommand = Math.max(1, Math.floor(COMMAND_BYTES / source.blockSize / segmentBlocks));
+  for (let done = 0; done < parts.length; done += perCommand) {
+    const own = parts.slice(done, done + perCommand);
+    const count = own.reduce((sum, part) => sum + part.blocks, 0);
+    const flags = { source: 0, destination: 1, destinationCount: false, concatenate: false, hold: false };
+    const segments = own.map((part) => {
+      const lbas = { sourceLba: lba + part.lba, destinationLba: toLba + part.lba * ratio };
+      return encodeBlockSegment({ ...flags, blocks: part.blocks, ...lbas });
+    });
     const ids = { format: 'lid1', listId: 0, listIdUsage: ListIdUsage.none } as const;
     const dataOut = encodeCopyList({ ...ids, priority: 0, immediate: false, senseWithGood: false, cscds, segments });
     await source.execute(extendedCopy1(dataOut.length), { dataOut });

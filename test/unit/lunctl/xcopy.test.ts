@@ -42,3 +42,24 @@ t.test('refusals', async (t) => {
     t.match(await lunctl(['xcopy', ...args]), { code, err: text }, args.join(' '));
   }
 });
+
+t.test('inside of one unit, to blocks that the source has too', async (t) => {
+  const { url } = await array(t);
+  const unit = await connect(url(0));
+  t.teardown(() => unit.close());
+  // More than one segment holds.
+  const count = 70_000;
+  const image = Buffer.alloc(count * 512);
+  for (let block = 0; block < count; block++) image.writeUInt32BE(block + 1, block * 512);
+  for (const [from, to] of [
+    [0, 100],
+    [100, 0],
+  ] as const) {
+    for (let at = 0; at < count; at += 1000) await unit.write(from + at, image.subarray(at * 512, (at + 1000) * 512));
+    const where = ['--lba', String(from), '--blocks', String(count), '--to-lba', String(to)];
+    t.match(await lunctl(['xcopy', ...where, url(0), url(0)]), { code: 0 });
+    const parts: Buffer[] = [];
+    for (let at = 0; at < count; at += 1000) parts.push(await unit.read(to + at, 1000));
+    t.ok(Buffer.concat(parts).equals(image), `from ${from} to ${to}`);
+  }
+});
