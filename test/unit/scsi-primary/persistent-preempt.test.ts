@@ -4,6 +4,7 @@ import { access, CONFLICT, fullStatus, keys, move, out, outBytes, READ, reservat
 import { inCdb, inList, Rig } from './rig.js';
 
 const OK = 0;
+const PREVENT = [0x1e, 0, 0, 0, 1, 0];
 
 /** Hosts a, b, c registered under 1, 2, 3; d is not. */
 function cluster(type: number | null, third = 3) {
@@ -132,6 +133,31 @@ t.test('PREEMPT AND ABORT with TAS: TASK ABORTED, no unit attention for it', asy
   t.equal(rig.layer.pinned, 0);
   t.same(a.attentions(), ['registrations-preempted']);
 });
+
+for (const tasks of [0, 1]) {
+  t.test(`PREEMPT AND ABORT ends what preempted nexuses prevent, ${tasks} tasks to abort`, async (t) => {
+    const rig = new Rig({ removable: true });
+    const [a, b, c] = [rig.host('a'), rig.host('b'), rig.host('c')];
+    out(a, 'register', { action: 1 });
+    out(b, 'register', { action: 2 });
+    out(c, 'register', { action: 3 });
+    const medium = rig.unit.medium!;
+    t.equal(a.run(PREVENT).status, OK);
+    t.equal(c.run(PREVENT).status, OK);
+    t.equal(out(b, 'preempt', { key: 2, action: 1, type: Type.ea }).status, OK);
+    t.ok(medium.prevents(a.nexus), 'PREEMPT does not');
+    a.attentions();
+    t.equal(out(a, 'register', { action: 1 }).status, OK);
+    rig.layer.held = [];
+    for (let i = 0; i < tasks; i++) a.start(Buffer.from(READ));
+    const { cdb, list } = outBytes('preemptAndAbort', { key: 2, action: 1, type: Type.ea });
+    const preempt = b.start(cdb, list);
+    rig.layer.complete();
+    t.equal(preempt.status, OK);
+    t.notOk(medium.prevents(a.nexus));
+    t.ok(medium.prevents(c.nexus), 'not preempted');
+  });
+}
 
 t.test('REGISTER AND MOVE', async (t) => {
   const { rig, a, b, d } = cluster(Type.we);

@@ -116,13 +116,21 @@ function conclude(
   aborts: boolean,
 ): void {
   for (const notice of notices) tell(unit, reservations, notice);
-  if (!aborts || unit.tasks === null || preempted.length === 0) {
+  if (!aborts || preempted.length === 0) {
     task.good();
     return;
   }
   const names = new Set(preempted);
   const named = (nexus: Nexus) => names.has(reservations.keyOf(nexus));
-  unit.tasks.preempt(task, named, () => unit.copies.stop(named, () => task.good()));
+  allowRemoval(unit, named);
+  if (unit.tasks === null) task.good();
+  else unit.tasks.preempt(task, named, () => unit.copies.stop(named, () => task.good()));
+}
+
+/** As if each of them had sent PREVENT ALLOW MEDIUM REMOVAL with PREVENT zero (SPC-5 5.14.11, PREEMPT AND ABORT). */
+function allowRemoval(unit: LogicalUnit, named: (nexus: Nexus) => boolean): void {
+  if (unit.medium === null) return;
+  for (const nexus of unit.nexuses(unit)) if (named(nexus)) unit.medium.allow(nexus);
 }
 
 /** Registrations of nexuses that are not logged in have nobody to tell. */
