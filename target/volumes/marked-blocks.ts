@@ -46,8 +46,10 @@ export class MarkedBlocks {
     return found === Number.POSITIVE_INFINITY ? null : { lba: found, correctionDisabled: this.blocks.get(found)! };
   }
 
-  hasRoom(blocks: number): boolean {
-    return this.blocks.size + blocks <= MAX_MARKS;
+  /** Whether a range can be marked: blocks that are marked already take no more room. */
+  hasRoom(lba: number, blocks: number): boolean {
+    const marked = [...this.within(lba, blocks)].length;
+    return this.blocks.size - marked + blocks <= MAX_MARKS;
   }
 
   /** Marks blocks: durable when it returns. */

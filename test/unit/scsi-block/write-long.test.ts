@@ -118,4 +118,16 @@ t.test('there is an end to the marks', async (t) => {
   marks.mark(100, MAX_MARKS - 1, false);
   t.equal(lu.run(long10(0, WR_UNCOR)).status, Status.good);
   t.match(lu.run(long10(1, WR_UNCOR)).sense, { name: 'insufficient-resources' });
+  t.equal(lu.run(long10(0, COR_DIS)).status, Status.good, 'a marked block again');
+  t.match(lu.run(read(0, 1)).sense, markedBad(0));
+});
+
+t.test('at the end of the marks, PBLOCK needs room for those of its blocks that are not marked', async (t) => {
+  const lu = new TestUnit({ blocks: 64, physicalBlockSize: 4096 });
+  const { marks } = lu.unit.ldev;
+  marks.mark(100, MAX_MARKS - 8, false);
+  marks.mark(8, 2, false);
+  t.equal(lu.run(long10(8, WR_UNCOR | PBLOCK)).status, Status.good);
+  t.equal(marks.size, MAX_MARKS);
+  t.match(lu.run(long10(16, WR_UNCOR | PBLOCK)).sense, { name: 'insufficient-resources' });
 });

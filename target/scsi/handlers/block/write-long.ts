@@ -38,11 +38,11 @@ function locate({ lba }: Shape): (unit: LogicalUnit, task: Task) => void {
 }
 
 function check({ lengthByte }: Shape): (unit: LogicalUnit, task: Task) => Sense | null {
-  return (unit, { cdb, blocks }) => {
+  return (unit, { cdb, lba, blocks }) => {
     const flags = cdb[1]!;
     if ((flags & PBLOCK) !== 0 && blocksPerPhysical(unit) === 1) return invalidFieldInCdb(1, PBLOCK_BIT);
     if ((flags & WR_UNCOR) === 0 && cdb.readUInt16BE(lengthByte) !== 0) return invalidFieldInCdb(lengthByte);
-    return unit.ldev.marks.hasRoom(blocks) ? null : insufficientResources();
+    return unit.ldev.marks.hasRoom(lba, blocks) ? null : insufficientResources();
   };
 }
 
