@@ -37,7 +37,7 @@ export const PIECES_AT_ONCE = 16;
 /** Of these, for the copies of one logical unit: one that hangs behind a host's command leaves room to the others. */
 export const PIECES_OF_UNIT = 4;
 
-/** Ended operations whose results a logical unit keeps; the oldest go. */
+/** Ended operations whose results a logical unit keeps; the oldest of the I_T nexus that has the most go. */
 export const KEPT_RESULTS = 64;
 
 /** Blocks that one WRITE SAME can name. */

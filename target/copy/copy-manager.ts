@@ -41,9 +41,9 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** An operation has ended: its results are kept if they can be asked for. */
   ended(operation: CopyOperation<I>): void {
-    if (!operation.identified) this.forget(operation);
+    if (!operation.identified || operation.orphaned) this.forget(operation);
     const kept = this.operations.filter(({ running }) => !running);
-    if (kept.length > KEPT_RESULTS) this.forget(kept[0]!);
+    if (kept.length > KEPT_RESULTS) this.forget(oldestOfMost(kept));
   }
 
   forget(operation: CopyOperation<I>): void {
@@ -56,7 +56,11 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** I_T nexus loss: results go; a copy in the background goes on (SPC-5 5.17.5). */
   nexusLost(issuer: Issuer): void {
-    this.operations = this.operations.filter((one) => one.issuer.id !== issuer.id || one.running);
+    const lost = this.operations.filter((one) => one.issuer.id === issuer.id);
+    for (const operation of lost) {
+      if (operation.running) operation.orphaned = true;
+      else this.forget(operation);
+    }
   }
 
   /** Stops the operations of issuers that `concerns` names. `done` runs when they transfer nothing any more. */
@@ -78,4 +82,12 @@ export class CopyManager<I extends Issuer = Issuer> {
     this.operations = this.operations.filter(({ running }) => running);
     this.stop(() => true, done);
   }
+}
+
+/** The oldest operation of the issuer that has the most: no issuer pushes out what others have. */
+function oldestOfMost<I extends Issuer>(operations: readonly CopyOperation<I>[]): CopyOperation<I> {
+  const counts = new Map<number, number>();
+  for (const { issuer } of operations) counts.set(issuer.id, (counts.get(issuer.id) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return operations.find(({ issuer }) => counts.get(issuer.id) === most)!;
 }

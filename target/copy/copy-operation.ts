@@ -31,6 +31,8 @@ export class CopyOperation<I extends Issuer = Issuer> {
   /** RECEIVE COPY STATUS(LID1) told of its end, and RECEIVE COPY FAILURE DETAILS(LID1) of its failure: once only. */
   statusTold = false;
   failureTold = false;
+  /** The I_T nexus has been lost: nobody can ask for its results. */
+  orphaned = false;
   private stopping = false;
   private readonly whenEnded: (() => void)[] = [];
 

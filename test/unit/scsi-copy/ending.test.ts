@@ -133,6 +133,15 @@ t.test('the nexus is lost: in the foreground it ends, in the background it goes 
   }
 });
 
+t.test('a copy that ends after its nexus leaves no results behind', async (t) => {
+  const { rig, host, copied } = large(true);
+  host.logout();
+  t.ok(rig.unit.copies.find(host.nexus, four.listId)?.running);
+  rig.clock.settle();
+  t.equal(copied(), 16000);
+  t.equal(rig.unit.copies.find(host.nexus, four.listId), null);
+});
+
 t.test('PREEMPT AND ABORT ends the copies of those preempted', async (t) => {
   const { rig, host, other, copied } = large(true);
   const list = (key: bigint, action: bigint) => {

@@ -1,6 +1,6 @@
 /** What is told of copies: status by both identifiers, failures, held data, limits; whose identifiers they are. */
 import t from 'tap';
-import { CopyLimits } from '../../../target/copy/copy-limits.js';
+import { CopyLimits, KEPT_RESULTS } from '../../../target/copy/copy-limits.js';
 import { inquiry } from '../../../wire/scsi/cdb-build.js';
 import { decodeStatus4, encodeStatus1 } from '../../../wire/scsi/copy-results.js';
 import { decodeSense } from '../../../wire/scsi/sense-codec.js';
@@ -88,6 +88,16 @@ t.test('list identifiers belong to the I_T nexus and the logical unit', async (t
   t.equal(receive(a, In.status4, 5).status, 0);
   a.logout();
   t.match(receive(rig.host('a'), In.status4, 5).sense, unknown, 'results go with the nexus');
+});
+
+t.test('results that are too many push out the oldest of the nexus that has the most', async (t) => {
+  const rig = new CopyRig();
+  const [a, b] = [rig.host('a'), rig.host('b')];
+  copy(a, { listId: 5, segments: [] });
+  for (let listId = 0; listId <= KEPT_RESULTS; listId++) copy(b, { listId, segments: [] });
+  for (const gone of [0, 1]) t.match(receive(b, In.status4, gone).sense, unknown);
+  for (const kept of [2, KEPT_RESULTS]) t.equal(receive(b, In.status4, kept).status, 0);
+  t.equal(receive(a, In.status4, 5).status, 0, 'another nexus keeps its own');
 });
 
 t.test('the same identifier: refused while it runs, taken afresh afterwards', async (t) => {
