@@ -105,8 +105,8 @@ class Simulation {
     commands += load.good;
     load.good = 0;
     for (let next: Death | null = death; next !== null; next = this.#dieAgain()) {
-      // What cannot be read while parity is not yet right is a second fault.
-      if (next === 'cut') for (const drive of array.drives.values()) drive.repair();
+      // The next life demands something else of the drives: that would be a second fault.
+      for (const drive of array.drives.values()) drive.repair();
       array.end(next);
       deaths[next]++;
       load.died();
