@@ -93,7 +93,7 @@ export class RedundantGroup implements ParityGroup {
   /** Syncs asked for during a checkpoint. */
   #syncsDue: (() => void)[] = [];
   /** Run at the next checkpoint, with no write under way and everything synced. */
-  #whenQuiet: (() => void)[] = [];
+  readonly #whenQuiet: (() => void)[] = [];
   #clearTimer: { cancel(): void } | null = null;
   #clearFrom = 0;
   #rebuild: Rebuild | null = null;
@@ -438,15 +438,18 @@ export class RedundantGroup implements ParityGroup {
       if (error !== null) log.error(`parity group ${this.name}: ${error.message}`);
       // Not before: without a drive that is noted, what the others had not synced would be lost with it.
       for (const run of this.#core.notes.splice(0)) run();
-      const quiet = this.#whenQuiet;
-      this.#whenQuiet = [];
-      for (const run of quiet) run();
+      const quiet = (): void => {
+        for (const run of this.#whenQuiet.splice(0)) run();
+      };
       if (redo === null) {
+        quiet();
         this.#memory.sync(() => done());
         return;
       }
       redo.reset((failure) => {
         if (failure !== null) log.error(`parity group ${this.name}: ${failure.message}`);
+        // Only then: to a drive that counts as rebuilt, entries of the time before would be done.
+        quiet();
         this.#core.noted();
         this.#core.logUnfinished(done);
       });

@@ -199,3 +199,24 @@ t.test('without a drive: a write longer than the redo log ends', (t) => {
   t.equal(w.wrong, null);
   t.end();
 });
+
+seeds('RAID 6: a loss of power when a drive has just been rebuilt', 40, (seed) => {
+  const w = world(seed, { level: 'raid6', drives: 4 });
+  w.failDrive(1);
+  w.failDrive(3);
+  w.clock.advance(100);
+  w.replaceDrive(1);
+  for (let i = 0; w.group.members[1]!.state === 'rebuilding' && i < 400; i++) {
+    if (i % 4 === 0) w.punch(0, w.sectors.length);
+    else w.write(w.below(w.sectors.length - 20), 20);
+    w.clock.advance(1);
+  }
+  w.restart('cut');
+  w.replaceDrive(3);
+  w.heal();
+  w.verify('after it', 'cut');
+  w.failDrive(0);
+  w.failDrive(2);
+  w.verify('without others', 'kill');
+  return w;
+});
