@@ -61,7 +61,7 @@ t.test('sequential writes cover the range in order, and only the range', async (
 
 t.test('a time ends it', async (t) => {
   const { url } = await array(t);
-  const result = JSON.parse((await lunctl(['perf', '--time', '60ms', '--warmup', '10ms', '--json', url(0)])).out);
+  const result = JSON.parse((await lunctl(['perf', '--time', '600ms', '--warmup', '10ms', '--json', url(0)])).out);
   t.ok(result.total.ios > 0);
   t.ok(result.intervals.length >= 1);
 });
