@@ -6,7 +6,7 @@
  * DIR/settings.json  cache size, polling, http: what the first start chose; whether the last stop left nothing in the cache
  * DIR/cache-sides.json      with a duplexed cache: which of its sides hold what was written
  * DIR/array.pid      who runs, for messages only
- * DIR/cache.mem, regions-N.mem, stripes-N.mem   memory that survives
+ * DIR/cache.mem, regions-N.mem, stripes-N.mem, under-way-N.mem   memory that survives
  * DIR/drives/        sparse files
  * DIR/control.sock   control endpoint, mode 0600
  * ```

@@ -2,11 +2,12 @@
  * The files of memory that survives: what is missing, cut short or another array's is refused, since taking it for
  * empty would lose data without a word.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { Cache } from '../cache/cache.js';
 import { CacheMemoryError } from '../cache/memory-header.js';
 import { openPartedMemory, openPersistentMemory } from '../disk/persistent-memory.js';
-import type { PartedMemory, PersistentMemory } from '../disk/types.js';
+import type { PartedMemory } from '../disk/types.js';
+import type { OpenShared } from '../volumes/open-group.js';
 import type { DataDirectory } from './data-directory.js';
 import { ArrayError } from './errors.js';
 
@@ -46,15 +47,14 @@ export function refusedMemory(directory: DataDirectory, error: unknown): unknown
   return new ArrayError('data-unusable', `${path}: ${error.message}. ${wayOut(path)}`, { cause: error });
 }
 
-/** Opens shared memory by name; of an array that is not new it must be there, in full. */
-export function sharedMemory(
-  directory: DataDirectory,
-  isNew: boolean,
-): (name: string, bytes: number) => PersistentMemory {
-  return (name, bytes) => {
+/** Opens shared memory by name; of an array that is not new it must be there, in full, unless it is dispensable. */
+export function sharedMemory(directory: DataDirectory, isNew: boolean): OpenShared {
+  return (name, bytes, need) => {
     const path = directory.file(`${name}.mem`);
     const size = sizeOf(path);
-    if (!isNew && size !== bytes) {
+    if (need === 'dispensable') {
+      if (size !== bytes) rmSync(path, { force: true });
+    } else if (!isNew && size !== bytes) {
       const found = size === null ? 'is missing' : `has ${size} bytes instead of ${bytes}`;
       throw new ArrayError(
         'data-unusable',

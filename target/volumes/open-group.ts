@@ -4,7 +4,7 @@ import { createParityGroup } from '../disk/parity-group.js';
 import { shapes } from '../disk/raid/code.js';
 import type { MemberStatus } from '../disk/raid/members.js';
 import type { CopyRate } from '../disk/raid/pace.js';
-import { RedundantGroup, redundantMemoryBytes } from '../disk/raid/redundant-group.js';
+import { RedundantGroup, redundantMemoryBytes, underWayMemoryBytes } from '../disk/raid/redundant-group.js';
 import { DEFAULT_STRIPE_BYTES } from '../disk/stripe-unit.js';
 import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
 import type { DriveRow, MemberRow } from './store-storage.js';
@@ -20,8 +20,14 @@ export const LEVELS: Readonly<Record<RaidLevel, { minimum: number; maximum: numb
   ...shapes,
 };
 
+/**
+ * Opens memory that survives the process, by name. `dispensable`: what is missing, or has another size, is made anew, full
+ * of zeros; else that is refused.
+ */
+export type OpenShared = (name: string, bytes: number, need?: 'dispensable') => PersistentMemory;
+
 export interface GroupParts {
-  readonly shared: (name: string, bytes: number) => PersistentMemory;
+  readonly shared: OpenShared;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** Of rebuilds. */
   readonly rate: CopyRate;
@@ -66,6 +72,19 @@ export function joinDrives(
   }
   const shape = { name, level, drives, stripeBytes: stripeBytes ?? DEFAULT_STRIPE_BYTES };
   const memory = shared(`stripes-${id}`, redundantMemoryBytes(shape));
+  const underWayBytes = underWayMemoryBytes(shape);
+  const underWay = underWayBytes === 0 ? null : shared(`under-way-${id}`, underWayBytes, 'dispensable');
   const statuses = rows.map(({ state = 'good', rebuilt = 0 }) => ({ state, rebuilt }));
-  return RedundantGroup.open({ ...shape, statuses, memory, bootId, rate, scrubDays: SCRUB_DAYS, clock, log, changed });
+  return RedundantGroup.open({
+    ...shape,
+    statuses,
+    memory,
+    underWay,
+    bootId,
+    rate,
+    scrubDays: SCRUB_DAYS,
+    clock,
+    log,
+    changed,
+  });
 }

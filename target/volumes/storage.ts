@@ -3,13 +3,13 @@ import type { Log } from '../base/log.js';
 import { isChecksummed } from '../disk/checksums/checksummed.js';
 import type { MemberStatus } from '../disk/raid/members.js';
 import { isStripeUnit, STRIPE_GRAIN } from '../disk/stripe-unit.js';
-import type { Clock, DriveIo, ParityGroup, PersistentMemory, RaidLevel } from '../disk/types.js';
+import type { Clock, DriveIo, ParityGroup, RaidLevel } from '../disk/types.js';
 import type { Background } from './background.js';
 import { DriveBay, type GroupEntry } from './drive-bay.js';
 import { DEFAULT_KIND, DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { checkInteger, checkName } from './naming.js';
-import { type GroupSpec, joinDrives, LEVELS, openDrives } from './open-group.js';
+import { type GroupSpec, joinDrives, LEVELS, type OpenShared, openDrives } from './open-group.js';
 import { Pool } from './pool.js';
 import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { GroupRegions, MAX_PARITY_GROUPS, REGION_BYTES } from './regions.js';
@@ -53,7 +53,7 @@ export interface TierInfo {
 
 export interface StorageParts {
   readonly store: ConfigStore;
-  readonly shared: (name: string, bytes: number) => PersistentMemory;
+  readonly shared: OpenShared;
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   readonly newDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** `failurePredicted` of a parity group has changed. */

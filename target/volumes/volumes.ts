@@ -8,7 +8,7 @@
 import { EventEmitter } from 'node:events';
 import { currentBootId } from '../base/boot-id.js';
 import type { Log } from '../base/log.js';
-import type { Clock, DriveIo, PersistentMemory, RaidLevel, Random } from '../disk/types.js';
+import type { Clock, DriveIo, RaidLevel, Random } from '../disk/types.js';
 import { Background } from './background.js';
 import type { DriveBay } from './drive-bay.js';
 import { ConfigError } from './errors.js';
@@ -17,6 +17,7 @@ import type { FaultRules } from './layers/fault-rules.js';
 import type { LdevVolume } from './ldev-volume.js';
 import { type LdevChange, type LdevSpec, Ldevs, type VolumeCache } from './ldevs.js';
 import type { AuthMethod, ChapUser, HostGroup, Ldev, TargetPort, VolumesEvents } from './model.js';
+import type { OpenShared } from './open-group.js';
 import { type PortSpec, Ports } from './ports.js';
 import type { ReclaimAdapter } from './reclaim.js';
 import type { GroupRegions } from './regions.js';
@@ -32,7 +33,7 @@ export interface VolumesParts {
   readonly cache: VolumeCache;
   readonly adapter: ReclaimAdapter;
   /** Memory that survives the process, by name: `regions-<n>`. Made, filled with zeros, if there is none. */
-  readonly shared: (name: string, bytes: number) => PersistentMemory;
+  readonly shared: OpenShared;
   /** Opens a drive, made if there is none. `path` is as given in the configuration. */
   readonly openDrive: (path: string, name: string, bytes: number) => DriveIo;
   /** Makes a drive that holds nothing, in the place of what is at the path; `openDrive` when left out. */

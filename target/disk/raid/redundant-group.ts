@@ -28,7 +28,7 @@ import { StripePlanner } from './stripe-plan.js';
 import { StripeReader } from './stripe-reader.js';
 import { StripeWriter } from './stripe-writer.js';
 import { Suspects } from './suspects.js';
-import { UnderWay } from './under-way.js';
+import { UnderWay, underWayBytes } from './under-way.js';
 import { WriteGate } from './write-gate.js';
 
 /** How long a bit of the stripe map stays set after the last write in its reach. */
@@ -47,6 +47,8 @@ export interface RedundantParts extends RedundantShape {
   readonly statuses?: readonly MemberStatus[];
   /** Of `redundantMemoryBytes`; the group closes it. */
   readonly memory: PersistentMemory;
+  /** Of `underWayMemoryBytes`, which the group closes; null where that is 0. */
+  readonly underWay: PersistentMemory | null;
   /** Of this run of the machine's kernel; empty: unknown. What the last one of another kernel had under way is gone. */
   readonly bootId: string;
   /** Of rebuilds; left out: as fast as drives and hosts let them. */
@@ -60,6 +62,15 @@ export interface RedundantParts extends RedundantShape {
    * is noted in `memory` as well.
    */
   readonly changed: (position: number, status: MemberStatus) => void;
+}
+
+/** Bytes of what such a group may have under way; 0: of its level that is not kept. */
+export function underWayMemoryBytes(shape: RedundantShape): number {
+  const { layout, logged } = layoutOf(shape);
+  const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
+  // Each stripe is under way once at most, and its descriptors do not take more than it does.
+  const most = 2 * layout.stripes * layout.unit * layout.drives;
+  return logged ? underWayBytes(Math.min(mapLayout(geometry, true).logBytes, most)) : 0;
 }
 
 /** Bytes of the stripe map and redo log of such a group. @throws RangeError as `RedundantGroup.open` */
@@ -111,7 +122,7 @@ export class RedundantGroup implements ParityGroup {
     const { layout, logged } = layoutOf(parts);
     const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
     const places = mapLayout(geometry, logged);
-    const underWay = logged ? new UnderWay(memory, places.underWayOffset, places.underWayBytes, parts.bootId) : null;
+    const underWay = parts.underWay && new UnderWay(parts.underWay, parts.bootId);
     const map = new StripeMap(memory, geometry, logged);
     const recovery = new Recovery(layout.code);
     const changed = (position: number, member: Member) => this.#changed(parts, map, position, member);
@@ -275,7 +286,10 @@ export class RedundantGroup implements ParityGroup {
       redo?.wipe();
       // Ends what is under way, and empties the log.
       this.#syncsDue.push(() => {
-        this.#memory.sync((error) => done(error && { kind: 'io-error', message: `shared memory: ${error.message}` }));
+        const memories = [this.#memory, ...(underWay === null ? [] : [underWay])];
+        const sync = (memory: Pick<PersistentMemory, 'sync'>, synced: DriveDone): void =>
+          memory.sync((error) => synced(error && { kind: 'io-error', message: `shared memory: ${error.message}` }));
+        inParallel(memories, sync, done);
       });
       this.#checkpoint();
     });

@@ -3,14 +3,13 @@
  * and durable, before the first write in its reach begins, and is cleared some seconds after the last one, when the
  * drives have been synced. So sequential or local writes set few bits, and pay for one sync of the map each.
  *
- * Header (page 0): magic, geometry and CRC-32C. The bitmap follows, then the redo log (redo-log.ts) and what is under way
- * (under-way.ts). A bit's byte is its commit; a set bit that should be clear costs a check of its stripes at the next start and nothing else.
+ * Header (page 0): magic, geometry and CRC-32C. The bitmap follows, then the redo log (redo-log.ts). A bit's byte is its
+ * commit; a set bit that should be clear costs a check of its stripes at the next start and nothing else.
  */
 import { native } from '../../../native/index.js';
 import { SharedSync } from '../shared-sync.js';
 import type { DriveDone, PersistentMemory } from '../types.js';
 import type { Mask } from './code.js';
-import { underWayBytes } from './under-way.js';
 
 export const PAGE = 4096;
 const MAGIC = 0x5054534c; // "LSTP"
@@ -33,18 +32,7 @@ export function mapLayout({ stripes, unit, drives }: MapGeometry, logged: boolea
   // A few full stripes, so that a degraded group need not sync its drives for each.
   const logBytes = logged ? Math.max(4 * unit * drives, Math.min(2 ** 24, 64 * unit * drives)) : 0;
   const logOffset = PAGE + bitmapBytes;
-  const underWayOffset = logOffset + logBytes;
-  // Each stripe is under way once at most, and its descriptors do not take more than it does.
-  const underWay = logged ? underWayBytes(Math.min(logBytes, 2 * stripes * unit * drives)) : 0;
-  return {
-    reach,
-    bits,
-    logOffset,
-    logBytes,
-    underWayOffset,
-    underWayBytes: underWay,
-    bytes: underWayOffset + underWay,
-  };
+  return { reach, bits, logOffset, logBytes, bytes: logOffset + logBytes };
 }
 
 export class StripeMapError extends Error {

@@ -2,7 +2,8 @@
  * What a whole group is writing, kept in shared memory while it does. A stripe left half written has checks that do not
  * go with its data: were a drive missing at the next start, what it held could not be worked out, of blocks that nobody
  * was writing too (the write hole). After the death of the process, which loses nothing of shared memory, what was
- * under way is written again instead, on the drives that are there. Nothing here is synced, so after a loss of power, told
+ * under way is written again instead, on the drives that are there. Nothing here is synced, and it has a file of its own
+ * so that syncs of the stripe map do not bring all of it to the disk each time. So after a loss of power, told
  * by the kernel's boot id, it means nothing: then the checks of all stripes that may have been being written
  * are made anew from their data (suspects.ts).
  *
@@ -26,7 +27,7 @@ const BOOT_ID_BYTES = 36;
 const UNLOGGED_AT = 64;
 const UNSETTLED_AT = 65;
 
-/** Bytes that memory for this much under way takes, at least. */
+/** Bytes of memory for this much under way at a time. */
 export function underWayBytes(bytes: number): number {
   return CELLS_AT + Math.ceil(bytes / CELL) * CELL;
 }
@@ -51,16 +52,14 @@ export class UnderWay {
   #unlogged = 0;
   #closed = false;
 
-  /** @param bytes of `underWayBytes`, from `offset` on */
+  /** @param memory of `underWayBytes` */
   constructor(
     private readonly memory: PersistentMemory,
-    private readonly offset: number,
-    bytes: number,
     bootId: string,
   ) {
-    this.#taken = new Uint8Array((bytes - CELLS_AT) / CELL);
     const { buffer } = memory;
-    const kept = bootId !== '' && buffer.toString('latin1', offset, offset + BOOT_ID_BYTES) === bootIdField(bootId);
+    this.#taken = new Uint8Array((buffer.length - CELLS_AT) / CELL);
+    const kept = bootId !== '' && buffer.toString('latin1', 0, BOOT_ID_BYTES) === bootIdField(bootId);
     const left = new Map<Handle, readonly LoggedWrite[]>();
     let whole = true;
     for (let handle = RECORDS - 1; handle >= 0; handle--) {
@@ -71,7 +70,7 @@ export class UnderWay {
       } else left.set(handle, writes);
     }
     this.left = left;
-    this.complete = kept && whole && buffer[offset + UNLOGGED_AT] === 0 && buffer[offset + UNSETTLED_AT] === 0;
+    this.complete = kept && whole && buffer[UNLOGGED_AT] === 0 && buffer[UNSETTLED_AT] === 0;
   }
 
   /** Begins this process's own use. @param unsettled stripes are to be checked, which will take time */
@@ -80,8 +79,8 @@ export class UnderWay {
     this.#flag(UNLOGGED_AT, false);
     for (const handle of this.#free) if (this.#isLive(handle)) this.#state(handle, 0);
     // What an unfinished store leaves is no boot id.
-    this.memory.buffer.write(bootIdField(bootId), this.offset, 'latin1');
-    this.memory.commit(this.offset, BOOT_ID_BYTES);
+    this.memory.buffer.write(bootIdField(bootId), 0, 'latin1');
+    this.memory.commit(0, BOOT_ID_BYTES);
   }
 
   /** Stripes are known to be inconsistent beside what is under way. */
@@ -102,7 +101,7 @@ export class UnderWay {
     const handle = this.#free.pop()!;
     this.#take(handle, first, count);
     const { buffer } = this.memory;
-    const at = this.offset + CELLS_AT + first * CELL;
+    const at = CELLS_AT + first * CELL;
     putWrites(writes, buffer.subarray(at, at + descriptors + data));
     this.memory.commit(at, descriptors + data);
     const record = this.#recordAt(handle);
@@ -137,14 +136,20 @@ export class UnderWay {
   }
 
   #zero(first: number, count: number): void {
-    const at = this.offset + CELLS_AT + first * CELL;
+    const at = CELLS_AT + first * CELL;
     this.memory.buffer.fill(0, at, at + count * CELL);
     this.memory.commit(at, count * CELL);
+  }
+
+  /** Brings what `wipe` did to the disk. */
+  sync(done: (error: Error | null) => void): void {
+    this.memory.sync(done);
   }
 
   /** The memory is somebody else's from now on. */
   close(): void {
     this.#closed = true;
+    this.memory.close();
   }
 
   #isLive(handle: Handle): boolean {
@@ -159,9 +164,9 @@ export class UnderWay {
 
   #flag(at: number, is: boolean): void {
     const value = is ? 1 : 0;
-    if (this.memory.buffer[this.offset + at] === value) return;
-    this.memory.buffer[this.offset + at] = value;
-    this.memory.commit(this.offset + at, 1);
+    if (this.memory.buffer[at] === value) return;
+    this.memory.buffer[at] = value;
+    this.memory.commit(at, 1);
   }
 
   /** Null: damaged. */
@@ -175,7 +180,7 @@ export class UnderWay {
     ];
     const count = Math.ceil((descriptors + data) / CELL);
     if (first + count > this.#taken.length) return null;
-    const at = this.offset + CELLS_AT + first * CELL;
+    const at = CELLS_AT + first * CELL;
     if (this.#crc(record, at, descriptors) !== buffer.readUInt32LE(record + 16)) return null;
     this.#take(handle, first, count);
     return takeWrites(buffer.subarray(at, at + descriptors + data), descriptors);
@@ -211,7 +216,7 @@ export class UnderWay {
   }
 
   #recordAt(handle: Handle): number {
-    return this.offset + PAGE + handle * RECORD;
+    return PAGE + handle * RECORD;
   }
 }
 

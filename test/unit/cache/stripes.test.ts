@@ -1,7 +1,11 @@
 import t from 'tap';
 import { silentLog } from '../../../target/base/log.js';
 import { DiskAdapter } from '../../../target/disk/disk-adapter.js';
-import { RedundantGroup, redundantMemoryBytes } from '../../../target/disk/raid/redundant-group.js';
+import {
+  RedundantGroup,
+  redundantMemoryBytes,
+  underWayMemoryBytes,
+} from '../../../target/disk/raid/redundant-group.js';
 import { SimulatedDrive } from '../../../target/disk/simulated-drive.js';
 import { SimulatedMemory } from '../volumes/simulated-memory.js';
 import { fill, HOST, Region, Rig } from './rig.js';
@@ -22,9 +26,11 @@ class StripedRig extends Rig {
     });
     const shape = { name: '1-2', level: 'raid5', drives, stripeBytes: UNIT } as const;
     const memory = new SimulatedMemory(Buffer.alloc(redundantMemoryBytes(shape)), this.clock);
+    const underWay = new SimulatedMemory(Buffer.alloc(underWayMemoryBytes(shape)), this.clock);
     this.group = RedundantGroup.open({
       ...shape,
       memory,
+      underWay,
       bootId: 'boot',
       clock: this.clock,
       log: silentLog,

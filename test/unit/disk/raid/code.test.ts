@@ -5,7 +5,7 @@ import { createCode, has, Recovery, type RedundantLevel } from '../../../../targ
 import { StripeLayout } from '../../../../target/disk/raid/layout.js';
 import { newChecks, type StripePiece, StripePlanner } from '../../../../target/disk/raid/stripe-plan.js';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 
 const kinds = [
   ['raid1+0', 2],
@@ -31,7 +31,7 @@ function columnsOf(level: RedundantLevel, drives: number, bytes: number) {
 }
 
 t.test('every column that can be recovered is, out of those present', (t) => {
-  t.comment(`SEED=${seed}`);
+  t.comment(`LUNARRAY_SEED=${seed}`);
   for (const [level, drives] of kinds) {
     const { code, columns } = columnsOf(level, drives, 64);
     const recovery = new Recovery(code);
@@ -129,7 +129,7 @@ t.test('places: each byte once, drive and column inverse to each other', (t) => 
 });
 
 t.test('plans: checks come out right whatever is written, missing or unreadable', (t) => {
-  t.comment(`SEED=${seed}`);
+  t.comment(`LUNARRAY_SEED=${seed}`);
   const unit = 4096;
   for (const [level, drives] of kinds) {
     const { random, code, columns } = columnsOf(level, drives, unit);

@@ -3,13 +3,17 @@ import t from 'tap';
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import { silentLog } from '../../../../target/base/log.js';
 import { seededRandom } from '../../../../target/base/random.js';
-import { RedundantGroup, redundantMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
+import {
+  RedundantGroup,
+  redundantMemoryBytes,
+  underWayMemoryBytes,
+} from '../../../../target/disk/raid/redundant-group.js';
 import { SimulatedDrive } from '../../../../target/disk/simulated-drive.js';
 import type { DriveDone, DriveError } from '../../../../target/disk/types.js';
 import { SimulatedMemory } from '../../volumes/simulated-memory.js';
 import { RaidWorld, SECTOR, UNIT, type WorldOptions } from './raid-world.js';
 
-const first = Number(process.env.SEED ?? Date.now() % 1e6);
+const first = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 const GONE: DriveError = { kind: 'missing', message: 'gone' };
 
 /** Full of data, synced. */
@@ -40,7 +44,16 @@ t.test('a note of how far a rebuild is says nothing of a drive that came since',
   const drives = ['a', 'b', 'c'].map((name) => new SimulatedDrive(name, bytes, ...parts));
   const shape = { name: 'g', level: 'raid5', drives, stripeBytes: unit } as const;
   const memory = new SimulatedMemory(Buffer.alloc(redundantMemoryBytes(shape)), clock);
-  const group = RedundantGroup.open({ ...shape, memory, bootId: 'boot', clock, log: silentLog, changed: () => {} });
+  const underWay = new SimulatedMemory(Buffer.alloc(underWayMemoryBytes(shape)), clock);
+  const group = RedundantGroup.open({
+    ...shape,
+    memory,
+    underWay,
+    bootId: 'boot',
+    clock,
+    log: silentLog,
+    changed: () => {},
+  });
   const run = (start: (done: DriveDone) => void): DriveError | null => {
     let result: DriveError | null | undefined;
     start((error) => {
@@ -79,7 +92,7 @@ t.test('a note of how far a rebuild is says nothing of a drive that came since',
 });
 
 t.test('a sync that takes a drive out has not ended before that is noted', (t) => {
-  t.comment(`SEED=${first}`);
+  t.comment(`LUNARRAY_SEED=${first}`);
   for (let seed = first; seed < first + 10; seed++) {
     const w = world(seed, { level: 'raid5', drives: 4, stripes: 4, drive: { latencyMs: [0, 3] } });
     w.write(0, UNIT / SECTOR);
@@ -88,14 +101,14 @@ t.test('a sync that takes a drive out has not ended before that is noted', (t) =
     w.sync();
     w.clock.settle(() => w.open === 0, 100_000);
     w.restart('cut');
-    w.verify(`SEED=${seed}`, 'cut');
+    w.verify(`LUNARRAY_SEED=${seed}`, 'cut');
     t.equal(w.wrong, null);
   }
   t.end();
 });
 
 t.test('a new drive’s emptiness is not taken for data by a read under way', (t) => {
-  t.comment(`SEED=${first}`);
+  t.comment(`LUNARRAY_SEED=${first}`);
   for (let seed = first; seed < first + 20; seed++) {
     const w = world(seed, { level: 'raid5', drives: 4, stripes: 4, drive: { latencyMs: [1, 3] } });
     w.mayFail = true;
@@ -110,13 +123,13 @@ t.test('a new drive’s emptiness is not taken for data by a read under way', (t
     w.clock.settle(() => true);
     w.replaceDrive(1);
     w.clock.settle(() => ended !== undefined, 100_000);
-    if (ended === null) t.ok(w.sectors[0]!.possible.has(buffer.readUInt32LE(0)), `SEED=${seed}`);
+    if (ended === null) t.ok(w.sectors[0]!.possible.has(buffer.readUInt32LE(0)), `LUNARRAY_SEED=${seed}`);
   }
   t.end();
 });
 
 t.test('what the redo log has no room for when a drive fails is not acknowledged before it is done again', (t) => {
-  t.comment(`SEED=${first}`);
+  t.comment(`LUNARRAY_SEED=${first}`);
   const stripes = 112;
   const sectors = 2048;
   for (let seed = first; seed < first + 10; seed++) {
@@ -128,7 +141,7 @@ t.test('what the redo log has no room for when a drive fails is not acknowledged
     w.drives[position]!.repair();
     w.restart('kill');
     w.clock.advance(50);
-    w.verify(`SEED=${seed}`, 'kill');
+    w.verify(`LUNARRAY_SEED=${seed}`, 'kill');
     t.equal(w.wrong, null);
   }
   t.end();

@@ -3,7 +3,7 @@ import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import { RedoLog } from '../../../../target/disk/raid/redo-log.js';
 import { RaidWorld, SECTOR, UNIT } from './raid-world.js';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 const UNIT_SECTORS = UNIT / SECTOR;
 
 /** Sectors that cannot be read, one by one. */
@@ -21,7 +21,7 @@ function lost(w: RaidWorld): number[] {
   return bad;
 }
 
-t.comment(`SEED=${seed}`);
+t.comment(`LUNARRAY_SEED=${seed}`);
 
 for (const sums of [false, true]) {
   const kind = sums ? 'with sums: ' : '';

@@ -3,10 +3,10 @@ import t from 'tap';
 import type { CopyRate } from '../../../../target/disk/raid/pace.js';
 import { RaidWorld, SECTOR, UNIT } from './raid-world.js';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 const STRIPES = 640;
 const MiB = 2 ** 20;
-t.comment(`SEED=${seed}`);
+t.comment(`LUNARRAY_SEED=${seed}`);
 
 /** A full mirror whose first drive is being rebuilt; what it holds is 10 MiB. */
 function rebuilding(rate: CopyRate): RaidWorld {

@@ -8,7 +8,11 @@ import { DiskAdapter } from '../../../../target/disk/disk-adapter.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import type { MemberStatus } from '../../../../target/disk/raid/members.js';
 import type { CopyRate } from '../../../../target/disk/raid/pace.js';
-import { RedundantGroup, redundantMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
+import {
+  RedundantGroup,
+  redundantMemoryBytes,
+  underWayMemoryBytes,
+} from '../../../../target/disk/raid/redundant-group.js';
 import { mapLayout } from '../../../../target/disk/raid/stripe-map.js';
 import { SimulatedDrive, type SimulatedDriveOptions } from '../../../../target/disk/simulated-drive.js';
 import type { DriveError, DriveIo, Random } from '../../../../target/disk/types.js';
@@ -48,6 +52,8 @@ export class RaidWorld {
   /** What keeps the sums of each; empty without. */
   sums: SimulatedDrive[];
   memory: SimulatedMemory;
+  /** Null: the level keeps none. */
+  underWay: SimulatedMemory | null;
   group: RedundantGroup;
   adapter!: DiskAdapter;
   statuses: MemberStatus[];
@@ -74,6 +80,8 @@ export class RaidWorld {
       MEMORY.set(key, bytes);
     }
     this.memory = new SimulatedMemory(Buffer.alloc(bytes), this.clock);
+    const underWay = underWayMemoryBytes({ name: '1-1', level: options.level, drives: this.drives, stripeBytes: UNIT });
+    this.underWay = underWay === 0 ? null : new SimulatedMemory(Buffer.alloc(underWay), this.clock);
     this.group = this.#openGroup();
     this.sectors = Array.from({ length: this.group.bytes / SECTOR }, () => {
       return { possible: new Set([0]), durable: new Set([0]), token: 0 };
@@ -103,6 +111,7 @@ export class RaidWorld {
     this.drives = this.drives.map((drive) => drive[what]());
     this.sums = this.sums.map((drive) => drive[what]());
     this.memory = what === 'kill' ? this.memory.kill() : this.memory.cut(this.random);
+    this.underWay = (what === 'kill' ? this.underWay?.kill() : this.underWay?.cut(this.random)) ?? null;
     this.group = this.#openGroup();
   }
 
@@ -226,6 +235,7 @@ export class RaidWorld {
       stripeBytes: UNIT,
       statuses: this.statuses,
       memory: this.memory,
+      underWay: this.underWay,
       bootId: `boot-${this.#boot}`,
       rate: this.options.rate ?? { bytesPerSecond: null },
       ...(this.options.scrubDays && { scrubDays: this.options.scrubDays }),

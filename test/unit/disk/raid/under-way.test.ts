@@ -1,8 +1,10 @@
 import t from 'tap';
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
+import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
 import { UnderWay, underWayBytes } from '../../../../target/disk/raid/under-way.js';
 import type { LoggedWrite } from '../../../../target/disk/raid/write-records.js';
+import type { DriveIo } from '../../../../target/disk/types.js';
 import { SimulatedMemory } from '../../volumes/simulated-memory.js';
 import { RaidWorld } from './raid-world.js';
 
@@ -15,7 +17,7 @@ const write = (drive: number, bytes: number, fill: number): LoggedWrite => {
 };
 
 function open(memory: SimulatedMemory, bootId = 'boot'): UnderWay {
-  return new UnderWay(memory, 0, BYTES, bootId);
+  return new UnderWay(memory, bootId);
 }
 
 function fresh(): { memory: SimulatedMemory; underWay: UnderWay } {
@@ -129,4 +131,12 @@ t.test('data of hosts that looks like a record is data', (t) => {
   );
   t.equal(open(other).left.size, 0);
   t.end();
+});
+
+t.test('sizes of memory, which an array that is there has', async (t) => {
+  const drives = Array.from({ length: 4 }, (_, i) => ({ name: `d${i}`, bytes: 64 << 20 }) as unknown as DriveIo);
+  const shape = { name: '1-1', drives, stripeBytes: 65536 } as const;
+  t.equal(redundantMemoryBytes({ ...shape, level: 'raid5' }), 4096 + 4096 + 2 ** 24);
+  t.equal(redundantMemoryBytes({ ...shape, level: 'raid1+0' }), 8192);
+  t.equal(underWayMemoryBytes({ ...shape, level: 'raid1+0' }), 0);
 });
