@@ -10,7 +10,7 @@ import * as iscsi from '../../wire/iscsi/bhs.js';
 import { Host, LUN0, type Received } from '../unit/iscsi-target/host.js';
 
 t.setTimeout(120_000);
-const SEED = Number(process.env.SEED ?? 21);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 21);
 const BLOCKS = 32_768;
 const ROUNDS = 24;
 const HOSTS = 4;

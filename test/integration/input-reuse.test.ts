@@ -8,7 +8,7 @@ import { seededRandom } from '../../target/base/random.js';
 import { startArray } from '../../target/index.js';
 
 t.setTimeout(120_000);
-const SEED = Number(process.env.SEED ?? 20);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 20);
 const BLOCKS = 32_768;
 const ROUNDS = 60;
 const DEPTH = 24;

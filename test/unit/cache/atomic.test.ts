@@ -104,8 +104,8 @@ t.test('the longest one, not at a slot, over acknowledged data: seventeen entrie
 });
 
 t.test('random states and ranges', (t) => {
-  const seed = Number(process.env.SEED ?? 20261120);
-  t.comment(`SEED=${seed}`);
+  const seed = Number(process.env.LUNARRAY_SEED ?? 20261120);
+  t.comment(`LUNARRAY_SEED=${seed}`);
   const random = seededRandom(seed);
   for (let round = 0; round < 40; round++) {
     const steps = Array.from(

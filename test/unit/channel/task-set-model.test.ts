@@ -12,7 +12,7 @@ import { classes, headOfQueue, nexusOf, ordered, TaskSetRig } from './rig.js';
 const { simple, untagged } = TaskAttribute;
 const SEEDS = 150;
 const STEPS = 120;
-const base = Number(process.env.SEED ?? 1);
+const base = Number(process.env.LUNARRAY_SEED ?? 1);
 
 function conflicts(task: Task, older: Task): boolean {
   const action = conflictMatrix[task.command!.conflict][older.command!.conflict];
@@ -98,7 +98,7 @@ for (let seed = base; seed < base + SEEDS; seed++) {
       if (rig.set.size !== alive.size) problems.push(`step ${step}: size ${rig.set.size}, alive ${alive.size}`);
     }
     while (rig.running.length > 0) end(rig.running[0]!);
-    t.same(problems, [], `SEED=${seed}`);
+    t.same(problems, [], `LUNARRAY_SEED=${seed}`);
     t.equal(rig.set.size, 0, 'all ended');
   });
 }

@@ -9,8 +9,8 @@ import type { DriveError } from '../../../target/disk/types.js';
 const SECTOR = 512;
 const SECTORS = 96 * 3;
 const STRIPE = 16384;
-const first = Number(process.env.SEED ?? Date.now() % 1e6);
-const rounds = process.env.SEED === undefined ? 40 : 1;
+const first = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
+const rounds = process.env.LUNARRAY_SEED === undefined ? 40 : 1;
 
 /** Per sector: the change submitted last. */
 const latest = new Array<number>(SECTORS).fill(0);
@@ -54,7 +54,7 @@ t.test('without faults: every read sees the jobs submitted before it, no more an
     let open = 0;
     let value = 0;
     const ended = (error: DriveError | null) => {
-      if (error !== null) t.fail(`SEED=${seed}: ${error.message}`);
+      if (error !== null) t.fail(`LUNARRAY_SEED=${seed}: ${error.message}`);
       open--;
     };
     for (let step = 0; step < 300; step++) {
@@ -84,7 +84,7 @@ t.test('without faults: every read sees the jobs submitted before it, no more an
             ended(error);
             for (const [i, wanted] of expected.entries()) {
               const got = buffer.readUInt32LE(i * SECTOR);
-              if (got !== wanted) t.fail(`SEED=${seed}: sector ${at + i} read ${got}, not ${wanted}`);
+              if (got !== wanted) t.fail(`LUNARRAY_SEED=${seed}: sector ${at + i} read ${got}, not ${wanted}`);
             }
           });
         }
@@ -96,13 +96,14 @@ t.test('without faults: every read sees the jobs submitted before it, no more an
       idle = true;
     });
     clock.settle();
-    if (open !== 0 || !idle) t.fail(`SEED=${seed}: ${open} jobs never ended`);
+    if (open !== 0 || !idle) t.fail(`LUNARRAY_SEED=${seed}: ${open} jobs never ended`);
     const stats = adapter.stats();
     for (const queue of Object.values(stats)) {
-      if (queue.depth !== 0 || queue.submitted !== queue.completed) t.fail(`SEED=${seed}: ${JSON.stringify(stats)}`);
+      if (queue.depth !== 0 || queue.submitted !== queue.completed)
+        t.fail(`LUNARRAY_SEED=${seed}: ${JSON.stringify(stats)}`);
     }
   }
-  t.pass(`SEED=${first} and ${rounds - 1} after it`);
+  t.pass(`LUNARRAY_SEED=${first} and ${rounds - 1} after it`);
   t.end();
 });
 
@@ -119,7 +120,7 @@ t.test('with faults and a cut: what a sync covered survives, nothing else appear
       const [at, sectors] = range(random);
       let ends = 0;
       const once = () => {
-        if (!running || ++ends > 1) t.fail(`SEED=${seed}: a job ended ${running ? 'twice' : 'after the cut'}`);
+        if (!running || ++ends > 1) t.fail(`LUNARRAY_SEED=${seed}: a job ended ${running ? 'twice' : 'after the cut'}`);
       };
       switch (random.below(4)) {
         case 0:
@@ -169,10 +170,10 @@ t.test('with faults and a cut: what a sync covered survives, nothing else appear
     while (!read());
     for (const [i, may] of allowed.entries()) {
       const got = found.readUInt32LE(i * SECTOR);
-      if (!may.has(got)) t.fail(`SEED=${seed}: sector ${i} holds ${got}, not one of ${[...may]}`);
+      if (!may.has(got)) t.fail(`LUNARRAY_SEED=${seed}: sector ${i} holds ${got}, not one of ${[...may]}`);
     }
     latest.fill(0);
   }
-  t.pass(`SEED=${first} and ${rounds - 1} after it`);
+  t.pass(`LUNARRAY_SEED=${first} and ${rounds - 1} after it`);
   t.end();
 });

@@ -8,7 +8,7 @@ import type { DriveError, DriveIo } from '../../../target/disk/types.js';
 
 const KIB = 1024;
 const SECTOR = 512;
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 
 function build(level: 'plain' | 'raid0', sizes: readonly number[], stripeBytes: number, random = seededRandom(seed)) {
   const clock = new SimulatedClock();
@@ -54,7 +54,7 @@ t.test('raid0 places every byte once, and a slot of 16 KiB on one drive', (t) =>
 });
 
 t.test('spans and positions by arithmetic are those found by walking', (t) => {
-  t.comment(`SEED=${seed}`);
+  t.comment(`LUNARRAY_SEED=${seed}`);
   const random = seededRandom(seed);
   for (const [level, sizes, stripe] of shapes) {
     const { drives, group } = build(level, sizes, stripe);
@@ -115,7 +115,7 @@ t.test('a range of terabytes is one look at each drive where they agree, and bou
 
 for (const [level, sizes, stripe] of shapes) {
   t.test(`${level} of ${sizes.length}: like one flat drive`, (t) => {
-    t.comment(`SEED=${seed}`);
+    t.comment(`LUNARRAY_SEED=${seed}`);
     const random = seededRandom(seed);
     const { clock, group } = build(level, sizes, stripe, random);
     const model = Buffer.alloc(group.bytes);

@@ -8,7 +8,7 @@ import * as iscsi from '../../../wire/iscsi/bhs.js';
 import { openBench } from './fixture.js';
 import type { Host } from './host.js';
 
-const SEED = Number(process.env.SEED ?? 22);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 22);
 const { Opcode } = iscsi;
 
 /** Takes `useUserBuffer` from all handles of this process until the test ends. */

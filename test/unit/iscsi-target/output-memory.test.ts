@@ -8,7 +8,7 @@ import type { Task } from '../../../target/scsi/task.js';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
 import { openBench } from './fixture.js';
 
-const SEED = Number(process.env.SEED ?? 2);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 2);
 const SIZES = [0, 1, 200, 256, 257, 2000, 8192, 30_000, 65_536, 300_000, 1_500_000];
 const { Opcode } = iscsi;
 

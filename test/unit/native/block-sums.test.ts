@@ -4,8 +4,8 @@ import { seededRandom } from '../../../target/base/random.js';
 import { each } from './each.js';
 
 const BLOCK = 512;
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
-t.comment(`SEED=${seed}`);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
+t.comment(`LUNARRAY_SEED=${seed}`);
 
 for (const [name, { blockSums }] of each) {
   t.test(`${name}: sums of blocks`, (t) => {

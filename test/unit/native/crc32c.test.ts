@@ -39,12 +39,12 @@ const variants: (readonly [string, (data: Uint8Array, seed: number) => number])[
   ...(software ? [['addon without instructions', software] as const] : []),
 ];
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 
 for (const [name, crc32c] of variants) {
   t.test(name, (t) => {
     for (const [what, data, expected] of vectors) t.equal(crc32c(data, 0), expected, what);
-    t.comment(`SEED=${seed}`);
+    t.comment(`LUNARRAY_SEED=${seed}`);
     const random = seededRandom(seed);
     const lengths = [0, 1, 7, 8, 9, 95, 96, 97, 191, 192, 193, 1535, 1536, 1537, 6143, 6144, 6145, 13000];
     for (const length of [...lengths, ...Array.from({ length: 20 }, () => random.below(9000))]) {
@@ -65,7 +65,7 @@ for (const [name, crc32c] of variants) {
 
 for (const [name, { writeCrcs }] of each) {
   t.test(`${name}: digests of a stream in parts`, (t) => {
-    t.comment(`SEED=${seed}`);
+    t.comment(`LUNARRAY_SEED=${seed}`);
     const random = seededRandom(seed);
     for (let round = 0; round < 50; round++) {
       const pairs = Array.from(

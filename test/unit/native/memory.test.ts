@@ -2,7 +2,7 @@ import t from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
 import { each } from './each.js';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 
 /** Cuts `data` into a list of pieces, some empty. */
 function pieces(data: Buffer, random: { below(limit: number): number }): Buffer[] {
@@ -32,7 +32,7 @@ for (const [name, native] of each) {
   });
 
   t.test(`${name}: compare and gather over scattered lists`, (t) => {
-    t.comment(`SEED=${seed}`);
+    t.comment(`LUNARRAY_SEED=${seed}`);
     const random = seededRandom(seed);
     for (let round = 0; round < 100; round++) {
       const data = random.bytes(1 + random.below(6000));

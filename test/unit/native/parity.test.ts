@@ -8,7 +8,7 @@ import { seededRandom } from '../../../target/base/random.js';
 import { checkout } from '../../support/root.js';
 import { each } from './each.js';
 
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 
 /** Bit by bit, as the definition has it. */
 function product(a: number, b: number): number {
@@ -42,7 +42,7 @@ function variants(): (readonly [string, NativeFunctions['combine']])[] {
 
 for (const [name, combine] of variants()) {
   t.test(`${name}: sums of products`, (t) => {
-    t.comment(`SEED=${seed}`);
+    t.comment(`LUNARRAY_SEED=${seed}`);
     const random = seededRandom(seed);
     for (let round = 0; round < 120; round++) {
       const length = random.below(4) === 0 ? random.below(5000) : random.below(300);

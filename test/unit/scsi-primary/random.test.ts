@@ -12,7 +12,7 @@ import { encodeTransportId } from '../../../wire/scsi/transport-id.js';
 import { type Host, Rig } from './rig.js';
 
 const ROUNDS = 15_000;
-const seed = Number(process.env.SEED ?? 20261120);
+const seed = Number(process.env.LUNARRAY_SEED ?? 20261120);
 const random = seededRandom(seed);
 const one = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
 
@@ -50,7 +50,7 @@ function randomList(host: Host): Buffer {
   return list;
 }
 
-t.test(`SEED=${seed}`, async (t) => {
+t.test(`LUNARRAY_SEED=${seed}`, async (t) => {
   const rig = new Rig({
     luns: [
       [0, 0],

@@ -36,7 +36,7 @@ t.test('names that no initiator can log in with are refused', async (t) => {
 });
 
 t.test('arbitrary bytes are refused or understood, never thrown about', async (t) => {
-  const seed = Number(process.env.SEED ?? 7);
+  const seed = Number(process.env.LUNARRAY_SEED ?? 7);
   const random = seededRandom(seed);
   const known = encodeTransportId('iqn.1991-05.com.example:h,i,0x00023d000001');
   for (let i = 0; i < 20_000; i++) {
@@ -46,9 +46,9 @@ t.test('arbitrary bytes are refused or understood, never thrown about', async (t
     }
     const read = decodeTransportId(list, 0);
     if ('problem' in read) {
-      if (read.offset >= Math.max(list.length, 1)) t.fail(`SEED=${seed}: pointer beyond the list`);
+      if (read.offset >= Math.max(list.length, 1)) t.fail(`LUNARRAY_SEED=${seed}: pointer beyond the list`);
     } else if (read.bytes > list.length) {
-      t.fail(`SEED=${seed}: took more than there is`);
+      t.fail(`LUNARRAY_SEED=${seed}: took more than there is`);
     }
   }
 });

@@ -9,7 +9,7 @@ import type { Pool } from '../../../target/volumes/pool.js';
 import { REGION_BYTES, RegionTable } from '../../../target/volumes/regions.js';
 import { brief, extents, flush, GiB, rig, TiB, unmap, write } from './fixture.js';
 
-const SEED = Number(process.env.SEED ?? 20261120);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 20261120);
 const STRIDE = REGION_BYTES / 512;
 
 t.test('what was never written, was written, is dirty, was unmapped', async (t) => {

@@ -9,7 +9,7 @@ import type { LdevVolume } from '../../../target/volumes/ldev-volume.js';
 import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { flush, GiB, read, rig, unmap, write } from './fixture.js';
 
-const SEEDS = process.env.SEED === undefined ? [1, 2, 3, 4] : [Number(process.env.SEED)];
+const SEEDS = process.env.LUNARRAY_SEED === undefined ? [1, 2, 3, 4] : [Number(process.env.LUNARRAY_SEED)];
 const STEPS = 120;
 const REGIONS = 12;
 const STRIDE = REGION_BYTES / 512;

@@ -8,7 +8,7 @@ import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import { MemoryLayer, MemoryMarks } from '../scsi-block/harness.js';
 import { GiB, hostIo, MiB, read, rig, unmap, write } from './fixture.js';
 
-const SEEDS = process.env.SEED === undefined ? [1, 2, 3] : [Number(process.env.SEED)];
+const SEEDS = process.env.LUNARRAY_SEED === undefined ? [1, 2, 3] : [Number(process.env.LUNARRAY_SEED)];
 
 t.test('marks survive kills and restarts, and go with a write or the LDEV', async (t) => {
   const array = rig(t);

@@ -15,7 +15,7 @@ import { REGION_BYTES } from '../../../target/volumes/regions.js';
 import { flush, GiB, hostIo, type RigOptions, read, rig, unmap, write } from './fixture.js';
 import { SimulatedMemory } from './simulated-memory.js';
 
-const SEEDS = process.env.SEED === undefined ? [1, 2, 3] : [Number(process.env.SEED)];
+const SEEDS = process.env.LUNARRAY_SEED === undefined ? [1, 2, 3] : [Number(process.env.LUNARRAY_SEED)];
 const STEPS = 100;
 const REGIONS = 8;
 const STRIDE = REGION_BYTES / 512;

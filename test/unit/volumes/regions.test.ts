@@ -7,7 +7,7 @@ import { regionRecordBytes } from '../../../target/volumes/region-records.js';
 import { GroupRegions, indexOfPlace, REGION_BYTES, RegionTable } from '../../../target/volumes/regions.js';
 import { codeOf } from './fixture.js';
 
-const SEED = Number(process.env.SEED ?? 20261120);
+const SEED = Number(process.env.LUNARRAY_SEED ?? 20261120);
 
 /** Memory that is what was committed: an uncommitted store does not survive `reopen`. */
 class Memory implements PersistentMemory {

@@ -9,8 +9,8 @@ import type { DriveDone, DriveError } from '../../../../target/disk/types.js';
 const BLOCK = 512;
 /** Five pages of sums, the last in part. */
 const BLOCKS = 4 * 1024 + 100;
-const seed = Number(process.env.SEED ?? Date.now() % 1e6);
-t.comment(`SEED=${seed}`);
+const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
+t.comment(`LUNARRAY_SEED=${seed}`);
 
 let made = 0;
 
