@@ -60,7 +60,6 @@ function withoutAny(t: Test, w: RaidWorld): void {
   t.equal(w.wrong, null);
 }
 
-
 for (const [level, drives] of [
   ['raid1+0', 4],
   ['raid5', 4],
