@@ -1,6 +1,5 @@
 import type { Log } from '../../base/log.js';
 import { inParallel } from '../in-parallel.js';
-import { checkStripeUnit } from '../stripe-unit.js';
 import type {
   Clock,
   DriveDone,
@@ -11,14 +10,14 @@ import type {
   ParityGroup,
   PersistentMemory,
 } from '../types.js';
-import { createCode, has, Recovery, type RedundantLevel } from './code.js';
+import { has, Recovery, type RedundantLevel } from './code.js';
 import { GroupCore } from './group-core.js';
 import { redundantExtents } from './group-extents.js';
-import { StripeLayout } from './layout.js';
 import { type Member, type MemberStatus, Members } from './members.js';
 import type { CopyRate } from './pace.js';
 import { Rebuild } from './rebuild.js';
 import { RedoLog } from './redo-log.js';
+import { layoutOf, type RedundantShape } from './redundant-shape.js';
 import { replay, stripesOf } from './replay.js';
 import { Scrub, type ScrubStatus } from './scrub.js';
 import { ScrubNotes } from './scrub-notes.js';
@@ -28,19 +27,11 @@ import { StripePlanner } from './stripe-plan.js';
 import { StripeReader } from './stripe-reader.js';
 import { StripeWriter } from './stripe-writer.js';
 import { Suspects } from './suspects.js';
-import { UnderWay, underWayBytes } from './under-way.js';
+import { UnderWay } from './under-way.js';
 import { WriteGate } from './write-gate.js';
 
 /** How long a bit of the stripe map stays set after the last write in its reach. */
 const CLEAR_MS = 5_000;
-
-export interface RedundantShape {
-  readonly name: string;
-  readonly level: RedundantLevel;
-  readonly drives: readonly DriveIo[];
-  /** Stripe unit, a multiple of 16 KiB. */
-  readonly stripeBytes: number;
-}
 
 export interface RedundantParts extends RedundantShape {
   /** By drive; left out: all are good. */
@@ -62,21 +53,6 @@ export interface RedundantParts extends RedundantShape {
    * is noted in `memory` as well.
    */
   readonly changed: (position: number, status: MemberStatus) => void;
-}
-
-/** Bytes of what such a group may have under way; 0: of its level that is not kept. */
-export function underWayMemoryBytes(shape: RedundantShape): number {
-  const { layout, logged } = layoutOf(shape);
-  const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
-  // Each stripe is under way once at most, and its descriptors do not take more than it does.
-  const most = 2 * layout.stripes * layout.unit * layout.drives;
-  return logged ? underWayBytes(Math.min(mapLayout(geometry, true).logBytes, most)) : 0;
-}
-
-/** Bytes of the stripe map and redo log of such a group. @throws RangeError as `RedundantGroup.open` */
-export function redundantMemoryBytes(shape: RedundantShape): number {
-  const { layout, logged } = layoutOf(shape);
-  return mapLayout({ stripes: layout.stripes, unit: layout.unit, drives: layout.drives }, logged).bytes;
 }
 
 /**
@@ -119,8 +95,7 @@ export class RedundantGroup implements ParityGroup {
 
   private constructor(parts: RedundantParts) {
     const { name, level, memory, clock, log } = parts;
-    const { layout, logged } = layoutOf(parts);
-    const geometry = { stripes: layout.stripes, unit: layout.unit, drives: layout.drives };
+    const { layout, geometry, logged } = layoutOf(parts);
     const places = mapLayout(geometry, logged);
     const underWay = parts.underWay && new UnderWay(parts.underWay, parts.bootId);
     const map = new StripeMap(memory, geometry, logged);
@@ -497,11 +472,4 @@ export class RedundantGroup implements ParityGroup {
       });
     }, CLEAR_MS);
   }
-}
-
-function layoutOf({ name, level, drives, stripeBytes }: RedundantShape) {
-  checkStripeUnit(name, stripeBytes);
-  const code = createCode(level, drives.length);
-  const stripes = Math.floor(Math.min(...drives.map((drive) => drive.bytes)) / stripeBytes);
-  return { layout: new StripeLayout(code, stripeBytes, stripes), logged: !code.mirrored };
 }

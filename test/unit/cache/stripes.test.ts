@@ -1,11 +1,8 @@
 import t from 'tap';
 import { silentLog } from '../../../target/base/log.js';
 import { DiskAdapter } from '../../../target/disk/disk-adapter.js';
-import {
-  RedundantGroup,
-  redundantMemoryBytes,
-  underWayMemoryBytes,
-} from '../../../target/disk/raid/redundant-group.js';
+import { RedundantGroup } from '../../../target/disk/raid/redundant-group.js';
+import { redundantMemoryBytes, underWayMemoryBytes } from '../../../target/disk/raid/redundant-shape.js';
 import { SimulatedDrive } from '../../../target/disk/simulated-drive.js';
 import { SimulatedMemory } from '../volumes/simulated-memory.js';
 import { fill, HOST, Region, Rig } from './rig.js';

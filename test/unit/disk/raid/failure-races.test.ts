@@ -3,11 +3,8 @@ import t from 'tap';
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import { silentLog } from '../../../../target/base/log.js';
 import { seededRandom } from '../../../../target/base/random.js';
-import {
-  RedundantGroup,
-  redundantMemoryBytes,
-  underWayMemoryBytes,
-} from '../../../../target/disk/raid/redundant-group.js';
+import { RedundantGroup } from '../../../../target/disk/raid/redundant-group.js';
+import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-shape.js';
 import { SimulatedDrive } from '../../../../target/disk/simulated-drive.js';
 import type { DriveDone, DriveError } from '../../../../target/disk/types.js';
 import { SimulatedMemory } from '../../volumes/simulated-memory.js';

@@ -8,11 +8,8 @@ import { DiskAdapter } from '../../../../target/disk/disk-adapter.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import type { MemberStatus } from '../../../../target/disk/raid/members.js';
 import type { CopyRate } from '../../../../target/disk/raid/pace.js';
-import {
-  RedundantGroup,
-  redundantMemoryBytes,
-  underWayMemoryBytes,
-} from '../../../../target/disk/raid/redundant-group.js';
+import { RedundantGroup } from '../../../../target/disk/raid/redundant-group.js';
+import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-shape.js';
 import { mapLayout } from '../../../../target/disk/raid/stripe-map.js';
 import { SimulatedDrive, type SimulatedDriveOptions } from '../../../../target/disk/simulated-drive.js';
 import type { DriveError, DriveIo, Random } from '../../../../target/disk/types.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
-import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-group.js';
+import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-shape.js';
 import { UnderWay, underWayBytes } from '../../../../target/disk/raid/under-way.js';
 import type { LoggedWrite } from '../../../../target/disk/raid/write-records.js';
 import type { DriveIo } from '../../../../target/disk/types.js';
