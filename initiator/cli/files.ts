@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { FileSink, type OutputSink, StreamSink } from '../copy/from-unit.js';
-import { filePieces, type Piece, streamPieces } from '../copy/to-unit.js';
+import { filePieces, type Piece, streamPieces } from '../copy/pieces.js';
 import { streams } from './streams.js';
 
 /** The error with the file's name, which errors of reading and writing lack. */

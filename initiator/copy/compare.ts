@@ -2,7 +2,7 @@
 import { native } from '../../native/index.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import type { CopyOptions } from './from-unit.js';
-import type { Piece } from './to-unit.js';
+import type { Piece } from './pieces.js';
 import { inParallel } from './workers.js';
 
 /** Outcome of a comparison. */

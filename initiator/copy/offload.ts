@@ -1,7 +1,8 @@
 /** Has a target copy blocks between its logical units by EXTENDED COPY: the data does not come to this machine. */
-import { type BlockRange, extendedCopy1 } from '../../wire/scsi/cdb-build.js';
+import { type BlockRange, thirdPartyCopyOut } from '../../wire/scsi/cdb-build.js';
 import { encodeBlockSegment } from '../../wire/scsi/copy-segments.js';
 import { encodeCopyList, encodeCscd, ListIdUsage, MAX_DESIGNATOR_BYTES } from '../../wire/scsi/extended-copy.js';
+import { CopyOut } from '../../wire/scsi/opcodes.js';
 import { Association, DesignatorType, VpdPage } from '../../wire/scsi/vpd.js';
 import type { LogicalUnit } from '../logical-unit.js';
 
@@ -12,6 +13,13 @@ const COMMAND_BYTES = 64 * 1024 * 1024;
 
 /** Kinds of designators that name one logical unit, best first (SPC-5 7.7.6). */
 const NAMES: readonly number[] = [DesignatorType.naa, DesignatorType.eui64, DesignatorType.t10Vendor];
+
+export class NotNameableError extends Error {
+  override readonly name = 'NotNameableError';
+  constructor() {
+    super('the logical unit has no identifier that EXTENDED COPY could name it by');
+  }
+}
 
 /** CSCD descriptor of a logical unit; null: none of its designators fits one. */
 async function cscdOf(unit: LogicalUnit): Promise<Buffer | null> {
@@ -40,7 +48,7 @@ async function cscdOf(unit: LogicalUnit): Promise<Buffer | null> {
  * are whole blocks of both.
  * @param toLba in blocks of the destination
  * @param progress told of bytes copied
- * @throws Error if one of them cannot be named; CheckCondition as the target refuses
+ * @throws NotNameableError; CheckCondition as the target refuses
  */
 export async function offloadCopy(
   source: LogicalUnit,
@@ -52,7 +60,7 @@ export async function offloadCopy(
   const cscds = [];
   for (const unit of [source, destination]) {
     const cscd = await cscdOf(unit);
-    if (cscd === null) throw new Error('the logical unit has no identifier that EXTENDED COPY could name it by');
+    if (cscd === null) throw new NotNameableError();
     cscds.push(cscd);
   }
   const ratio = source.blockSize / destination.blockSize;
@@ -75,7 +83,7 @@ export async function offloadCopy(
     });
     const ids = { format: 'lid1', listId: 0, listIdUsage: ListIdUsage.none } as const;
     const dataOut = encodeCopyList({ ...ids, priority: 0, immediate: false, senseWithGood: false, cscds, segments });
-    await source.execute(extendedCopy1(dataOut.length), { dataOut });
+    await source.execute(thirdPartyCopyOut(CopyOut.extendedCopy1, dataOut.length), { dataOut });
     progress(count * source.blockSize);
   }
 }

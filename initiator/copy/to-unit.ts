@@ -1,11 +1,10 @@
-/** Copies a file, with its holes, or a stream onto a unit. */
-import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+/** Copies a file or another unit, with its holes, or a stream onto a unit. */
 import { SenseKey } from '../../wire/scsi/sense.js';
 import { CheckCondition } from '../errors.js';
 import type { LogicalUnit } from '../logical-unit.js';
-import { fileStretches, type Stretch, zeroRuns } from './extents.js';
+import { zeroRuns } from './extents.js';
 import type { CopyOptions, CopySummary } from './from-unit.js';
+import type { Piece } from './pieces.js';
 import { inParallel } from './workers.js';
 
 /** What becomes of holes: blocks are deallocated and read as zeros, stay as they are, or are written. */
@@ -17,21 +16,10 @@ export interface WriteOptions extends CopyOptions {
   readonly detectZeros: boolean;
 }
 
-/** A piece of the source, whole blocks; null is a hole. */
-export interface Piece {
-  readonly at: number;
-  readonly bytes: number;
-  /** How many of the bytes are the source's: less at its end, where the last block is padded with zeros. */
-  readonly used: number;
-  readonly data: Buffer | null;
-}
-
 /** Zeros shorter than this are written like data: a command of their own costs more. */
 const ZERO_GRANULE_BYTES = 16384;
 /** Written at a time where blocks cannot be deallocated. */
 const ZEROS_BYTES = 1 << 20;
-/** Holes are cleared in commands of at most this size, so that none runs into its time limit. */
-const HOLE_BYTES = 1 << 30;
 
 /**
  * Copies pieces onto a unit from `lba` on.
@@ -104,73 +92,4 @@ class Clearer {
       await this.unit.write(lba + done, this.zeros.subarray(0, count * this.unit.blockSize));
     }
   }
-}
-
-/**
- * A file in pieces, holes apart; the last one is padded to whole blocks with zeros.
- * @param bytes its size
- */
-export async function* filePieces(
-  file: FileHandle,
-  bytes: number,
-  chunkBytes: number,
-  blockSize: number,
-): AsyncGenerator<Piece> {
-  for (const stretch of wholeBlocks(fileStretches(file, bytes), blockSize)) {
-    const end = stretch.at + stretch.length;
-    const limit = stretch.hole ? HOLE_BYTES - (HOLE_BYTES % blockSize) : chunkBytes;
-    for (let from = stretch.at; from < end; from += limit) {
-      const length = Math.min(limit, end - from);
-      const data = stretch.hole ? null : await readAt(file, from, length);
-      yield { at: from, bytes: length, used: Math.min(length, bytes - from), data };
-    }
-  }
-}
-
-/** Rounds stretches to whole blocks: a block that holds any data is data; the last one is filled up. */
-function* wholeBlocks(stretches: Iterable<Stretch>, blockSize: number): Generator<Stretch> {
-  let at = 0;
-  let stop = 0;
-  for (const { at: start, length, hole } of stretches) {
-    stop = start + length;
-    const end = hole ? Math.floor(stop / blockSize) * blockSize : Math.ceil(stop / blockSize) * blockSize;
-    if (end > at) {
-      yield { at, length: end - at, hole };
-      at = end;
-    }
-  }
-  if (stop > at) yield { at, length: blockSize, hole: true };
-}
-
-/** Reads a stretch; what lies past the end of the file is zeros. */
-async function readAt(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
-  const data = Buffer.alloc(bytes);
-  for (let done = 0; done < bytes; ) {
-    const { bytesRead } = await file.read(data, done, bytes - done, at + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return data;
-}
-
-/** A stream in pieces of one size; the last one is padded to whole blocks with zeros. */
-export async function* streamPieces(stream: Readable, chunkBytes: number, blockSize: number): AsyncGenerator<Piece> {
-  let at = 0;
-  let parts: Buffer[] = [];
-  let held = 0;
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    parts.push(part);
-    held += part.length;
-    while (held >= chunkBytes) {
-      const all = Buffer.concat(parts);
-      yield { at, bytes: chunkBytes, used: chunkBytes, data: all.subarray(0, chunkBytes) };
-      at += chunkBytes;
-      held -= chunkBytes;
-      parts = held > 0 ? [all.subarray(chunkBytes)] : [];
-    }
-  }
-  if (held === 0) return;
-  const last = Buffer.alloc(Math.ceil(held / blockSize) * blockSize);
-  Buffer.concat(parts).copy(last);
-  yield { at, bytes: last.length, used: held, data: last };
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { version } from '../svp/version.js';
 import { captureCommand } from './capture.js';
+import { copyCommand } from './copy.js';
 import { driveCommand } from './drive.js';
 import { faultCommand } from './fault.js';
 import { hostGroupCommand } from './hostgroup.js';
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     driveCommand(),
     faultCommand(),
     sessionCommand(),
+    copyCommand(),
     statsCommand(),
     captureCommand(),
     traceCommand(),

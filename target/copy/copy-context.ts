@@ -104,7 +104,10 @@ export class CopyContext {
       done('stopped', null);
       return;
     }
-    end.target.send(command.cdb, command.data ?? [], (reply) => {
+    let ended = false;
+    const giveUp = end.target.send(command.cdb, command.data ?? [], (reply) => {
+      ended = true;
+      this.operation.giveUp = null;
       const field = end.at === null ? undefined : { inCdb: false, byte: end.at };
       const where = { segment: segment.number, ...(field && { field }) };
       if (reply === null) {
@@ -119,5 +122,6 @@ export class CopyContext {
         done(this.stopped ? 'stopped' : failure, null);
       }
     });
+    if (!ended) this.operation.giveUp = giveUp;
   }
 }

@@ -1,8 +1,18 @@
 import { type CopyList, LIST_ID_BYTE } from '../../wire/scsi/extended-copy.js';
 import { invalidFieldInParameterList, operationInProgress, type Sense } from '../../wire/scsi/sense.js';
+import type { Clock } from '../base/clock.js';
 import { CopyLimits, KEPT_RESULTS, PIECES_AT_ONCE, PIECES_OF_UNIT } from './copy-limits.js';
-import { CopyOperation, type Issuer } from './copy-operation.js';
+import { CopyOperation, type CopyState, type Issuer } from './copy-operation.js';
 import { Turns } from './turns.js';
+
+/** Since the start, for metrics. */
+export interface CopyTotals {
+  /** By how they ended. */
+  readonly operations: Readonly<Record<Exclude<CopyState, 'running'>, number>>;
+  readonly bytes: number;
+  /** Of these, where the source held nothing. */
+  readonly holeBytes: number;
+}
 
 /** The copy manager of one logical unit: its operations and their results, by I_T nexus and list identifier. */
 export class CopyManager<I extends Issuer = Issuer> {
@@ -11,14 +21,37 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   readonly turns: Turns;
 
+  private readonly ends = { completed: 0, failed: 0, stopped: 0 };
+  private endedBytes = 0;
+  private endedHoleBytes = 0;
+
   /** @param shared of the whole array */
-  constructor(shared: Turns = new Turns(PIECES_AT_ONCE)) {
+  constructor(
+    private readonly clock: Pick<Clock, 'now'>,
+    shared: Turns = new Turns(PIECES_AT_ONCE),
+  ) {
     this.turns = new Turns(PIECES_OF_UNIT, shared);
+  }
+
+  /** Those under way, and those that have ended and are kept; oldest first. */
+  list(): readonly CopyOperation<I>[] {
+    return this.operations;
+  }
+
+  /** What is under way included. */
+  totals(): CopyTotals {
+    const running = this.operations.filter((one) => one.running);
+    const sum = (of: (one: CopyOperation<I>) => number) => running.reduce((all, one) => all + of(one), 0);
+    return {
+      operations: { ...this.ends },
+      bytes: this.endedBytes + sum(({ bytes }) => bytes),
+      holeBytes: this.endedHoleBytes + sum(({ holeBytes }) => holeBytes),
+    };
   }
 
   /** Takes an operation up; what is known under its identifier is forgotten. `busy`: there are too many. */
   begin(issuer: I, list: CopyList, serviceAction: number): CopyOperation<I> | Sense | 'busy' {
-    const operation = new CopyOperation(issuer, list, serviceAction);
+    const operation = new CopyOperation(issuer, list, serviceAction, this.clock);
     if (operation.identified) {
       const same = this.find(issuer, list.listId);
       if (same?.running && same.list.format !== list.format) {
@@ -41,6 +74,10 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** An operation has ended: its results are kept if they can be asked for. */
   ended(operation: CopyOperation<I>): void {
+    const { state } = operation;
+    if (state !== 'running') this.ends[state]++;
+    this.endedBytes += operation.bytes;
+    this.endedHoleBytes += operation.holeBytes;
     if (!operation.identified || operation.orphaned) this.forget(operation);
     const kept = this.operations.filter(({ running }) => !running);
     if (kept.length > KEPT_RESULTS) this.forget(oldestOfMost(kept));

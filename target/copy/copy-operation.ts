@@ -4,10 +4,13 @@ import { type CopyList, ListIdUsage } from '../../wire/scsi/extended-copy.js';
 import type { Sense } from '../../wire/scsi/sense.js';
 import { encodeSense } from '../../wire/scsi/sense-codec.js';
 import { Status } from '../../wire/scsi/status.js';
+import type { Clock } from '../base/clock.js';
 import { CopyLimits } from './copy-limits.js';
 
 /** How a copy ended: well, with a failure, or because it was told to stop. */
 export type CopyEnd = Sense | 'stopped' | null;
+
+export type CopyState = 'running' | 'completed' | 'failed' | 'stopped';
 
 /** Who sent the command; results are told to nobody else. */
 export interface Issuer {
@@ -24,6 +27,8 @@ export class CopyOperation<I extends Issuer = Issuer> {
   segments = 0;
   /** Written to destinations, in order. */
   bytes = 0;
+  /** Of these, deallocated or zeroed because the source held nothing there: no data moved. */
+  holeBytes = 0;
   sense: Sense | null = null;
   private descriptorSense = false;
   private heldData: Buffer = Buffer.alloc(0);
@@ -33,14 +38,20 @@ export class CopyOperation<I extends Issuer = Issuer> {
   failureTold = false;
   /** The I_T nexus has been lost: nobody can ask for its results. */
   orphaned = false;
+  /** Gives up what the operation waits for, if that has not begun; null: nothing that could be given up. */
+  giveUp: (() => void) | null = null;
   private stopping = false;
   private readonly whenEnded: (() => void)[] = [];
+  private readonly startedAt: number;
+  private endedAt: number | null = null;
 
   constructor(
     readonly issuer: I,
     readonly list: CopyList,
-    private readonly serviceAction: number,
+    readonly serviceAction: number,
+    private readonly clock: Pick<Clock, 'now'>,
   ) {
+    this.startedAt = clock.now();
     this.status = list.immediate ? CopyStatus.background : CopyStatus.foreground;
   }
 
@@ -51,6 +62,18 @@ export class CopyOperation<I extends Issuer = Issuer> {
   /** Told to stop: no further command is to be sent. */
   get stopped(): boolean {
     return this.stopping;
+  }
+
+  /** What became of it. */
+  get state(): CopyState {
+    if (this.running) return 'running';
+    if (this.status === CopyStatus.completed) return 'completed';
+    return this.status === CopyStatus.failed ? 'failed' : 'stopped';
+  }
+
+  /** Nanoseconds from its command to its end, or until now. */
+  get tookNs(): number {
+    return (this.endedAt ?? this.clock.now()) - this.startedAt;
   }
 
   /** Results are told under the list identifier. */
@@ -74,10 +97,12 @@ export class CopyOperation<I extends Issuer = Issuer> {
     }
     this.stopping = true;
     this.whenEnded.push(done);
+    this.giveUp?.();
   }
 
   /** @param descriptorSense the format in which its sense data is told */
   end(end: CopyEnd, descriptorSense: boolean): void {
+    this.endedAt = this.clock.now();
     this.status = end === 'stopped' ? CopyStatus.terminated : end === null ? CopyStatus.completed : CopyStatus.failed;
     if (end !== null && end !== 'stopped') this.sense = end;
     this.descriptorSense = descriptorSense;

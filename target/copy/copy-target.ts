@@ -25,6 +25,9 @@ export interface CopyTarget {
   readonly blocks: number;
   /** Knows GET LBA STATUS and deallocates by WRITE SAME. */
   readonly thin: boolean;
-  /** `dataOut` is as long as the command asks for and stays as it is until `done`, which may run before this returns. */
-  send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): void;
+  /**
+   * `dataOut` is as long as the command asks for and stays as it is until `done`, which may run before this returns.
+   * @returns ends the command with TASK ABORTED if it waits for others
+   */
+  send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): () => void;
 }

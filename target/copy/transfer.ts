@@ -72,14 +72,21 @@ export class Transfer {
       done('stopped');
       return;
     }
-    const { turns, soon } = this.context.surroundings;
-    turns.take(this.context.operation.list.priority, (release) => {
+    const { operation, surroundings } = this.context;
+    let begun = false;
+    const leave = surroundings.turns.take(operation.list.priority, (release) => {
+      begun = true;
+      operation.giveUp = null;
       this.step((failure) => {
         release();
         if (failure !== null) done(this.withResidual(failure));
-        else soon(() => this.run(done));
+        else surroundings.soon(() => this.run(done));
       });
     });
+    if (begun) return;
+    operation.giveUp = () => {
+      if (leave()) done('stopped');
+    };
   }
 
   private step(done: SegmentDone): void {
@@ -176,7 +183,15 @@ export class Transfer {
 
   private zero(piece: Piece, done: SegmentDone): void {
     const flags = { ndob: true, unmap: this.plan.destination.target.thin };
-    this.write(piece, (lba, blocks) => writeSame16(lba, blocks, flags), [], done);
+    this.write(
+      piece,
+      (lba, blocks) => writeSame16(lba, blocks, flags),
+      [],
+      (failure) => {
+        if (failure === null) this.context.operation.holeBytes += piece.bytes;
+        done(failure);
+      },
+    );
   }
 
   private write(

@@ -1,6 +1,8 @@
 interface Waiting {
   readonly priority: number;
   readonly run: (release: () => void) => void;
+  /** Gives the turn up; false: it has begun. */
+  leave: () => boolean;
 }
 
 /** Lets so many pieces of work be under way at a time; the others wait by priority (0 first), then in order. */
@@ -16,12 +18,23 @@ export class Turns {
     this.free = limit;
   }
 
-  /** Calls `run` when its turn has come, perhaps before this returns. `release` ends the turn; call it once. */
-  take(priority: number, run: (release: () => void) => void): void {
+  /**
+   * Calls `run` when its turn has come, perhaps before this returns. `release` ends the turn; call it once.
+   * @returns gives the turn up, and then `run` is never called; false: it has been called
+   */
+  take(priority: number, run: (release: () => void) => void): () => boolean {
+    const one: Waiting = { priority, run, leave: () => this.remove(one) };
     let place = this.waiting.length;
     while (place > 0 && this.waiting[place - 1]!.priority > priority) place--;
-    this.waiting.splice(place, 0, { priority, run });
+    this.waiting.splice(place, 0, one);
     this.serve();
+    return () => one.leave();
+  }
+
+  private remove(one: Waiting): boolean {
+    const place = this.waiting.indexOf(one);
+    if (place >= 0) this.waiting.splice(place, 1);
+    return place >= 0;
   }
 
   private serve(): void {
@@ -33,20 +46,25 @@ export class Turns {
     }
   }
 
-  private begin({ priority, run }: Waiting): void {
+  private begin(one: Waiting): void {
     const ended = () => {
       this.free++;
       this.serve();
     };
     if (this.shared === null) {
-      run(ended);
+      one.run(ended);
       return;
     }
-    this.shared.take(priority, (release) =>
-      run(() => {
+    const leave = this.shared.take(one.priority, (release) =>
+      one.run(() => {
         release();
         ended();
       }),
     );
+    one.leave = () => {
+      const left = leave();
+      if (left) ended();
+      return left;
+    };
   }
 }

@@ -113,7 +113,7 @@ export class LogicalUnit {
     readonly neighbours: Neighbours = alone,
     sanitize: SanitizeParts = noSanitizeParts,
   ) {
-    this.copies = new CopyManager(neighbours.turns);
+    this.copies = new CopyManager(clock, neighbours.turns);
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;

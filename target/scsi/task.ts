@@ -63,7 +63,7 @@ export class Task {
   /** Called when it would end with GOOD; may make something else of that. */
   onGood: ((task: Task) => void) | null = null;
 
-  /** Called when it is aborted while it runs and waits for what goes on without it; ends it. */
+  /** Called when it is aborted while it runs and waits for something else; ends it, now or soon. */
   onAbort: (() => void) | null = null;
 
   status: Status = Status.good;

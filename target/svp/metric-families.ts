@@ -115,6 +115,25 @@ export const metricFamilies: readonly MetricFamily[] = [
     for (const ldev of array.volumes.ldevs()) yield [[ldevName(ldev.id)], ldev.blocks * ldev.blockSize];
   }),
 
+  family('copies_running', 'gauge', 'Copies that hosts have the array make, under way.', ['ldev'], function* (array) {
+    for (const { ldev, copies } of array.units.units()) {
+      yield [[ldevName(ldev.id)], copies.list().filter(({ running }) => running).length];
+    }
+  }),
+  family('copies_ended_total', 'counter', 'Of these, ended.', ['ldev', 'state'], function* (array) {
+    for (const { ldev, copies } of array.units.units()) {
+      for (const [state, count] of Object.entries(copies.totals().operations)) {
+        yield [[ldevName(ldev.id), state], count];
+      }
+    }
+  }),
+  perLdev('copied_bytes_total', 'Bytes that copies sent to it wrote, wherever to.', (u) => u.copies.totals().bytes),
+  perLdev(
+    'copied_hole_bytes_total',
+    'Of these, where the source held nothing: no data moved.',
+    (u) => u.copies.totals().holeBytes,
+  ),
+
   family('pool_bytes', 'gauge', 'Size of the pool.', ['pool'], function* (array) {
     for (const pool of array.volumes.pools()) yield [[pool.name], pool.bytes];
   }),

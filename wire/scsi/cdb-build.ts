@@ -296,10 +296,11 @@ export function reportTargetPortGroups(allocationBytes: number): Buffer {
   return cdb;
 }
 
-/** EXTENDED COPY(LID1) (SPC-5 6.5); parameter list by `encodeCopyList`. */
-export function extendedCopy1(parameterBytes: number): Buffer {
+/** THIRD-PARTY COPY OUT (SPC-5 6.4, 6.5) with a service action of `CopyOut`; its parameter list by `encodeCopyList`. */
+export function thirdPartyCopyOut(serviceAction: number, parameterBytes: number): Buffer {
   const cdb = Buffer.alloc(16);
   cdb[0] = 0x83;
+  cdb[1] = serviceAction;
   cdb.writeUInt32BE(parameterBytes, 10);
   return cdb;
 }

@@ -286,6 +286,26 @@ export interface DriveSettingsReply {
   readonly copyBack: boolean;
 }
 
+/** A copy that a host has the array make, and what became of it. */
+export interface CopyReply {
+  /** That got the command. */
+  readonly ldev: string;
+  readonly initiator: string;
+  /** LIST IDENTIFIER; null: the host gave none. */
+  readonly listId: number | null;
+  readonly command: string;
+  readonly background: boolean;
+  readonly state: 'running' | 'completed' | 'failed' | 'stopped';
+  readonly segmentsBegun: number;
+  readonly segments: number;
+  /** Written to destinations. */
+  readonly bytes: number;
+  /** Of these, where the source held nothing: no data moved. */
+  readonly holeBytes: number;
+  readonly seconds: number;
+  readonly error: string | null;
+}
+
 /** A session as its port tells of it. */
 export type SessionReply = SessionInfo & {
   /** `CL1-A/default`; empty for a discovery session. */

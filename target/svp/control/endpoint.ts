@@ -5,6 +5,7 @@ import { ConfigError } from '../../volumes/errors.js';
 import type { MetricsText } from '../metrics-server.js';
 import type { ArrayView } from '../view.js';
 import { captureRoutes } from './capture-routes.js';
+import { copyRoutes } from './copy-routes.js';
 import { driveRoutes } from './drive-routes.js';
 import { faultRoutes } from './fault-routes.js';
 import { hostGroupRoutes } from './host-group-routes.js';
@@ -55,6 +56,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   portGroupRoutes(app, array);
   captureRoutes(app, array);
   traceRoutes(app, array);
+  copyRoutes(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t from 'tap';
-import { copyToUnit, filePieces, streamPieces } from '../../../initiator/copy/to-unit.js';
+import { filePieces, streamPieces } from '../../../initiator/copy/pieces.js';
+import { copyToUnit } from '../../../initiator/copy/to-unit.js';
 import type { LogicalUnit } from '../../../initiator/logical-unit.js';
 
 const BLOCK = 520;

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { zeroRuns } from '../../../initiator/copy/extents.js';
-import { streamPieces } from '../../../initiator/copy/to-unit.js';
+import { streamPieces } from '../../../initiator/copy/pieces.js';
 import { inParallel, Turnstile } from '../../../initiator/copy/workers.js';
 import { planFirstBurst, sliceOf } from '../../../initiator/data-out.js';
 import type { SessionParameters } from '../../../initiator/login-negotiation.js';

@@ -2,8 +2,9 @@
 import t from 'tap';
 import { PIECES_OF_UNIT } from '../../../target/copy/copy-limits.js';
 import { write16 } from '../../../wire/scsi/cdb-build.js';
+import { CopyIn } from '../../../wire/scsi/opcodes.js';
 import type { Host } from '../scsi-primary/rig.js';
-import { blocks, bytes, CopyRig, copy, In, receive, startCopy } from './copy-rig.js';
+import { blocks, bytes, CopyRig, copy, receive, startCopy } from './copy-rig.js';
 
 const BLOCK_ERASE = [0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -64,6 +65,38 @@ t.test('SANITIZE that a write of a copy has passed waits for it', async (t) => {
   t.equal(destination!.view(100, 1)[0], 0, 'nothing of the copy is left');
 });
 
+for (const end of ['abort-task', 'logical-unit-reset'] as const) {
+  t.test(`${end} of copies that wait behind a host that sends no data, and for their turn: at once`, async (t) => {
+    const rig = new CopyRig([{ thin: false }, { thin: false }]);
+    rig.layers[0]!.fill(0, 100, 0x11);
+    const [a, b] = [rig.host('a'), rig.host('b')];
+    const deliver = withheld(b, 1, 0, 10);
+    const start = (listId: number) => startCopy(a, { listId, segments: [blocks(4, 0, listId)] });
+    const copies = Array.from({ length: PIECES_OF_UNIT + 2 }, (_, i) => start(i));
+    rig.clock.settle();
+    t.notOk(copies.some(({ finished }) => finished));
+    if (end === 'logical-unit-reset') {
+      const managed = a.manage(end);
+      rig.clock.settle();
+      t.equal(managed.outcome, 'complete');
+    } else {
+      for (const task of copies) {
+        const managed = a.manage(end, { tag: task.tag });
+        rig.clock.settle();
+        t.equal(managed.outcome, 'complete');
+      }
+    }
+    t.ok(copies.every(({ finished, aborted }) => finished && aborted));
+    a.attentions(0);
+    const next = startCopy(a, { listId: 50, segments: [blocks(4, 0, 50)] });
+    rig.clock.settle();
+    t.ok(next.finished && next.status === 0, 'their turns are free');
+    deliver();
+    rig.clock.settle();
+    t.equal(rig.layers[1]!.view(0, 1)[0], 0x77, 'what the host writes is there');
+  });
+}
+
 for (const waiting of [true, false]) {
   t.test(
     `a lost nexus: its copy ${waiting ? 'that waits for its turn' : 'that is reading'} writes nothing`,
@@ -94,8 +127,8 @@ t.test('what copies hold of a logical unit goes when one is sanitized', async (t
   rig.layers[0]!.fill(0, 8, 0x61);
   const host = rig.host('a');
   copy(host, { listId: 3, segments: [blocks(2, 0, 0, { hold: true })] });
-  t.ok(receive(host, In.data1, 3).data.includes('aaaaaaaa'));
+  t.ok(receive(host, CopyIn.data1, 3).data.includes('aaaaaaaa'));
   copy(host, { listId: 4, segments: [blocks(2, 0, 0, { hold: true })] });
   t.equal(host.run(BLOCK_ERASE).status, 0);
-  t.notOk(receive(host, In.data1, 4).data.includes('aaaaaaaa'));
+  t.notOk(receive(host, CopyIn.data1, 4).data.includes('aaaaaaaa'));
 });

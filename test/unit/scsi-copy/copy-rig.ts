@@ -1,5 +1,6 @@
 /** Logical units in memory, of any block size, behind the two ports of the rig; EXTENDED COPY as hosts send it. */
 import type { HostGroup, Ldev } from '../../../target/volumes/model.js';
+import { thirdPartyCopyOut } from '../../../wire/scsi/cdb-build.js';
 import {
   encodeBlockSegment,
   encodeByteSegment,
@@ -7,6 +8,7 @@ import {
   type Segment,
 } from '../../../wire/scsi/copy-segments.js';
 import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../../wire/scsi/extended-copy.js';
+import { CopyOut } from '../../../wire/scsi/opcodes.js';
 import { Association, CodeSet, DesignatorType } from '../../../wire/scsi/vpd.js';
 import { MemoryLayer } from '../scsi-block/harness.js';
 import { type Host, type Result, Rig, type StartOptions } from '../scsi-primary/rig.js';
@@ -109,14 +111,6 @@ export function copyList(spec: ListSpec): Buffer {
   return encodeCopyList({ format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments });
 }
 
-export function copyCdb(action: number, length: number): Buffer {
-  const cdb = Buffer.alloc(16);
-  cdb[0] = 0x83;
-  cdb[1] = action;
-  cdb.writeUInt32BE(length, 10);
-  return cdb;
-}
-
 /** Sends a list as it is. */
 export function sendList(
   host: Host,
@@ -124,7 +118,11 @@ export function sendList(
   format: 'lid1' | 'lid4' = 'lid1',
   options: StartOptions = {},
 ): Result {
-  return host.run(copyCdb(format === 'lid1' ? 0 : 1, list.length), list, options);
+  return host.run(
+    thirdPartyCopyOut(format === 'lid1' ? CopyOut.extendedCopy1 : CopyOut.extendedCopy4, list.length),
+    list,
+    options,
+  );
 }
 
 export function copy(host: Host, spec: ListSpec, options: StartOptions = {}): Result {
@@ -134,7 +132,11 @@ export function copy(host: Host, spec: ListSpec, options: StartOptions = {}): Re
 /** A copy that has begun; it ends when the clock is run. */
 export function startCopy(host: Host, spec: ListSpec, options: StartOptions = {}) {
   const list = copyList(spec);
-  return host.start(copyCdb(spec.format === 'lid4' ? 1 : 0, list.length), list, options);
+  return host.start(
+    thirdPartyCopyOut(spec.format === 'lid4' ? CopyOut.extendedCopy4 : CopyOut.extendedCopy1, list.length),
+    list,
+    options,
+  );
 }
 
 export function receive(
@@ -152,8 +154,6 @@ export function receive(
   cdb.writeUInt32BE(allocation, 10);
   return host.run(cdb, null, options);
 }
-
-export const In = { status1: 0, data1: 1, parameters: 3, failure1: 4, status4: 5, data4: 6 } as const;
 
 /** Where a failed copy points: byte of the list, or of the segment. */
 export const inSegment = (byte: number) => ({ inCdb: false, byte, inSegment: true });

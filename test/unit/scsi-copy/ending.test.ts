@@ -5,9 +5,10 @@ import { Turns } from '../../../target/copy/turns.js';
 import { TaskAttribute } from '../../../target/scsi/task.js';
 import { write16 } from '../../../wire/scsi/cdb-build.js';
 import { decodeStatus4 } from '../../../wire/scsi/copy-results.js';
+import { CopyIn } from '../../../wire/scsi/opcodes.js';
 import type { Host } from '../scsi-primary/rig.js';
 import { inCdb } from '../scsi-primary/rig.js';
-import { blocks, CopyRig, copy, In, receive, startCopy } from './copy-rig.js';
+import { blocks, CopyRig, copy, receive, startCopy } from './copy-rig.js';
 
 const PIECE = 2048;
 const four = { format: 'lid4', listId: 7, segments: [blocks(16000, 0, 0, { source: 1, destination: 2 })] } as const;
@@ -38,7 +39,7 @@ t.test('in the background: answered at once, asked for later', async (t) => {
   t.match(decodeStatus4(statusNow(host)), { status: 0x12, bytes: PIECE * 512, segments: 1, updateDelay: 100 });
   rig.clock.settle();
   t.equal(copied(), 16000);
-  t.match(decodeStatus4(receive(host, In.status4, 7).data), { status: 1, bytes: 16000 * 512 });
+  t.match(decodeStatus4(receive(host, CopyIn.status4, 7).data), { status: 1, bytes: 16000 * 512 });
   t.match(abort(host, 7).sense, inCdb(2), 'it has ended');
 });
 
@@ -55,7 +56,7 @@ t.test('errors in the background are told by status only', async (t) => {
   const host = rig.host('a');
   const segments = [blocks(8, 0, 0, { source: 1, destination: 2 })];
   t.equal(copy(host, { ...four, segments, immediate: true }).status, 0);
-  const status = decodeStatus4(receive(host, In.status4, 7).data);
+  const status = decodeStatus4(receive(host, CopyIn.status4, 7).data);
   t.match(status, { status: 2, completion: 2, sense: { key: 0xa, forwarded: { from: 'destination' } } });
   t.same(host.attentions(0), []);
 });
@@ -68,7 +69,7 @@ t.test('COPY OPERATION ABORT', async (t) => {
   t.equal(abort(ended.host, 7).status, 0);
   t.match(ended.task.sense, { name: 'copy-cleared', key: 0xa, asc: 0x2f02, segment: 0 });
   t.equal(ended.copied(), start);
-  t.match(decodeStatus4(receive(ended.host, In.status4, 7).data), { status: 0x60, completion: 0x40, sense: null });
+  t.match(decodeStatus4(receive(ended.host, CopyIn.status4, 7).data), { status: 0x60, completion: 0x40, sense: null });
   const back = large(true);
   t.equal(abort(back.host, 7).status, 0);
   t.equal(back.copied(), PIECE);
@@ -82,7 +83,7 @@ t.test('ABORT TASK, ABORT TASK SET, CLEAR TASK SET end the command with its copy
     t.equal(managed.outcome, 'complete', fn);
     t.ok(task.finished && task.aborted);
     t.equal(copied(), PIECE);
-    t.match(decodeStatus4(receive(host, In.status4, 7).data), { status: 0x60 });
+    t.match(decodeStatus4(receive(host, CopyIn.status4, 7).data), { status: 0x60 });
   }
 });
 
@@ -208,6 +209,29 @@ t.test('more copies at a time than a logical unit takes', async (t) => {
     rig.clock.settle();
   }
   t.ok(tasks.every(({ status, finished }) => finished && status === 0));
+});
+
+t.test('turns that are given up', async (t) => {
+  const all = new Turns(1);
+  const [one, other] = [new Turns(1, all), new Turns(1, all)];
+  const order: string[] = [];
+  let release = () => {};
+  const take = (turns: Turns, name: string) =>
+    turns.take(0, (end) => {
+      order.push(name);
+      release = end;
+    });
+  const first = take(one, 'first');
+  const second = take(one, 'second');
+  const third = take(other, 'third');
+  take(other, 'fourth');
+  t.equal(first(), false, 'it has begun');
+  t.same([second(), second()], [true, false]);
+  t.equal(third(), true, 'its turn here had come, not that of all');
+  release();
+  release();
+  take(one, 'fifth');
+  t.same(order, ['first', 'fourth', 'fifth']);
 });
 
 t.test('turns: priority 0 first, then in order', async (t) => {

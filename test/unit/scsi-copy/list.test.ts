@@ -2,9 +2,10 @@
 import t from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
 import { CopyLimits } from '../../../target/copy/copy-limits.js';
+import { thirdPartyCopyOut } from '../../../wire/scsi/cdb-build.js';
 import { type CopyList, decodeCopyList } from '../../../wire/scsi/extended-copy.js';
 import type { Sense } from '../../../wire/scsi/sense.js';
-import { blocks, bytes, CopyRig, copyCdb, copyList, cscd, image, sendList } from './copy-rig.js';
+import { blocks, bytes, CopyRig, copyList, cscd, image, sendList } from './copy-rig.js';
 
 const decode = (list: Buffer, format: CopyList['format'] = 'lid1') => decodeCopyList(list, format, CopyLimits);
 
@@ -137,11 +138,15 @@ t.test('the length in the CDB', async (t) => {
   const host = new CopyRig().host('a');
   const list = good.lid1;
   for (const length of [1, 15, 0x00010000, 0xffffffff]) {
-    t.match(host.run(copyCdb(0, length), list).sense, error(LENGTH), `${length}`);
+    t.match(host.run(thirdPartyCopyOut(0, length), list).sense, error(LENGTH), `${length}`);
     t.equal(host.owner.responded.at(-1)?.dataOutLength, 0, 'nothing was fetched');
   }
-  t.match(host.run(copyCdb(0, list.length), list.subarray(0, 40)).sense, error(LENGTH), 'the host sends less');
-  t.equal(host.run(copyCdb(0, list.length), list).status, 0);
+  t.match(
+    host.run(thirdPartyCopyOut(0, list.length), list.subarray(0, 40)).sense,
+    error(LENGTH),
+    'the host sends less',
+  );
+  t.equal(host.run(thirdPartyCopyOut(0, list.length), list).status, 0);
 });
 
 for (const seed of [11, 12]) {

@@ -3,10 +3,11 @@ import t from 'tap';
 import { CopyLimits, KEPT_RESULTS } from '../../../target/copy/copy-limits.js';
 import { inquiry } from '../../../wire/scsi/cdb-build.js';
 import { decodeStatus4, encodeStatus1 } from '../../../wire/scsi/copy-results.js';
+import { CopyIn } from '../../../wire/scsi/opcodes.js';
 import { decodeSense } from '../../../wire/scsi/sense-codec.js';
 import { pattern } from '../scsi-block/harness.js';
 import { inCdb } from '../scsi-primary/rig.js';
-import { blocks, CopyRig, copy, In, receive, startCopy } from './copy-rig.js';
+import { blocks, CopyRig, copy, receive, startCopy } from './copy-rig.js';
 
 const unknown = inCdb(2);
 
@@ -14,11 +15,11 @@ t.test('RECEIVE COPY STATUS(LID4)', async (t) => {
   const rig = new CopyRig();
   rig.layers[0]!.fill(0, 100, 1);
   const host = rig.host('a');
-  t.match(receive(host, In.status4, 0x01020304).sense, unknown);
+  t.match(receive(host, CopyIn.status4, 0x01020304).sense, unknown);
   const four = { format: 'lid4', listId: 0x01020304 } as const;
   const ids = { source: 1, destination: 2 };
   t.equal(copy(host, { ...four, segments: [blocks(3, 0, 0, ids), blocks(4, 0, 9, ids)] }).status, 0);
-  const { data } = receive(host, In.status4, 0x01020304);
+  const { data } = receive(host, CopyIn.status4, 0x01020304);
   t.equal(data.readUInt32BE(0), data.length - 4);
   t.equal(data[4], 1, 'RESPONSE TO SERVICE ACTION');
   t.match(decodeStatus4(data), {
@@ -30,12 +31,12 @@ t.test('RECEIVE COPY STATUS(LID4)', async (t) => {
     sense: null,
   });
   t.equal(decodeStatus4(data)?.commands, 6, 'GET LBA STATUS, READ and WRITE for each segment');
-  t.equal(receive(host, In.status4, 0x01020304, 6).data.length, 6);
-  t.match(receive(host, In.failure1, 4).sense, unknown, 'of LID1 only');
+  t.equal(receive(host, CopyIn.status4, 0x01020304, 6).data.length, 6);
+  t.match(receive(host, CopyIn.failure1, 4).sense, unknown, 'of LID1 only');
 
   const failed = copy(host, { ...four, segments: [blocks(1, 0, 0, ids), blocks(9, 5000, 0, ids)] });
   t.equal(failed.status, 2);
-  const status = decodeStatus4(receive(host, In.status4, 0x01020304).data);
+  const status = decodeStatus4(receive(host, CopyIn.status4, 0x01020304).data);
   t.match(status, { status: 2, segments: 2, bytes: 512, completion: 2, sense: { key: 0xa, segment: 1 } });
 });
 
@@ -44,17 +45,17 @@ t.test('RECEIVE COPY STATUS(LID1) and FAILURE DETAILS(LID1): the end is told onc
   rig.layers[0]!.fill(0, 100, 1);
   const host = rig.host('a');
   copy(host, { listId: 9, segments: [blocks(3, 0, 0), blocks(4, 2000, 0)] });
-  t.same([...receive(host, In.status1, 9).data], [0, 0, 0, 8, 2, 0, 2, 0, 0, 0, 6, 0]);
-  t.match(receive(host, In.status1, 9).sense, unknown);
-  t.equal(receive(host, In.failure1, 9, 20).data.length, 20, 'a part of it leaves the whole to be asked for');
-  const { data } = receive(host, In.failure1, 9);
+  t.same([...receive(host, CopyIn.status1, 9).data], [0, 0, 0, 8, 2, 0, 2, 0, 0, 0, 6, 0]);
+  t.match(receive(host, CopyIn.status1, 9).sense, unknown);
+  t.equal(receive(host, CopyIn.failure1, 9, 20).data.length, 20, 'a part of it leaves the whole to be asked for');
+  const { data } = receive(host, CopyIn.failure1, 9);
   t.equal(data.readUInt32BE(0), data.length - 4);
   t.equal(data[56], 2);
   t.equal(data.readUInt16BE(58), data.length - 60);
   t.match(decodeSense(data.subarray(60)), { key: 0xa, segment: 1, field: { byte: 12, inSegment: true } });
-  t.same([...receive(host, In.failure1, 9).data], [0, 0, 0, 0]);
+  t.same([...receive(host, CopyIn.failure1, 9).data], [0, 0, 0, 0]);
   copy(host, { listId: 9, segments: [] });
-  t.same([...receive(host, In.failure1, 9).data], [0, 0, 0, 0], 'nothing failed');
+  t.same([...receive(host, CopyIn.failure1, 9).data], [0, 0, 0, 0], 'nothing failed');
 });
 
 t.test('TRANSFER COUNT that exceeds 32 bits is told in larger units', async (t) => {
@@ -83,11 +84,11 @@ t.test('list identifiers belong to the I_T nexus and the logical unit', async (t
   const [a, b] = [rig.host('a'), rig.host('b')];
   const again = rig.host('a', { isid: '00023d000002' });
   copy(a, { listId: 5, segments: [] });
-  for (const other of [b, again]) t.match(receive(other, In.status4, 5).sense, unknown);
-  t.match(receive(a, In.status4, 5, 100, { lun: 1 }).sense, unknown);
-  t.equal(receive(a, In.status4, 5).status, 0);
+  for (const other of [b, again]) t.match(receive(other, CopyIn.status4, 5).sense, unknown);
+  t.match(receive(a, CopyIn.status4, 5, 100, { lun: 1 }).sense, unknown);
+  t.equal(receive(a, CopyIn.status4, 5).status, 0);
   a.logout();
-  t.match(receive(rig.host('a'), In.status4, 5).sense, unknown, 'results go with the nexus');
+  t.match(receive(rig.host('a'), CopyIn.status4, 5).sense, unknown, 'results go with the nexus');
 });
 
 t.test('results that are too many push out the oldest of the nexus that has the most', async (t) => {
@@ -95,9 +96,9 @@ t.test('results that are too many push out the oldest of the nexus that has the 
   const [a, b] = [rig.host('a'), rig.host('b')];
   copy(a, { listId: 5, segments: [] });
   for (let listId = 0; listId <= KEPT_RESULTS; listId++) copy(b, { listId, segments: [] });
-  for (const gone of [0, 1]) t.match(receive(b, In.status4, gone).sense, unknown);
-  for (const kept of [2, KEPT_RESULTS]) t.equal(receive(b, In.status4, kept).status, 0);
-  t.equal(receive(a, In.status4, 5).status, 0, 'another nexus keeps its own');
+  for (const gone of [0, 1]) t.match(receive(b, CopyIn.status4, gone).sense, unknown);
+  for (const kept of [2, KEPT_RESULTS]) t.equal(receive(b, CopyIn.status4, kept).status, 0);
+  t.equal(receive(a, CopyIn.status4, 5).status, 0, 'another nexus keeps its own');
 });
 
 t.test('the same identifier: refused while it runs, taken afresh afterwards', async (t) => {
@@ -114,17 +115,17 @@ t.test('the same identifier: refused while it runs, taken afresh afterwards', as
   t.equal(copy(b, { listId: 5, segments: [] }).status, 0, 'of another nexus');
   t.equal(copy(a, { listId: 6, segments: [] }).status, 0);
   t.equal(copy(a, { listId: 0, listIdUsage: 3, segments: [] }).status, 0, 'without one');
-  const status = receive(a, In.status1, 5).data;
+  const status = receive(a, CopyIn.status1, 5).data;
   t.equal(status[4], 0, 'in progress');
-  t.equal(decodeStatus4(receive(a, In.status4, 5).data)?.status, 0x11, 'in the foreground');
-  t.match(receive(a, In.failure1, 5).sense, unknown);
-  t.match(receive(a, In.data1, 5).sense, unknown);
+  t.equal(decodeStatus4(receive(a, CopyIn.status4, 5).data)?.status, 0x11, 'in the foreground');
+  t.match(receive(a, CopyIn.failure1, 5).sense, unknown);
+  t.match(receive(a, CopyIn.data1, 5).sense, unknown);
   rig.layers[0]!.complete();
   rig.layers[0]!.held = null;
   rig.clock.settle();
   t.equal(running.status, 0);
   t.equal(copy(a, { listId: 5, segments: [] }).status, 0);
-  t.match(receive(a, In.status4, 0).sense, unknown, 'of a copy without identifier nothing is kept');
+  t.match(receive(a, CopyIn.status4, 0).sense, unknown, 'of a copy without identifier nothing is kept');
 });
 
 t.test('held data: what segments 0Dh copied', async (t) => {
@@ -136,29 +137,32 @@ t.test('held data: what segments 0Dh copied', async (t) => {
   const hold = (count: number, from: number) => blocks(count, from, 0, { hold: true });
   copy(host, { listId: 3, segments: [hold(2, 0), blocks(1, 50, 0), hold(1, 9)] });
   const held = Buffer.concat([source!.view(0, 2), source!.view(9, 1)]);
-  const four = receive(host, In.data4, 3, 40).data;
+  const four = receive(host, CopyIn.data4, 3, 40).data;
   t.equal(four.length, 40, 'a part leaves it there');
-  const one = receive(host, In.data1, 3).data;
+  const one = receive(host, CopyIn.data1, 3).data;
   t.equal(one.readUInt32BE(0), held.length);
   t.ok(one.subarray(4).equals(held));
-  t.same([...receive(host, In.data1, 3).data], [0, 0, 0, 0], 'told as a whole, it is dropped');
+  t.same([...receive(host, CopyIn.data1, 3).data], [0, 0, 0, 0], 'told as a whole, it is dropped');
 
   copy(host, { listId: 3, segments: [hold(200, 20), hold(1, 0)] });
-  const data = receive(host, In.data4, 3).data;
+  const data = receive(host, CopyIn.data4, 3).data;
   t.equal(data[5], 0x81, 'HDD: there was more than the limit');
   t.equal(data.readUInt32BE(32), CopyLimits.heldBytes);
   const newest = Buffer.concat([source!.view(20, 200), source!.view(0, 1)]).subarray(-CopyLimits.heldBytes);
   t.ok(data.subarray(36).equals(newest), 'the newest is kept');
-  t.equal(receive(host, In.data1, 3, 0).status, 0);
-  t.equal(receive(host, In.data1, 3).data.length, 4, 'allocation length 0 drops it');
+  t.equal(receive(host, CopyIn.data1, 3, 0).status, 0);
+  t.equal(receive(host, CopyIn.data1, 3).data.length, 4, 'allocation length 0 drops it');
 
   copy(host, { listId: 4, listIdUsage: 2, segments: [hold(1, 0)] });
-  t.match(receive(host, In.data1, 4).sense, unknown, 'list ID usage 10b: as if there had been no copy');
-  t.equal(receive(host, In.status1, 4).data[4], 0x81);
+  t.match(receive(host, CopyIn.data1, 4).sense, unknown, 'list ID usage 10b: as if there had been no copy');
+  t.equal(receive(host, CopyIn.status1, 4).data[4], 0x81);
   const none = copy(host, { listId: 0, listIdUsage: 3, segments: [hold(1, 0)] });
   t.match(none.sense, { name: 'invalid-field-in-list', field: { byte: 80 } });
   copy(host, { listId: 5, segments: [hold(1, 0), hold(1, 5000)] });
-  t.equal(receive(host, In.data4, 5).data.length, 36 + Math.ceil((receive(host, In.data4, 5).data[14] ?? 0) / 4) * 4);
+  t.equal(
+    receive(host, CopyIn.data4, 5).data.length,
+    36 + Math.ceil((receive(host, CopyIn.data4, 5).data[14] ?? 0) / 4) * 4,
+  );
 });
 
 t.test('held data of a copy that went from the back', async (t) => {
@@ -169,8 +173,8 @@ t.test('held data of a copy that went from the back', async (t) => {
   const before = Buffer.from(layer!.view(0, 5000));
   const host = rig.host('a');
   t.equal(copy(host, { segments: [blocks(5000, 0, 7, { destination: 0, hold: true })] }).status, 0);
-  t.ok(receive(host, In.data1, 1).data.subarray(4).equals(before.subarray(-CopyLimits.heldBytes)));
-  t.equal(decodeStatus4(receive(host, In.status4, 1).data)?.bytes, 5000 * 512);
+  t.ok(receive(host, CopyIn.data1, 1).data.subarray(4).equals(before.subarray(-CopyLimits.heldBytes)));
+  t.equal(decodeStatus4(receive(host, CopyIn.status4, 1).data)?.bytes, 5000 * 512);
 });
 
 t.test('GOOD with sense', async (t) => {
@@ -194,7 +198,7 @@ t.test('GOOD with sense', async (t) => {
 t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) => {
   const rig = new CopyRig();
   const host = rig.host('a');
-  const parameters = receive(host, In.parameters, 0).data;
+  const parameters = receive(host, CopyIn.parameters, 0).data;
   t.equal(parameters.readUInt32BE(0), parameters.length - 4);
   t.equal(parameters[4], 1, 'SNLID');
   t.same(

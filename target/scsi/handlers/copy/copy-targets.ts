@@ -9,7 +9,7 @@ import type { CopyTarget, Reply, ReplyDone } from '../../../copy/copy-target.js'
 import type { Ldev } from '../../../volumes/model.js';
 import type { LogicalUnit, Reached } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
-import { Task, TaskAttribute, type TaskOwner } from '../../task.js';
+import { Status, Task, TaskAttribute, type TaskOwner } from '../../task.js';
 import { unitDesignators } from '../primary/identity.js';
 
 /** Task tags of the copy manager's commands: nothing asks for them. */
@@ -68,13 +68,13 @@ class ReachedTarget implements CopyTarget {
     return this.reached.unit.ldev.thin;
   }
 
-  send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): void {
+  send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): () => void {
     const { unit } = this.reached;
     const now = this.manager.neighbours.reach(this.sender, (ldev) => ldev === unit.ldev);
     const tasks = this.manager.tasks;
     if (now === null || now.unit !== unit || tasks === null) {
       done(null);
-      return;
+      return () => {};
     }
     const padded = Buffer.alloc(CDB_BYTES);
     cdb.copy(padded);
@@ -83,6 +83,9 @@ class ReachedTarget implements CopyTarget {
     const task = new Task(owner, now.nexus, NO_LUN, padded, NO_TAG, TaskAttribute.simple, bytes, 0);
     task.delegated = true;
     tasks.submit(unit, task);
+    return () => {
+      if (!task.running && !task.finished) task.fail(Status.taskAborted);
+    };
   }
 }
 

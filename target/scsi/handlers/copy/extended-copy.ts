@@ -50,6 +50,7 @@ function carryOut(unit: LogicalUnit, task: Task, operation: Operation): void {
   const surroundings = surroundingsOf(unit, task, immediate);
   // In the background, errors are told by RECEIVE COPY STATUS only: there are no deferred errors (SPC-5 5.17.4.3).
   if (immediate) task.good();
+  else task.onAbort = () => operation.giveUp?.();
   runCopy(operation, surroundings, (end) => {
     operation.end(end, unit.modes.descriptorSense);
     unit.copies.ended(operation);
