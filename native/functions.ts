@@ -25,6 +25,13 @@ export interface NativeFunctions {
    */
   blockSums(parts: readonly Uint8Array[], first: number, sums: Uint32Array): void;
 
+  /**
+   * Guards of protection information (SBC-4 4.21.4): the CRC-16 of each block, of `blockBytes` bytes, that begins at a
+   * multiple of `stride`; as many as `guards` has room for.
+   * @throws RangeError when the data ends before the last block does
+   */
+  guards(data: Uint8Array, blockBytes: number, stride: number, guards: Uint16Array): void;
+
   isZero(data: Uint8Array): boolean;
 
   /**
@@ -168,6 +175,7 @@ export interface RawFunctions {
   crc32c(data: Uint8Array, seed: number): number;
   writeCrcs(parts: readonly Uint8Array[], runs: Uint32Array, count: number): void;
   blockSums(parts: readonly Uint8Array[], first: number, sums: Uint32Array): void;
+  guards(data: Uint8Array, blockBytes: number, stride: number, guards: Uint16Array): void;
   isZero(data: Uint8Array): boolean;
   compare(a: readonly Uint8Array[], b: readonly Uint8Array[]): number;
   gather(from: readonly Uint8Array[], fromOffset: number, to: readonly Uint8Array[]): void;

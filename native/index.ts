@@ -87,6 +87,14 @@ function checked(raw: RawFunctions): NativeFunctions {
       if (bytes / BLOCK_BYTES > sums.length) throw new RangeError('blockSums: no room for the sums');
       raw.blockSums(parts, first, sums);
     },
+    guards(data, blockBytes, stride, guards) {
+      checkBytes(data);
+      checkPosition(blockBytes);
+      checkPosition(stride);
+      const needed = guards.length === 0 ? 0 : (guards.length - 1) * stride + blockBytes;
+      if (needed > data.length) throw new RangeError('guards: too few bytes');
+      raw.guards(data, blockBytes, stride, guards);
+    },
     isZero(data) {
       checkBytes(data);
       return raw.isZero(data);

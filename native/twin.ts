@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { blockSumsTypeScript } from './block-sums.js';
 import { crc32cTypeScript, writeCrcsTypeScript } from './crc32c.js';
 import type { RawFunctions } from './functions.js';
+import { guardsTypeScript } from './guards.js';
 import { combineTypeScript } from './parity.js';
 
 const HOLE_BLOCK = 4096;
@@ -15,6 +16,7 @@ export const twin: RawFunctions = {
   crc32c: crc32cTypeScript,
   writeCrcs: writeCrcsTypeScript,
   blockSums: blockSumsTypeScript,
+  guards: guardsTypeScript,
   isZero,
   compare,
   gather,

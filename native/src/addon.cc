@@ -3,6 +3,7 @@
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   lunarray::ExportBlockSums(env, exports);
   lunarray::ExportCrc32c(env, exports);
+  lunarray::ExportGuards(env, exports);
   lunarray::ExportMemory(env, exports);
   lunarray::ExportParity(env, exports);
   lunarray::ExportFile(env, exports);

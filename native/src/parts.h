@@ -7,6 +7,7 @@ namespace lunarray {
 
 void ExportBlockSums(Napi::Env env, Napi::Object exports);
 void ExportCrc32c(Napi::Env env, Napi::Object exports);
+void ExportGuards(Napi::Env env, Napi::Object exports);
 void ExportMemory(Napi::Env env, Napi::Object exports);
 void ExportParity(Napi::Env env, Napi::Object exports);
 void ExportFile(Napi::Env env, Napi::Object exports);
