@@ -5,6 +5,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { depthChart, latencyChart, ratioChart, scaleChart } from './charts.js';
 import type { CodecRow } from './codecs.js';
+import { COPY_GOAL, type CopyRow } from './copies.js';
 import { type Drives, GROUP_GOAL, PRESSURE_GOAL } from './drives.js';
 import type { Point, Scale } from './scale.js';
 import type { Spread } from './stats.js';
@@ -15,6 +16,7 @@ export interface Run {
   readonly systems: readonly Row[];
   readonly scale: Scale;
   readonly drives: Drives;
+  readonly copies: readonly CopyRow[];
   readonly rounds: number;
   readonly seconds: number;
 }
@@ -72,6 +74,7 @@ ${systems.join('\n')}
 
 ${scaleText(run.scale, whole)}
 ${drivesText(run.drives, whole, ratio)}
+${copiesText(run.copies, whole, ratio)}
 Where the time goes, and what was tried where a goal is missed: [performance.md](performance.md).
 
 ## Codecs and loops
@@ -183,4 +186,21 @@ function machine(root: string): string {
   return `Machine: ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${version('uname', ['-r'], /(\S+)/)}.
 Versions: Lunarray ${pack.version} (commit ${commit}), Node ${process.version}, tgt ${debian('tgt')}, libiscsi ${debian('libiscsi-bin')}, QEMU ${debian('qemu-utils')}.
 Date: ${new Date().toISOString().slice(0, 10)}.`;
+}
+
+function copiesText(
+  copies: readonly CopyRow[],
+  whole: (value: number) => string,
+  ratio: (of: Spread | null, goal: number) => string,
+): string {
+  const rows = copies.map(({ name, speed: { median, min, max }, ratio: to }) => {
+    return `| ${name} | ${whole(median)} (${whole(min)}–${whole(max)}) | ${ratio(to, COPY_GOAL)} |`;
+  });
+  return `## Copies by the array
+1 GiB without holes from one LDEV to another, both in the cache, in turns. MiB a second; how many times as fast EXTENDED COPY is.
+
+| | MiB a second | EXTENDED COPY to it |
+| --- | --- | --- |
+${rows.join('\n')}
+`;
 }
