@@ -4,6 +4,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { cdbCommand } from './commands/cdb.js';
+import { copystatusCommand } from './commands/copystatus.js';
 import { discoverCommand } from './commands/discover.js';
 import { inqCommand } from './commands/inq.js';
 import { lsCommand } from './commands/ls.js';
@@ -32,6 +33,7 @@ const COMMANDS: readonly (() => Command)[] = [
   writeCommand,
   verifyCommand,
   xcopyCommand,
+  copystatusCommand,
   unmapCommand,
   syncCommand,
   reserveCommand,

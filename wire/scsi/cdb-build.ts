@@ -12,6 +12,7 @@
  * LBAs are JS numbers up to 2^53 − 1; lengths are blocks unless a name says bytes. Left out: 6- and
  * 12-byte reads and writes, protection information, group numbers.
  */
+import { CopyIn, Opcode } from './opcodes.js';
 
 /** Flags of reads and writes (SBC-4 5.15). */
 export interface IoFlags {
@@ -299,8 +300,19 @@ export function reportTargetPortGroups(allocationBytes: number): Buffer {
 /** THIRD-PARTY COPY OUT (SPC-5 6.4, 6.5) with a service action of `CopyOut`; its parameter list by `encodeCopyList`. */
 export function thirdPartyCopyOut(serviceAction: number, parameterBytes: number): Buffer {
   const cdb = Buffer.alloc(16);
-  cdb[0] = 0x83;
+  cdb[0] = Opcode.thirdPartyCopyOut;
   cdb[1] = serviceAction;
   cdb.writeUInt32BE(parameterBytes, 10);
+  return cdb;
+}
+
+/** THIRD-PARTY COPY IN (SPC-5 6.20 to 6.25) with a service action of `CopyIn`; those up to 04h have short identifiers. */
+export function thirdPartyCopyIn(serviceAction: number, listId: number, allocationBytes: number): Buffer {
+  const cdb = Buffer.alloc(16);
+  cdb[0] = Opcode.thirdPartyCopyIn;
+  cdb[1] = serviceAction;
+  if (serviceAction <= CopyIn.failure1) cdb[2] = listId;
+  else cdb.writeUInt32BE(listId, 2);
+  cdb.writeUInt32BE(allocationBytes, 10);
   return cdb;
 }

@@ -174,6 +174,24 @@ export function encodeParameters(parameters: CopyParameters): Buffer {
   return data;
 }
 
+/** RECEIVE COPY OPERATING PARAMETERS as an initiator reads it; null: not even a whole header came. */
+export function decodeParameters(data: Buffer): CopyParameters | null {
+  if (data.length < 44) return null;
+  return {
+    cscds: data.readUInt16BE(8),
+    segments: data.readUInt16BE(10),
+    descriptorBytes: data.readUInt32BE(12),
+    segmentBytes: data.readUInt32BE(16),
+    inlineBytes: data.readUInt32BE(20),
+    heldBytes: data.readUInt32BE(24),
+    concurrent: data.readUInt16BE(34),
+    identified: data[36]!,
+    segmentGranularity: data[37]!,
+    heldGranularity: data[39]!,
+    types: [...data.subarray(44, 44 + data[43]!)],
+  };
+}
+
 /** RECEIVE COPY STATUS(LID4) as an initiator reads it; null: not even a whole header came. */
 export interface DecodedStatus {
   readonly status: number;

@@ -1,6 +1,6 @@
 /** Logical units in memory, of any block size, behind the two ports of the rig; EXTENDED COPY as hosts send it. */
 import type { HostGroup, Ldev } from '../../../target/volumes/model.js';
-import { thirdPartyCopyOut } from '../../../wire/scsi/cdb-build.js';
+import { thirdPartyCopyIn, thirdPartyCopyOut } from '../../../wire/scsi/cdb-build.js';
 import {
   encodeBlockSegment,
   encodeByteSegment,
@@ -146,13 +146,7 @@ export function receive(
   allocation = 100_000,
   options: StartOptions = {},
 ): Result {
-  const cdb = Buffer.alloc(16);
-  cdb[0] = 0x84;
-  cdb[1] = action;
-  if (action <= 4) cdb[2] = listId;
-  else cdb.writeUInt32BE(listId, 2);
-  cdb.writeUInt32BE(allocation, 10);
-  return host.run(cdb, null, options);
+  return host.run(thirdPartyCopyIn(action, listId, allocation), null, options);
 }
 
 /** Where a failed copy points: byte of the list, or of the segment. */
