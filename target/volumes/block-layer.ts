@@ -17,7 +17,7 @@ export interface BlockLayer {
   read(io: Io, lba: number, blocks: number, done: ReadDone): void;
 
   /**
-   * Writes blocks. `data` totals blocks × block size bytes and is not kept after `done`.
+   * Writes blocks. `data` totals blocks × block size bytes (see `Io.protected`) and is not kept after `done`.
    * When `done(null)` runs, the write survives the death of the process; with `io.fua`, loss of power too.
    */
   write(io: Io, lba: number, blocks: number, data: readonly Buffer[], done: Done): void;
@@ -49,6 +49,11 @@ export interface Io {
   readonly waits?: Waits | null;
   /** Of a write of up to 256 KiB: after the death of the process all of it is there or nothing. */
   readonly atomic?: boolean;
+  /**
+   * On an LDEV with protection information: each block of `data` is followed by its eight bytes. Without it, reads leave
+   * them out and writes have them made.
+   */
+  readonly protected?: boolean;
 }
 
 export interface BlockExtent {

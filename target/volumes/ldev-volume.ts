@@ -1,4 +1,5 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
+import type { ProtectionType } from '../../wire/scsi/protection.js';
 import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type SlotAddress } from '../cache/types.js';
 import { inParallel } from '../disk/in-parallel.js';
 import { RedundantGroup } from '../disk/raid/redundant-group.js';
@@ -8,8 +9,10 @@ import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
+import { ProtectedLayer } from './layers/protected.js';
+import { protectedLayouts } from './layers/protected-layout.js';
 import type { MarkedBlocks } from './marked-blocks.js';
-import { type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
+import { type FormatRecord, type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
@@ -38,11 +41,16 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   attribute: LdevAttribute;
   blocks: number;
   readOnly: boolean;
+  protection: ProtectionType;
+  unformatted: boolean;
+  formatting!: FormatRecord;
   top!: BlockLayer;
   /** The layer that others are put upon. */
-  bottom!: CachedLayer;
+  bottom!: BlockLayer;
   /** Made with the layers. */
   marks!: MarkedBlocks;
+  /** Of a deleted one nothing is to be had through it. */
+  private lowest!: CachedLayer;
   private cached!: CachedVolume;
   private cache!: LdevCache;
   private deleted = false;
@@ -73,6 +81,8 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.attribute = row.attribute;
     this.blocks = row.blocks;
     this.readOnly = row.readOnly;
+    this.protection = row.protection;
+    this.unformatted = row.unformatted;
     this.allocation = new AllocationMap(this);
   }
 
@@ -86,6 +96,11 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
 
   get bytes(): number {
     return this.blocks * this.blockSize;
+  }
+
+  /** What it takes of its regions' address space: more than `bytes` with protection information. */
+  get storedBytes(): number {
+    return storedBytes(this.blocks, this.blockSize, this.protection);
   }
 
   get failurePredicted(): boolean {
@@ -121,14 +136,38 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   open(cache: LdevCache): void {
     this.cache = cache;
     this.cached = cache.attach(this.uid, this);
-    this.bottom = new CachedLayer(this.cached, this);
+    this.layOut();
+  }
+
+  /** Makes its lowest layers anew: at open, and after its protection information has changed. */
+  layOut(): void {
+    const { protection } = this;
+    this.lowest = new CachedLayer(this.cached, protection === 0 ? this : this.inSectors());
+    this.bottom =
+      protection === 0 ? this.lowest : new ProtectedLayer(this.lowest, protectedLayouts[this.blockSize], this);
     this.top = this.bottom;
+  }
+
+  /** What of it stands in sectors, one after the other, under blocks with protection information. */
+  private inSectors(): CachedLayerOwner {
+    const { thin, volumePool, regions } = this;
+    const sectors = () => this.storedBytes / SECTOR_BYTES;
+    return {
+      get blocks() {
+        return sectors();
+      },
+      blockSize: SECTOR_BYTES,
+      allocation: new AllocationMap({ blockSize: SECTOR_BYTES, thin, volumePool, regions }),
+      regions,
+      syncRegions: (done) => this.syncRegions(done),
+      unmapped: (first, end) => this.unmapped(first, end),
+    };
   }
 
   /** Past the end nothing is read ahead, though the last region may be longer: unmapping it leaves nothing under way. */
   locate(slot: number): SlotAddress | null {
     const place = this.regions.get(Math.floor(slot / REGION_SLOTS));
-    if (place === 0 || slot * SLOT_SECTORS * SECTOR_BYTES >= this.bytes) return null;
+    if (place === 0 || slot * SLOT_SECTORS * SECTOR_BYTES >= this.storedBytes) return null;
     return this.volumePool.slotAddress(place, slot % REGION_SLOTS);
   }
 
@@ -151,14 +190,15 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
 
   /** Fully provisioned: has room kept for every region that it lacks; `fill` then assigns them. */
   promiseAll(): void {
-    const more = this.missingRegions;
+    // None, if a format has made it smaller.
+    const more = Math.max(0, this.missingRegions);
     this.promised += more;
     this.volumePool.promise(more, this.tier);
   }
 
   /** Regions that it would need to have all, beside those kept for it. */
   get missingRegions(): number {
-    return regionsOf(this.bytes) - this.regions.assigned - this.promised;
+    return regionsOf(this.storedBytes) - this.regions.assigned - this.promised;
   }
 
   /** Assigns some of the regions kept for it, `count` at most. False: there is no more to do, or to be had. */
@@ -221,7 +261,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.deleted = true;
     this.volumePool.promise(-this.promised, this.tier);
     this.promised = 0;
-    this.bottom.close(`LDEV ${this.name} has been deleted`);
+    this.lowest.close(`LDEV ${this.name} has been deleted`);
     this.cached.discard(done);
   }
 
@@ -231,6 +271,12 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     if (promised) this.promised--;
     return true;
   }
+}
+
+/** Bytes that so many blocks take, with their protection information if there is any. */
+export function storedBytes(blocks: number, blockSize: 512 | 4096, protection: ProtectionType): number {
+  if (protection === 0) return blocks * blockSize;
+  return protectedLayouts[blockSize].storedSectors(blocks) * SECTOR_BYTES;
 }
 
 /** Regions that hold so many bytes. */

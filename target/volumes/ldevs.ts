@@ -1,4 +1,5 @@
 /** The LDEVs of a running array: made, grown, changed, deleted; brought back at open. */
+import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { Log } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import type { CacheBacking, CachedVolume } from '../cache/types.js';
@@ -11,7 +12,8 @@ import { GiveBack } from './give-back.js';
 import { FaultLayer } from './layers/fault.js';
 import { FaultRules } from './layers/fault-rules.js';
 import { MarkedLayer } from './layers/marked.js';
-import { LdevVolume, regionsOf } from './ldev-volume.js';
+import { LdevFormat } from './ldev-format.js';
+import { LdevVolume, regionsOf, storedBytes } from './ldev-volume.js';
 import { MarkedBlocks } from './marked-blocks.js';
 import { type LdevAttribute, ldevName } from './model.js';
 import { checkLdevId } from './naming.js';
@@ -41,6 +43,8 @@ export interface LdevSpec {
   readonly readOnly?: boolean;
   /** Hosts can eject and load its medium. */
   readonly removable?: boolean;
+  /** Type of protection information that it is formatted with; 0 when left out. */
+  readonly protection?: ProtectionType;
   /** Kind of the drives that it takes regions from; any when left out. */
   readonly tier?: DriveKind | null;
 }
@@ -125,12 +129,13 @@ export class Ldevs {
     const thin = spec.thin ?? true;
     const tier = spec.tier ?? null;
     checkTier(pool, tier);
-    if (!thin) checkRoom(pool, tier, regionsOf(blocks * blockSize));
+    const { protection = 0 } = spec;
+    if (!thin) checkRoom(pool, tier, regionsOf(storedBytes(blocks, blockSize, protection)));
     const sizes = { blockSize, physicalBlockSize, blocks };
     const { readOnly = false, removable = false } = spec;
-    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly, removable, tier };
+    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly, removable, protection, tier };
     const uid = store.transaction(() => store.storage.insertLdev(row));
-    const ldev = this.open({ ...row, uid, deleting: false }, pool);
+    const ldev = this.open({ ...row, uid, unformatted: false, deleting: false }, pool);
     if (!thin) this.provision(ldev);
     return ldev;
   }
@@ -146,7 +151,7 @@ export class Ldevs {
       );
     }
     if (!ldev.thin) {
-      const more = regionsOf(blocks * ldev.blockSize) - regionsOf(ldev.bytes);
+      const more = regionsOf(storedBytes(blocks, ldev.blockSize, ldev.protection)) - regionsOf(ldev.storedBytes);
       checkRoom(ldev.volumePool, ldev.tier, more + ldev.missingRegions);
     }
     const { store } = this.parts;
@@ -226,7 +231,7 @@ export class Ldevs {
       group.scan((uid, region, place) => {
         if (ldev?.uid !== uid) {
           ldev = byUid.get(uid);
-          limit = ldev === undefined ? 0 : regionsOf(ldev.bytes);
+          limit = ldev === undefined ? 0 : regionsOf(ldev.storedBytes);
         }
         if (ldev === undefined || ldev.volumePool !== pool || region >= limit) strays.push(place);
         else if (ldev.regions.get(region) === 0) ldev.regions.add(region, place);
@@ -313,8 +318,24 @@ export class Ldevs {
   private attach(ldev: LdevVolume): void {
     ldev.open(this.parts.cache);
     ldev.marks = new MarkedBlocks(this.parts.store.marks, ldev.uid, () => this.compose(ldev));
+    ldev.formatting = new LdevFormat(
+      ldev,
+      this.parts.store,
+      (protection) => this.checkFormat(ldev, protection),
+      () => {
+        if (!ldev.thin) this.provision(ldev);
+        this.compose(ldev);
+      },
+    );
     this.byId.set(ldev.id, ldev);
     this.compose(ldev);
+  }
+
+  /** Throws ConfigError `pool-full`. */
+  private checkFormat(ldev: LdevVolume, protection: ProtectionType): void {
+    const { blocks, blockSize, thin } = ldev;
+    const more = regionsOf(storedBytes(blocks, blockSize, protection)) - regionsOf(ldev.storedBytes);
+    if (!thin) checkRoom(ldev.volumePool, ldev.tier, more + ldev.missingRegions);
   }
 
   private composeAll(id: number | null): void {

@@ -2,7 +2,8 @@
  * What hosts and administrators see: LDEVs, ports, host groups, LUN paths. Plain shapes; the classes that
  * hold and change them are `Volumes` (volumes.ts) and its parts.
  */
-import type { BlockLayer, Done } from './block-layer.js';
+import type { ProtectionType } from '../../wire/scsi/protection.js';
+import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import type { MarkedBlocks } from './marked-blocks.js';
 
@@ -23,6 +24,12 @@ export interface Ldev {
   readonly readOnly: boolean;
   /** Its medium can be ejected and loaded by hosts (RMB). Left out: not. */
   readonly removable?: boolean;
+  /** Type of protection information that it is formatted with. Left out: 0, none. */
+  readonly protection?: ProtectionType;
+  /** A format that changes that has begun and not ended: there is nothing on it that could be read. Left out: not. */
+  readonly unformatted?: boolean;
+  /** Changes `protection`, around the format that makes it so. Left out: it cannot be changed. */
+  readonly formatting?: FormatRecord;
   /** NAA-6 identifier, 16 bytes, stable for the LDEV's life (VPD 83h). */
   readonly naa: Buffer;
   /** Unit serial number (VPD 80h). */
@@ -43,6 +50,14 @@ export interface Ldev {
   readonly tier?: DriveKind | null;
   /** Kind of its drives; null: there may be several. Left out: the default. */
   readonly driveKind?: DriveKind | null;
+}
+
+/** How an LDEV's format is kept. Each change is durable when it returns; a failure has changed nothing. */
+export interface FormatRecord {
+  /** From now on it counts as unformatted, unless the type stays. */
+  begin(protection: ProtectionType): IoFailure | null;
+  /** It has been unmapped, on the medium too: takes the type on. `top` and the layers below are new ones then. */
+  end(protection: ProtectionType): IoFailure | null;
 }
 
 /** A scan of all that a medium holds, as far as the last of several is. */

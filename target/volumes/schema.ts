@@ -174,4 +174,8 @@ export const migrations: readonly string[] = [
     failed INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE ldevs ADD COLUMN protection INTEGER NOT NULL DEFAULT 0;   -- type of protection information; 0: none
+  ALTER TABLE ldevs ADD COLUMN unformatted INTEGER NOT NULL DEFAULT 0;  -- a format that changes the type has not ended
+  `,
 ];

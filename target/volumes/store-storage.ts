@@ -1,5 +1,6 @@
 /** Tables of config.db about drives, parity groups, pools and LDEVs. */
 import type Database from 'better-sqlite3';
+import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { MemberState } from '../disk/raid/members.js';
 import type { RaidLevel } from '../disk/types.js';
 import type { DriveKind } from './drive-kinds.js';
@@ -49,6 +50,9 @@ export interface LdevRow {
   readonly thin: boolean;
   readonly readOnly: boolean;
   readonly removable: boolean;
+  readonly protection: ProtectionType;
+  /** A format that changes `protection` has begun and not ended. */
+  readonly unformatted: boolean;
   /** Kind of the drives that it takes regions from; null: any. */
   readonly tier: DriveKind | null;
   /** Deletion has begun and its regions are not all given back. */
@@ -59,7 +63,7 @@ export interface LdevRow {
 export type NewParityGroup = Omit<ParityGroupRow, 'id' | 'pool' | 'drives'> & { readonly drives: readonly DriveRow[] };
 
 /** Columns that SQLite keeps as numbers. */
-type Flag = 'thin' | 'readOnly' | 'removable' | 'deleting';
+type Flag = 'thin' | 'readOnly' | 'removable' | 'unformatted' | 'deleting';
 type FlatLdev = Omit<LdevRow, Flag> & Record<Flag, number>;
 
 export class StorageTables {
@@ -158,7 +162,7 @@ export class StorageTables {
     return this.db
       .prepare<[], FlatLdev>(
         `SELECT uid, id, label, attribute, pool, block_size AS blockSize, physical_block_size AS physicalBlockSize, blocks, thin,
-                read_only AS readOnly, removable, tier, deleting
+                read_only AS readOnly, removable, protection, unformatted, tier, deleting
          FROM ldevs ORDER BY id`,
       )
       .all()
@@ -167,17 +171,19 @@ export class StorageTables {
         thin: row.thin !== 0,
         readOnly: row.readOnly !== 0,
         removable: row.removable !== 0,
+        unformatted: row.unformatted !== 0,
         deleting: row.deleting !== 0,
       }));
   }
 
   /** Returns the uid. */
-  insertLdev(ldev: Omit<LdevRow, 'uid' | 'deleting'>): number {
+  insertLdev(ldev: Omit<LdevRow, 'uid' | 'unformatted' | 'deleting'>): number {
     const { lastInsertRowid } = this.db
       .prepare(
         `INSERT INTO ldevs
-           (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, removable, tier)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, removable, protection,
+            tier)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ldev.id,
@@ -190,6 +196,7 @@ export class StorageTables {
         Number(ldev.thin),
         Number(ldev.readOnly),
         Number(ldev.removable),
+        ldev.protection,
         ldev.tier,
       );
     return Number(lastInsertRowid);
@@ -197,6 +204,14 @@ export class StorageTables {
 
   setBlocks(uid: number, blocks: number): void {
     this.db.prepare('UPDATE ldevs SET blocks = ? WHERE uid = ?').run(blocks, uid);
+  }
+
+  setUnformatted(uid: number): void {
+    this.db.prepare('UPDATE ldevs SET unformatted = 1 WHERE uid = ?').run(uid);
+  }
+
+  setFormatted(uid: number, protection: ProtectionType): void {
+    this.db.prepare('UPDATE ldevs SET unformatted = 0, protection = ? WHERE uid = ?').run(protection, uid);
   }
 
   setAttribute(uid: number, attribute: LdevAttribute): void {

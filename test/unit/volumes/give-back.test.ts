@@ -120,9 +120,15 @@ class MiniArray {
         thin: true,
         readOnly: false,
         removable: false,
+        protection: 0,
         tier: null,
       } as const;
-      return new LdevVolume({ uid, id: uid, deleting: false, ...fields, ...sizes }, pool, '12345678', way);
+      return new LdevVolume(
+        { uid, id: uid, unformatted: false, deleting: false, ...fields, ...sizes },
+        pool,
+        '12345678',
+        way,
+      );
     });
     regions.scan((uid, region, place) => {
       const { regions: table } = this.ldevs[uid - 1]!;
