@@ -162,6 +162,17 @@ export class Transfer {
   }
 
   private copy(piece: Piece, done: SegmentDone): void {
+    this.fetch(piece, done, (views, release) => {
+      const command = (lba: number, blocks: number) => write16(lba, blocks);
+      this.write(piece, command, views, (problem) => {
+        release();
+        done(problem);
+      });
+    });
+  }
+
+  /** The data of a piece, held if it is to be; a failure ends it. */
+  private fetch(piece: Piece, done: SegmentDone, use: (views: readonly Buffer[], release: () => void) => void): void {
     const { data, held } = this.plan;
     data.read(piece.offset, piece.offset + piece.bytes, (failure, views, release) => {
       if (failure !== null) {
@@ -169,15 +180,7 @@ export class Transfer {
         return;
       }
       held?.add(piece.offset, views);
-      this.write(
-        piece,
-        (lba, blocks) => write16(lba, blocks),
-        views,
-        (problem) => {
-          release();
-          done(problem);
-        },
-      );
+      use(views, release);
     });
   }
 
@@ -212,13 +215,7 @@ export class Transfer {
 
   /** Replaces a part of one block. */
   private merge(piece: Piece, attempts: number, done: SegmentDone): void {
-    const { data, held } = this.plan;
-    data.read(piece.offset, piece.offset + piece.bytes, (failure, views, release) => {
-      if (failure !== null) {
-        done(failure);
-        return;
-      }
-      held?.add(piece.offset, views);
+    this.fetch(piece, done, (views, release) => {
       const bytes = Buffer.concat(views);
       release();
       this.mergeBytes(piece, bytes, attempts, done);

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { CopySummary } from '../../copy/from-unit.js';
 import type { Piece } from '../../copy/pieces.js';
-import { copyToUnit, type HoleTreatment } from '../../copy/to-unit.js';
+import { copyToUnit, type HoleTreatment, type WriteOptions } from '../../copy/to-unit.js';
 import { copyUnitToUnit, type UnitCopySummary } from '../../copy/unit-to-unit.js';
+import type { LogicalUnit } from '../../logical-unit.js';
 import { type CommonOptions, command, print, shownUrl, withUnit } from '../context.js';
 import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../copy-options.js';
 import { openSource } from '../files.js';
@@ -33,38 +34,10 @@ export function writeCommand(): Command {
     .option('--no-sync', 'leave out SYNCHRONIZE CACHE at the end')
     .action(async (url: string, path: string, options: WriteFlags) => {
       const started = performance.now();
-      if (options.fromLu !== undefined) {
-        if (path !== '-') throw new UsageError('give a file or --from-lu, not both');
-        tell(options, await copyUnit(options.fromLu, url, options), started);
-        return;
-      }
-      const source = await openSource(path);
-      let summary: CopySummary;
-      try {
-        summary = await withUnit(url, options, async (unit) => {
-          const { blocks, blockSize } = await unit.readCapacity();
-          const lba = parseNumber(options.lba, '--lba');
-          const room = (blocks - lba) * blockSize;
-          if (source.bytes !== null && source.bytes > room) throw tooLarge(nameOf(path), source.bytes, room);
-          const { bar, ...copy } = await copyOptions(unit, options, source.bytes);
-          try {
-            const pieces = within(source.pieces(copy.chunkBytes, blockSize), room, nameOf(path));
-            const done = await copyToUnit(unit, lba, pieces, {
-              ...copy,
-              ...options,
-              depth: copy.depth,
-              progress: copy.progress!,
-            });
-            if (options.sync) await unit.synchronizeCache();
-            return done;
-          } finally {
-            bar.stop();
-          }
-        });
-      } finally {
-        await source.close();
-      }
-      tell(options, summary, started);
+      if (options.fromLu !== undefined && path !== '-') throw new UsageError('give a file or --from-lu, not both');
+      const { fromLu } = options;
+      const copy = fromLu === undefined ? copyFile(path, url, options) : copyUnit(fromLu, url, options);
+      tell(options, await copy, started);
     });
 }
 
@@ -76,30 +49,60 @@ function tell(options: WriteFlags, summary: CopySummary | UnitCopySummary, start
   print(options, { ...summary, seconds }, () => summaryText(verb, summary.bytes, holes, seconds));
 }
 
+async function copyFile(path: string, url: string, options: WriteFlags): Promise<CopySummary> {
+  const source = await openSource(path);
+  const name = path === '-' ? 'standard input' : path;
+  try {
+    return await onto(url, options, name, source.bytes, ({ unit, lba, room }, copy) =>
+      copyToUnit(unit, lba, within(source.pieces(copy.chunkBytes, unit.blockSize), room, name), copy),
+    );
+  } finally {
+    await source.close();
+  }
+}
+
 /** From one logical unit to another, of the same array or not. */
 function copyUnit(from: string, url: string, options: WriteFlags): Promise<UnitCopySummary> {
-  return withUnit(from, options, (source) =>
-    withUnit(url, options, async (unit) => {
-      const { blocks, blockSize } = await source.readCapacity();
-      const capacity = await unit.readCapacity();
-      const lba = parseNumber(options.lba, '--lba');
-      const room = (capacity.blocks - lba) * capacity.blockSize;
-      if (blocks * blockSize > room) throw tooLarge(shownUrl(from), blocks * blockSize, room);
-      const { bar, ...copy } = await copyOptions(unit, options, blocks * blockSize);
-      try {
-        const done = await copyUnitToUnit(source, unit, lba, {
-          ...copy,
-          ...options,
-          depth: copy.depth,
-          progress: copy.progress!,
-        });
-        if (options.sync) await unit.synchronizeCache();
-        return done;
-      } finally {
-        bar.stop();
-      }
-    }),
-  );
+  return withUnit(from, options, async (source) => {
+    const { bytes } = await source.readCapacity();
+    return await onto(url, options, shownUrl(from), bytes, ({ unit, lba }, copy) =>
+      copyUnitToUnit(source, unit, lba, copy),
+    );
+  });
+}
+
+/** Where a copy goes. */
+interface Place {
+  readonly unit: LogicalUnit;
+  /** First block. */
+  readonly lba: number;
+  /** Bytes from there to the end. */
+  readonly room: number;
+}
+
+/** Copies to a unit. @param bytes to be copied; null: known at the end */
+function onto<T>(
+  url: string,
+  options: WriteFlags,
+  name: string,
+  bytes: number | null,
+  copy: (place: Place, options: WriteOptions) => Promise<T>,
+): Promise<T> {
+  return withUnit(url, options, async (unit) => {
+    const { blocks, blockSize } = await unit.readCapacity();
+    const lba = parseNumber(options.lba, '--lba');
+    const room = (blocks - lba) * blockSize;
+    if (bytes !== null && bytes > room) throw tooLarge(name, bytes, room);
+    const { holes, detectZeros } = options;
+    const { bar, ...shape } = await copyOptions(unit, options, bytes);
+    try {
+      const done = await copy({ unit, lba, room }, { holes, detectZeros, ...shape });
+      if (options.sync) await unit.synchronizeCache();
+      return done;
+    } finally {
+      bar.stop();
+    }
+  });
 }
 
 /** A stream's length is known only when it ends. */
@@ -109,8 +112,6 @@ async function* within(pieces: AsyncIterable<Piece>, room: number, name: string)
     yield piece;
   }
 }
-
-const nameOf = (path: string) => (path === '-' ? 'standard input' : path);
 
 function tooLarge(name: string, bytes: number, room: number): UsageError {
   return new UsageError(
