@@ -14,6 +14,8 @@ import { protectedLayouts } from './layers/protected-layout.js';
 import type { MarkedBlocks } from './marked-blocks.js';
 import { type FormatRecord, type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
+import type { Images } from './point-in-time/images.js';
+import type { BlockRange, LostCause, PointInTime } from './point-in-time/types.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
 import type { LdevRow } from './store-storage.js';
@@ -49,6 +51,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   bottom!: BlockLayer;
   /** Made with the layers. */
   marks!: MarkedBlocks;
+  images!: Images;
   /** Of a deleted one nothing is to be had through it. */
   private lowest!: CachedLayer;
   private cached!: CachedVolume;
@@ -240,6 +243,14 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
       if (error === null) done(null);
       else done({ kind: 'hardware-error', cause: `shared memory: ${error.message}` });
     });
+  }
+
+  freeze(ranges: readonly BlockRange[], lost: (cause: LostCause) => void): PointInTime | null {
+    return this.images.freeze(ranges, lost);
+  }
+
+  endImages(cause: LostCause, done: () => void): void {
+    this.images.discard(cause, done);
   }
 
   wipeRemains(done: Done): void {

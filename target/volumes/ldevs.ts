@@ -9,14 +9,17 @@ import type { Done } from './block-layer.js';
 import { DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { GiveBack } from './give-back.js';
+import { HiddenStores } from './hidden-stores.js';
 import { FaultLayer } from './layers/fault.js';
 import { FaultRules } from './layers/fault-rules.js';
 import { MarkedLayer } from './layers/marked.js';
+import { PreservingLayer } from './layers/preserving.js';
 import { LdevFormat } from './ldev-format.js';
 import { LdevVolume, regionsOf, storedBytes } from './ldev-volume.js';
 import { MarkedBlocks } from './marked-blocks.js';
 import { type LdevAttribute, ldevName } from './model.js';
 import { checkLdevId } from './naming.js';
+import { Images } from './point-in-time/images.js';
 import type { Pool } from './pool.js';
 import { type ReclaimAdapter, reclaim } from './reclaim.js';
 import { MAX_LDEV_BYTES, REGION_BYTES } from './regions.js';
@@ -88,8 +91,18 @@ export class Ldevs {
   private readonly deleting = new Set<number>();
   private readonly filling = new Set<LdevVolume>();
   private readonly waysBack = new Map<Pool, GiveBack>();
+  private readonly hidden: HiddenStores;
 
   constructor(private readonly parts: LdevsParts) {
+    this.hidden = new HiddenStores({
+      store: parts.store,
+      open: (row, like) => {
+        const ldev = this.build(row, like.volumePool);
+        ldev.open(parts.cache);
+        return ldev;
+      },
+      remove: (ldev) => this.finishDeletion(ldev, this.discarded(ldev)),
+    });
     this.faults = new FaultRules(
       (id) => this.byId.has(id),
       (id) => this.composeAll(id),
@@ -156,6 +169,7 @@ export class Ldevs {
     }
     const { store } = this.parts;
     store.transaction(() => store.storage.setBlocks(ldev.uid, blocks));
+    ldev.endImages('expanded', () => {});
     ldev.blocks = blocks;
     if (!ldev.thin) this.provision(ldev);
     return ldev;
@@ -187,13 +201,18 @@ export class Ldevs {
     store.transaction(() => store.storage.setDeleting(ldev.uid));
     this.byId.delete(ldev.id);
     this.faults.clear(ldev.id);
-    const discarded = new Promise<void>((resolve, reject) => {
+    ldev.endImages('deleted', () => {});
+    return { complete: this.finishDeletion(ldev, this.discarded(ldev)) };
+  }
+
+  /** Resolves when nothing is cached of it, and nothing under way. */
+  private discarded(ldev: LdevVolume): Promise<void> {
+    return new Promise((resolve, reject) => {
       ldev.discard((failure) => {
         if (failure === null) resolve();
         else reject(new ConfigError('drive-unusable', `LDEV ${ldev.name}: the cache could not drop it.`));
       });
     });
-    return { complete: this.finishDeletion(ldev, discarded) };
   }
 
   /** Resolves when what hosts have unmapped is back in the pools. */
@@ -207,8 +226,10 @@ export class Ldevs {
     const byUid = new Map<number, LdevVolume>();
     const leftovers = new Map<number, LdevRow>();
     for (const row of store.storage.ldevs()) {
-      if (row.deleting) leftovers.set(row.uid, row);
-      else byUid.set(row.uid, this.build(row, storage.pool(row.pool)));
+      if (row.deleting) {
+        leftovers.set(row.uid, row);
+        this.hidden.claim(row.id);
+      } else byUid.set(row.uid, this.build(row, storage.pool(row.pool)));
     }
     const strays = new Map<Pool, number[]>();
     for (const pool of storage.allPools()) strays.set(pool, this.findRegions(pool, byUid));
@@ -282,6 +303,7 @@ export class Ldevs {
     const { store } = this.parts;
     store.transaction(() => store.storage.deleteLdev(row.uid));
     this.deleting.delete(row.id);
+    this.hidden.release(row.id);
   }
 
   /** Keeps room for all regions that a fully provisioned LDEV lacks, and assigns them piece by piece. */
@@ -327,6 +349,14 @@ export class Ldevs {
         this.compose(ldev);
       },
     );
+    ldev.images = new Images({
+      below: () => ldev.bottom,
+      blockSize: ldev.blockSize,
+      blocks: () => ldev.blocks,
+      openStore: () => this.hidden.make(ldev),
+      clock: this.parts.clock,
+      changed: () => this.compose(ldev),
+    });
     this.byId.set(ldev.id, ldev);
     this.compose(ldev);
   }
@@ -349,7 +379,8 @@ export class Ldevs {
   /** Puts an LDEV's layers upon each other, bottom to top. */
   private compose(ldev: LdevVolume): void {
     const rules = this.faults.covering(ldev.id);
-    const lower = ldev.marks.size === 0 ? ldev.bottom : new MarkedLayer(ldev.bottom, ldev.marks);
+    const bottom = ldev.images.alive === 0 ? ldev.bottom : new PreservingLayer(ldev.bottom, ldev.images);
+    const lower = ldev.marks.size === 0 ? bottom : new MarkedLayer(bottom, ldev.marks);
     ldev.top = rules.length === 0 ? lower : new FaultLayer(lower, rules, this.parts.clock);
   }
 

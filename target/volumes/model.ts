@@ -6,6 +6,7 @@ import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import type { MarkedBlocks } from './marked-blocks.js';
+import type { BlockRange, LostCause, PointInTime } from './point-in-time/types.js';
 
 export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
 
@@ -44,6 +45,13 @@ export interface Ldev {
   readonly mediumScan?: MediumScan | null;
   /** Overwrites what memory still holds of blocks that no block holds any more: slots given up. Left out: none does. */
   wipeRemains?(done: Done): void;
+  /**
+   * Makes an image of blocks as they are now; no command that changes blocks is under way. Null: there are too many.
+   * @param lost called once if the image ends before it is released
+   */
+  freeze?(ranges: readonly BlockRange[], lost: (cause: LostCause) => void): PointInTime | null;
+  /** Ends all images. `done` runs when what was kept for them is gone. */
+  endImages?(cause: LostCause, done: () => void): void;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */
   readonly failurePredicted?: boolean;
   /** Kind of the drives that it takes regions from; null or left out: any in the pool. */

@@ -1,0 +1,60 @@
+import type { BlockLayer, IoFailure } from '../block-layer.js';
+import { ChunkMap, FIRST_PLACE, LOST } from './chunk-map.js';
+import type { ChunkStore } from './types.js';
+
+export type OpenStore = () => ChunkStore | IoFailure;
+
+/** What was overwritten from the making of one image to that of the next. */
+export class Generation {
+  private readonly map = new ChunkMap();
+  private store: ChunkStore | null = null;
+  private places = 0;
+
+  constructor(private readonly openStore: OpenStore) {}
+
+  /** Nothing was overwritten yet. */
+  get untouched(): boolean {
+    return this.map.empty;
+  }
+
+  /** As in `ChunkMap`. */
+  state(chunk: number): number {
+    return this.map.get(chunk);
+  }
+
+  /** The store, and the place for `chunks` chunks in it; it is made when first needed. */
+  take(chunks: number): { readonly store: ChunkStore; readonly place: number } | IoFailure {
+    if (this.store === null) {
+      const made = this.openStore();
+      if ('kind' in made) return made;
+      this.store = made;
+    }
+    if (!this.store.hasRoom) return { kind: 'no-space', cause: 'what the pool has left is for hosts' };
+    const place = this.places;
+    this.places += chunks;
+    return { store: this.store, place };
+  }
+
+  /** The blocks that places of this generation are in. */
+  get kept(): BlockLayer {
+    return this.store!.layer;
+  }
+
+  saved(first: number, chunks: number, place: number): void {
+    for (let each = 0; each < chunks; each++) this.map.set(first + each, FIRST_PLACE + place + each);
+  }
+
+  holes(first: number, end: number): void {
+    this.map.fillHoles(first, end);
+  }
+
+  lost(chunk: number): void {
+    this.map.set(chunk, LOST);
+  }
+
+  /** Gives back what was kept. */
+  remove(done: () => void): void {
+    if (this.store === null) done();
+    else this.store.remove(done);
+  }
+}

@@ -1,0 +1,125 @@
+/** Saves old chunks before they are overwritten. */
+import type { Io } from '../block-layer.js';
+import type { Images } from './images.js';
+import type { LostCause } from './types.js';
+
+/** Chunks read and written in one go: 1 MiB. */
+const CHUNKS_AT_ONCE = 16;
+
+/** A host waits for it. What is read is not used again soon. */
+const IO: Io = { priority: 'host', initiator: '', fua: false, dpo: true };
+
+/** Chunks that are being saved, `first` up to but not `end`; others that are about to change them wait. */
+interface Saving {
+  readonly first: number;
+  readonly end: number;
+  readonly waiting: (() => void)[];
+}
+
+export class Saver {
+  private saving: Saving[] = [];
+
+  constructor(private readonly images: Images) {}
+
+  /** Chunks are being saved now. */
+  get busy(): boolean {
+    return this.saving.length > 0;
+  }
+
+  /** Runs `then` when no image needs any of these chunks any more. Looks at each chunk. */
+  save(first: number, end: number, then: () => void): void {
+    let chunk = first;
+    while (chunk < end && !this.images.needs(chunk)) chunk++;
+    if (chunk === end) {
+      then();
+      return;
+    }
+    const again = () => this.save(chunk, end, then);
+    const other = this.saving.find((one) => one.first <= chunk && chunk < one.end);
+    if (other === undefined) this.saveRun(chunk, this.runEnd(chunk, end), again);
+    else other.waiting.push(again);
+  }
+
+  /** Where the chunks end that are needed in a row and that nobody else saves. */
+  private runEnd(first: number, end: number): number {
+    const limit = this.saving.reduce((least, one) => (one.first > first ? Math.min(least, one.first) : least), end);
+    let next = first + 1;
+    while (next < limit && this.images.needs(next)) next++;
+    return next;
+  }
+
+  /** Saves the beginning of a run: what is allocated, or not allocated, in a row. */
+  private saveRun(first: number, end: number, done: () => void): void {
+    const one: Saving = { first, end, waiting: [] };
+    this.saving.push(one);
+    const ended = () => {
+      this.saving = this.saving.filter((other) => other !== one);
+      // Later, as one who waits may be one of thousands of chunks' turns.
+      const { clock } = this.images.parts;
+      clock.setImmediate(done);
+      for (const waiting of one.waiting) clock.setImmediate(waiting);
+    };
+    const { chunkBlocks, parts } = this.images;
+    const lba = first * chunkBlocks;
+    const blocks = Math.min(end * chunkBlocks, parts.blocks()) - lba;
+    parts.below().extents(lba, blocks, 1, (failure, extents) => {
+      const extent = extents[0];
+      // They may all have ended in the meantime.
+      if (this.images.alive === 0) {
+        ended();
+        return;
+      }
+      if (failure !== null || extent === undefined) {
+        this.lose(first, end, 'failed', ended);
+        return;
+      }
+      const chunks = extent.blocks === blocks ? end - first : Math.floor(extent.blocks / chunkBlocks);
+      if (!extent.mapped && chunks > 0) {
+        this.images.newest.holes(first, first + chunks);
+        ended();
+      } else {
+        const mapped = extent.mapped ? Math.ceil(extent.blocks / chunkBlocks) : 1;
+        this.copy(first, Math.min(end - first, mapped, CHUNKS_AT_ONCE), ended);
+      }
+    });
+  }
+
+  private copy(first: number, chunks: number, done: () => void): void {
+    const { chunkBlocks, parts } = this.images;
+    const generation = this.images.newest;
+    const taken = generation.take(chunks);
+    if ('kind' in taken) {
+      this.lose(first, first + chunks, taken.kind === 'no-space' ? 'no-space' : 'failed', done);
+      return;
+    }
+    const lba = first * chunkBlocks;
+    const blocks = Math.min((first + chunks) * chunkBlocks, parts.blocks()) - lba;
+    parts.below().read(IO, lba, blocks, (failure, data, release) => {
+      if (failure !== null) {
+        release();
+        if (failure.kind !== 'medium-error') this.lose(first, first + chunks, 'failed', done);
+        else if (chunks > 1 && this.images.alive > 0) this.copy(first, 1, done);
+        else {
+          generation.lost(first);
+          done();
+        }
+        return;
+      }
+      taken.store.layer.write(IO, taken.place * chunkBlocks, blocks, data, (problem) => {
+        release();
+        if (problem === null) {
+          generation.saved(first, chunks, taken.place);
+          done();
+        } else {
+          this.lose(first, first + chunks, problem.kind === 'no-space' ? 'no-space' : 'failed', done);
+        }
+      });
+    });
+  }
+
+  /** What cannot be saved must not hold up hosts. */
+  private lose(first: number, end: number, cause: LostCause, done: () => void): void {
+    this.images.lose(first, end, cause);
+    done();
+  }
+}
