@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { LdevCreate, LdevReply } from '../svp/control/api.js';
+import { ldevKind } from '../svp/ldev-kind.js';
 import { humanSize } from '../svp/units.js';
 import { DRIVE_KINDS, type DriveKind } from '../volumes/drive-kinds.js';
 import { call } from './client.js';
@@ -101,11 +102,6 @@ export function ldevCommand(): Command {
   });
 
   return ldev;
-}
-
-export function ldevKind(ldev: Pick<LdevReply, 'attribute' | 'thin' | 'readOnly' | 'removable'>): string {
-  const kind = ldev.attribute === 'ordinary' ? (ldev.thin ? 'thin' : 'full') : ldev.attribute;
-  return `${kind}${ldev.readOnly ? ' read-only' : ''}${ldev.removable ? ' removable' : ''}`;
 }
 
 function report(options: CommonOptions, what: string, ldev: LdevReply): void {

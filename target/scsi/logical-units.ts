@@ -1,5 +1,6 @@
 import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import { AccessState } from '../../wire/scsi/target-port-groups.js';
+import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { PIECES_AT_ONCE } from '../copy/copy-limits.js';
 import { Turns } from '../copy/turns.js';
@@ -11,6 +12,9 @@ import { LogicalUnit, type ModeState, type Neighbours, type Reached, type Reserv
 import type { Nexus } from './nexus.js';
 import type { SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
+
+/** Nanoseconds. */
+const MS = 1e6;
 
 /** What of `Volumes` is needed here. */
 export interface VolumesView {
@@ -42,8 +46,8 @@ export interface LogicalUnitParts {
 export class LogicalUnits {
   private readonly byLdev = new Map<number, LogicalUnit>();
   private readonly nexuses = new Map<number, Nexus>();
-  /** Target port group → state that was set for all logical units, for those that come. */
-  private readonly accessStates = new Map<number, AccessState>();
+  /** Target port group → state that was set for all logical units, and when it is reached, for those that come. */
+  private readonly accessStates = new Map<number, { readonly state: AccessState; readonly reachedAt: number }>();
   private readonly neighbours: Neighbours = {
     reach: (nexus, matches) => this.reach(nexus, matches),
     dropHeld: () => {
@@ -78,7 +82,9 @@ export class LogicalUnits {
       const own = [reservations(ldev), modes(ldev)] as const;
       const around = [surroundings, nexuses, clock, identifying, this.neighbours, sanitize] as const;
       unit = new LogicalUnit(ldev, commands, ...own, log, ...around);
-      for (const [group, state] of this.accessStates) unit.access.change(group, state);
+      for (const [group, { state, reachedAt }] of this.accessStates) {
+        unit.access.change(group, state, null, Math.max(0, reachedAt - unit.clock.now()) / MS);
+      }
       this.byLdev.set(ldev.id, unit);
     }
     return unit;
@@ -105,12 +111,13 @@ export class LogicalUnits {
 
   /** The state of a target port group as set for all logical units; single ones may differ. */
   accessState(group: number): AccessState {
-    return this.accessStates.get(group) ?? AccessState.activeOptimized;
+    return this.accessStates.get(group)?.state ?? AccessState.activeOptimized;
   }
 
   /** Sets it for all logical units, present and to come. @param transitionMs as `AsymmetricAccess.change` */
   setAccessState(group: number, state: AccessState, transitionMs = 0): void {
-    this.accessStates.set(group, state);
+    const { clock = systemClock } = this.parts;
+    this.accessStates.set(group, { state, reachedAt: clock.now() + transitionMs * MS });
     for (const unit of this.byLdev.values()) unit.access.change(group, state, null, transitionMs);
   }
 
@@ -215,6 +222,10 @@ export class LogicalUnits {
     for (const unit of this.byLdev.values()) {
       if (mapped.has(unit.ldev.id)) continue;
       unit.tasks?.withdraw((task) => task.nexus.hostGroup.id === group.id);
+      unit.copies.stop(
+        (issuer) => issuer.hostGroup.id === group.id,
+        () => {},
+      );
       for (const nexus of this.nexuses.values()) {
         if (nexus.hostGroup.id !== group.id) continue;
         unit.reservations.nexusLost?.(nexus);

@@ -76,7 +76,7 @@ export class RunningArray implements ArrayView {
     const store = openStore(directory);
     let array: RunningArray | null = null;
     try {
-      const settings = settle(directory.file('settings.json'), config);
+      const settings = settle(directory.file('settings.json'), config, options.log.warn);
       const storage = await openResized(directory, store, settings, config, options);
       array = new RunningArray(directory, storage, settings, options.log, stopped);
       tellStart(storage, config, options.note ?? (() => {}));

@@ -1,5 +1,5 @@
 /** Settings of the process that no host sees, kept in `settings.json` of the data directory. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { AuthMethod } from '../volumes/model.js';
 import type { ConfigInput } from './config-schema.js';
 import { DEFAULT_CACHE, DEFAULT_HOST_TIMEOUT, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
@@ -31,9 +31,16 @@ interface Saved extends Settings {
   readonly settled: boolean;
 }
 
-/** What `config` says, else what the last start used, else the defaults. A damaged file counts as none. */
-export function settle(file: string, config: ConfigInput): Settings {
-  const saved = read(file);
+/**
+ * What `config` says, else what the last start used, else the defaults. A damaged file counts as none, but for what it
+ * may have kept from strangers: discovery asks for CHAP then.
+ */
+export function settle(file: string, config: ConfigInput, warn: (line: string) => void): Settings {
+  const found = read(file);
+  const saved = found ?? ({ discoveryAuth: 'chap' } satisfies Partial<Saved>);
+  if (found === null) {
+    warn(`${file} is damaged: defaults are used, and discovery asks for CHAP unless the configuration says otherwise`);
+  }
   return {
     cacheBytes: parseSize(config.cache ?? saved.cacheBytes ?? DEFAULT_CACHE)!,
     cacheDuplex: config.cacheDuplex ?? saved.cacheDuplex ?? 'off',
@@ -49,16 +56,18 @@ export function settle(file: string, config: ConfigInput): Settings {
 /** @param settled everything is on the drives, and stays so until this is called again */
 export function saveSettings(file: string, settings: Settings, settled: boolean): void {
   const saved: Saved = { ...settings, settled };
-  writeFileSync(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${file}.new`, file);
 }
 
 /** Whether the last array ended with everything on its drives. */
 export function endedSettled(file: string): boolean {
-  return read(file).settled ?? false;
+  return read(file)?.settled ?? false;
 }
 
-function read(file: string): Partial<Saved> {
+/** Empty: there is no file; null: it is damaged. */
+function read(file: string): Partial<Saved> | null {
+  if (!existsSync(file)) return {};
   try {
     const saved = JSON.parse(readFileSync(file, 'utf8'));
     const { cacheBytes, cacheDuplex, polling, http, directDrives, discoveryAuth, settled, sanitizeRate, hostTimeout } =
@@ -75,6 +84,6 @@ function read(file: string): Partial<Saved> {
       ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };
   } catch {
-    return {};
+    return null;
   }
 }

@@ -4,10 +4,11 @@ import type { DiskAdapter } from '../disk/disk-adapter.js';
 import type { IscsiPort } from '../ports/iscsi/port.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
 import type { HostGroup, TargetPort } from '../volumes/model.js';
-import { type Ldev, ldevName } from '../volumes/model.js';
+import { ldevName } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { Captures } from './captures.js';
 import type { LunReply } from './control/api.js';
+import { ldevKind } from './ldev-kind.js';
 import type { Tracer } from './trace/tracer.js';
 import { type Address, formatAddress, formatSize } from './units.js';
 
@@ -63,12 +64,6 @@ export function lunPath(
     capacity: formatSize(ldev.blocks * ldev.blockSize),
     kind: ldevKind(ldev),
   };
-}
-
-/** What an LDEV is, in a word. */
-export function ldevKind(ldev: Pick<Ldev, 'attribute' | 'thin'>): string {
-  if (ldev.attribute !== 'ordinary') return ldev.attribute;
-  return ldev.thin ? 'thin' : 'full';
 }
 
 /** A host on this machine cannot connect to "any address". */

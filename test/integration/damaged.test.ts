@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import { connect } from '../../initiator/index.js';
+import { connect, discover } from '../../initiator/index.js';
 import { stderrLog } from '../../target/base/log.js';
 import { type ArrayOptions, startArray } from '../../target/index.js';
 import { lunarray } from '../support/programs.js';
@@ -215,6 +215,19 @@ t.test('another cache size and a kill in between', async (t) => {
     writeFileSync(join(dataDir, 'settings.json'), '{"cacheBytes":');
     await (await startArray({ dataDir, config: { ...config, cache: to } })).stop();
   }
+});
+
+t.test('settings.json damaged: said, and discovery shows nothing without CHAP', async (t) => {
+  const dataDir = copyOf(clean);
+  writeFileSync(join(dataDir, 'settings.json'), '{"cacheBytes":');
+  const warnings: string[] = [];
+  const log = { ...stderrLog, warn: (line: string) => void warnings.push(line), info() {} };
+  const array = await startArray({ dataDir, log, config });
+  t.match(warnings, [/settings\.json is damaged/]);
+  const [port] = array.ports;
+  const discovery = discover(`iscsi://${port!.host}:${port!.port}`, { reconnect: false });
+  await t.rejects(discovery, { name: 'LoginError' });
+  await array.stop();
 });
 
 t.test('one line and the exit code', async (t) => {

@@ -4,7 +4,7 @@
  * service action in bytes 8 and 9, the LBA in 12 to 19 and the TRANSFER LENGTH in 28 to 31.
  */
 import { lba6, lba10, lba16, length6, length10, length12, length16, readUint64 } from './cdb.js';
-import { Opcode, ServiceActionIn16 } from './opcodes.js';
+import { Opcode, ServiceActionIn16, ServiceActionOut16 } from './opcodes.js';
 
 export interface CdbRange {
   readonly lba: number;
@@ -31,6 +31,9 @@ const variable: Shape = {
   lba: (cdb) => readUint64(cdb, 12),
   blocks: (cdb) => cdb.readUInt32BE(28),
 };
+/** One block; with PBLOCK, the physical one that it is in. */
+const longTen: Shape = { bytes: 10, lba: lba10, blocks: () => 1 };
+const longSixteen: Shape = { bytes: 16, lba: lba16, blocks: () => 1 };
 /** An LBA to begin with, and no length. */
 const start: Shape = { bytes: 16, lba: lba16, blocks: () => 0 };
 
@@ -58,6 +61,7 @@ const SHAPES: ReadonlyMap<number, Shape> = new Map<number, Shape>([
   [Opcode.writeSame16, sixteen],
   [Opcode.compareAndWrite, compare],
   [Opcode.writeAtomic16, atomic],
+  [Opcode.writeLong10, longTen],
 ]);
 
 /** READ(32), VERIFY(32), WRITE(32), WRITE AND VERIFY(32), WRITE SAME(32). */
@@ -76,6 +80,10 @@ function shapeOf(cdb: Buffer): Shape | undefined {
   }
   if (cdb[0] === Opcode.serviceActionIn16) {
     return cdb.length >= 2 && (cdb[1]! & 0x1f) === ServiceActionIn16.getLbaStatus ? start : undefined;
+  }
+  if (cdb[0] === Opcode.serviceActionOut16) {
+    // WRITE SCATTERED has its ranges in the parameter list.
+    return cdb.length >= 2 && (cdb[1]! & 0x1f) === ServiceActionOut16.writeLong16 ? longSixteen : undefined;
   }
   return SHAPES.get(cdb[0]!);
 }

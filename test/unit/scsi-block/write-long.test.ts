@@ -118,6 +118,7 @@ t.test('there is an end to the marks', async (t) => {
   marks.mark(100, MAX_MARKS - 1, false);
   t.equal(lu.run(long10(0, WR_UNCOR)).status, Status.good);
   t.match(lu.run(long10(1, WR_UNCOR)).sense, { name: 'insufficient-resources' });
+  t.equal(lu.run(long10(1, 0)).status, Status.good, 'nothing is marked');
   t.equal(lu.run(long10(0, COR_DIS)).status, Status.good, 'a marked block again');
   t.match(lu.run(read(0, 1)).sense, markedBad(0));
 });

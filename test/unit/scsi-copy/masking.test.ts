@@ -157,3 +157,15 @@ t.test('FFFFh, when the logical unit itself is taken from its sender', async (t)
   rig.clock.settle();
   t.equal(rig.layers[1]!.mapped.filter(Boolean).length, 2048);
 });
+
+t.test('the logical unit that got the command is taken from its sender: the copy ends', async (t) => {
+  const rig = new CopyRig([{}, { blocks: 16384 }, { blocks: 16384 }]);
+  const host = rig.host('a');
+  rig.layers[1]!.fill(0, 16384, 1);
+  const cscds = [cscd(1), cscd(2)];
+  startCopy(host, { format: 'lid4', immediate: true, cscds, segments: [blocks(16000, 0, 0, ends(1, 2))] });
+  rig.group(0).luns.delete(0);
+  rig.events.emit('luns-changed', rig.group(0));
+  rig.clock.settle();
+  t.equal(rig.layers[2]!.mapped.filter(Boolean).length, 2048);
+});

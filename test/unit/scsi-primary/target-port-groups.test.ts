@@ -198,6 +198,24 @@ t.test('a timed transition', async (t) => {
   t.equal(rig.unit.access.stateOf(1), transitioning, 'nothing changes any more in an array that stops');
 });
 
+t.test('a logical unit that comes during a transition is in it too', async (t) => {
+  const rig = new Rig({
+    portGroups: [1, 2],
+    luns: [
+      [0, 0],
+      [1, 1],
+    ],
+  });
+  rig.units.setAccessState(1, standby, 5_000);
+  rig.clock.advance(2_000);
+  const late = rig.units.unit(rig.ldevs.get(1)!);
+  t.equal(late.access.stateOf(1), transitioning);
+  rig.clock.advance(2_999);
+  t.equal(late.access.stateOf(1), transitioning);
+  rig.clock.advance(1);
+  t.equal(late.access.stateOf(1), standby);
+});
+
 t.test('a reset leaves the states alone', async (t) => {
   const rig = twoGroups();
   const host = rig.host('a');

@@ -42,7 +42,8 @@ function check({ lengthByte }: Shape): (unit: LogicalUnit, task: Task) => Sense 
     const flags = cdb[1]!;
     if ((flags & PBLOCK) !== 0 && blocksPerPhysical(unit) === 1) return invalidFieldInCdb(1, PBLOCK_BIT);
     if ((flags & WR_UNCOR) === 0 && cdb.readUInt16BE(lengthByte) !== 0) return invalidFieldInCdb(lengthByte);
-    return unit.ldev.marks.hasRoom(lba, blocks) ? null : insufficientResources();
+    const marks = (flags & (WR_UNCOR | COR_DIS)) !== 0;
+    return !marks || unit.ldev.marks.hasRoom(lba, blocks) ? null : insufficientResources();
   };
 }
 
