@@ -10,8 +10,13 @@ const GRID = { lineStyle: { color: '#e6e6e6' } };
 
 function draw(width: number, height: number, option: echarts.EChartsOption): string {
   const picture = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-  picture.setOption({ animation: false, backgroundColor: '#ffffff', ...option });
-  return picture.renderToSVGString();
+  try {
+    picture.setOption({ animation: false, backgroundColor: '#ffffff', ...option });
+    return picture.renderToSVGString();
+  } finally {
+    // Its timer would keep the process from ending.
+    picture.dispose();
+  }
 }
 
 const heading = (text: string, subtext: string) => ({ text, subtext, left: 16, top: 8 });
