@@ -11,7 +11,7 @@ import { ArrayError } from './svp/errors.js';
 import { RunningArray } from './svp/running-array.js';
 import { parseAddress } from './svp/units.js';
 import { lunPaths } from './svp/view.js';
-import type { FaultSpec } from './volumes/layers/fault-rules.js';
+import type { FaultSpec } from './volumes/layers/fault-spec.js';
 import type { Volumes } from './volumes/volumes.js';
 
 export interface ArrayOptions {

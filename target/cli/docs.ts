@@ -1,6 +1,7 @@
 /** The generated parts of the documentation: file → marker → Markdown. */
 import { configReference } from '../svp/config-reference.js';
 import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
+import { faultReference } from '../svp/fault-reference.js';
 import { metricsReference } from '../svp/metrics.js';
 import { chapTableReference, commandTableReference, keyTableReference } from '../svp/protocol-reference.js';
 import { createProgram } from './program.js';
@@ -15,6 +16,7 @@ export function generatedParts(): Readonly<Record<string, Readonly<Record<string
       keys: keyTableReference(),
       chap: chapTableReference(),
     },
+    'docs/fault-injection.md': { faults: faultReference() },
     'docs/configuration.md': { configuration: configReference() },
   };
 }

@@ -1,57 +1,21 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { FaultAdd, FaultReply } from '../svp/control/api.js';
-import { faultEffect, faultEffects } from '../volumes/layers/fault-effects.js';
-import { faultOps } from '../volumes/layers/fault-rules.js';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { FaultReply, ScenarioReply } from '../svp/control/api.js';
+import { ArrayError } from '../svp/errors.js';
 import { call } from './client.js';
+import { type FaultOptions, faultOf, faultOptions } from './fault-options.js';
+import { describeFault } from './fault-words.js';
 import { administration, argument, type CommonOptions, printJson, printLine, printTable } from './output.js';
 
-type Delay = Pick<FaultAdd, 'delayMs' | 'delayMaxMs'>;
-
-interface AddOptions extends CommonOptions {
-  readonly id?: string;
-  readonly ldev?: string;
-  readonly op: (typeof faultOps)[number];
-  readonly lba?: number;
-  readonly blocks?: number;
-  readonly initiator?: string;
-  readonly sense?: string;
-  readonly delay?: Delay;
-  readonly probability?: number;
-  readonly seed?: number;
-  readonly every?: number;
-  readonly limit?: number;
-}
-
 export function faultCommand(): Command {
-  const fault = new Command('fault').description('fault rules: make I/O fail or wait; gone when the array stops');
+  const fault = new Command('fault').description('fault rules: make commands fail or wait; gone when the array stops');
 
   administration(
-    fault
-      .command('add')
-      .description('add a rule; give --sense, --delay or both')
-      .option('--ldev <ldev>', 'LDEV it applies to; every one when left out', argument.ldev)
-      .addOption(new Option('--op <operation>', 'operations it covers').choices(faultOps).default('any'))
-      .option('--lba <block>', 'first block; operations that touch it are covered', argument.count)
-      .option('--blocks <count>', 'blocks from --lba on (1 with --lba)', argument.count)
-      .option('--initiator <iqn>', 'only I/O of this initiator')
-      .option(
-        '--sense <what>',
-        `what the host is told: KEY/ASC/ASCQ in hexadecimal, ${[...faultEffects.keys()].join(', ')}`,
-        effect,
-      )
-      .option('--delay <ms>', 'wait so long first; 5-20: anything between, at random', delay)
-      .option('--probability <share>', 'only this share of them (0 to 1), at random', share)
-      .option('--seed <n>', 'of what is random; made up when left out', argument.count)
-      .option('--every <n>', 'only every n-th operation that is covered', argument.count)
-      .option('--limit <n>', 'at most so many times', argument.count)
-      .option('--id <id>', 'name of the rule; made up when left out'),
-  ).action(async (options: AddOptions) => {
-    const { id, ldev, op, lba, blocks, initiator, sense, delay, probability, seed, every, limit } = options;
-    const given = { id, ldev, op, lba, blocks, initiator, sense, ...delay, probability, seed, every, limit };
-    const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as FaultAdd;
-    const reply = await call<FaultReply>(options.data, 'POST', '/faults', body);
+    faultOptions(fault.command('add').description('add a rule; give --sense, --delay, --connection, or several')),
+  ).action(async (options: FaultOptions & CommonOptions) => {
+    const reply = await call<FaultReply>(options.data, 'POST', '/faults', faultOf(options));
     if (options.json) printJson(reply);
-    else printLine(`added ${reply.id}: ${describe(reply)}`);
+    else printLine(`added ${reply.id}: ${describeFault(reply)}`);
   });
 
   administration(fault.command('list').description('list rules with how often they were met and acted')).action(
@@ -60,7 +24,7 @@ export function faultCommand(): Command {
       if (options.json) return printJson(faults);
       await printTable(
         ['ID', 'RULE', 'COVERED', 'ACTED'],
-        faults.map((f) => [f.id, describe(f), f.hits, f.fired]),
+        faults.map((f) => [f.id, describeFault(f), f.hits, f.fired]),
       );
     },
   );
@@ -73,43 +37,46 @@ export function faultCommand(): Command {
     },
   );
 
+  administration(
+    fault
+      .command('clear')
+      .description('remove all rules, or those of one LDEV; ends scenarios too, unless an LDEV is given')
+      .option('--ldev <ldev>', 'only rules of this LDEV', argument.ldev),
+  ).action(async ({ data, json, ldev }: CommonOptions & { readonly ldev?: string }) => {
+    await call(data, 'DELETE', ldev === undefined ? '/faults' : `/faults?ldev=${encodeURIComponent(ldev)}`);
+    if (json) printJson({ ldev: ldev ?? null });
+    else printLine(`removed the rules of ${ldev ?? 'every LDEV'}`);
+  });
+
+  administration(
+    fault
+      .command('play')
+      .description('have the array do what a scenario says, at its times (docs/fault-injection.md)')
+      .argument('<file>', 'JSON file'),
+  ).action(async (file: string, { data, json }: CommonOptions) => {
+    const reply = await call<ScenarioReply>(data, 'POST', '/fault-scenarios', readScenario(file));
+    if (json) printJson(reply);
+    else printLine(`playing ${reply.name}: ${reply.done} of ${reply.steps} steps done, the last in ${reply.lastMs} ms`);
+  });
+
+  administration(fault.command('playing').description('list scenarios that have steps to come')).action(
+    async ({ data, json }: CommonOptions) => {
+      const scenarios = await call<ScenarioReply[]>(data, 'GET', '/fault-scenarios');
+      if (json) return printJson(scenarios);
+      await printTable(
+        ['NAME', 'STEPS', 'DONE', 'NEXT IN ms', 'LAST IN ms'],
+        scenarios.map((each) => [each.name, each.steps, each.done, each.nextMs, each.lastMs]),
+      );
+    },
+  );
+
   return fault;
 }
 
-function effect(text: string): string {
-  if (faultEffect(text) !== null) return text;
-  throw new InvalidArgumentError(
-    `Give KEY/ASC/ASCQ, such as 3/11/00, or one of ${[...faultEffects.keys()].join(', ')}.`,
-  );
-}
-
-function delay(text: string): Delay {
-  const [, least, most] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text) ?? [];
-  if (least === undefined) throw new InvalidArgumentError('Milliseconds such as 5, or 5-20, are needed.');
-  return { delayMs: Number(least), ...(most !== undefined && { delayMaxMs: Number(most) }) };
-}
-
-function share(text: string): number {
-  if (!/^\d*\.?\d+$/.test(text)) throw new InvalidArgumentError('A share such as 0.01 is needed.');
-  return Number(text);
-}
-
-/** `read of 00:00 LBA 100: medium-error, every 3rd …` in words. */
-function describe(fault: FaultReply): string {
-  const where = fault.ldev ?? 'every LDEV';
-  const range =
-    fault.lba === null
-      ? fault.blocks === null
-        ? ''
-        : ` LBA 0 + ${fault.blocks}`
-      : ` LBA ${fault.lba}${fault.blocks === null ? '' : ` + ${fault.blocks}`}`;
-  const delay = fault.delayMaxMs === null ? `${fault.delayMs}` : `${fault.delayMs}-${fault.delayMaxMs}`;
-  const actions = [delay === '0' ? '' : `${delay} ms delay`, fault.sense ?? ''].filter((a) => a !== '');
-  const limits = [
-    fault.probability < 1 ? `${fault.probability * 100} % of them (seed ${fault.seed})` : '',
-    fault.every > 1 ? `every ${fault.every}th` : '',
-    fault.limit === null ? '' : `${fault.limit} times at most`,
-    fault.initiator === null ? '' : `from ${fault.initiator}`,
-  ].filter((l) => l !== '');
-  return `${fault.op} of ${where}${range}: ${[actions.join(', then '), ...limits].join(', ')}`;
+function readScenario(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ArrayError('usage', `the scenario cannot be read: ${(error as Error).message}.`);
+  }
 }

@@ -15,6 +15,7 @@ import {
   type Sense,
   writeProtected,
 } from '../../wire/scsi/sense.js';
+import { throughFaults } from './command-faults.js';
 import type { Command, CommandTable } from './command-table.js';
 import type { LogicalUnit } from './logical-unit.js';
 import { Status, type Task } from './task.js';
@@ -31,6 +32,11 @@ export function prepare(unit: LogicalUnit, task: Task): void {
 
 /** Second step, when nothing stands in the command's way: checks it, fetches data-out and runs it. */
 export function execute(unit: LogicalUnit, task: Task): void {
+  if (unit.ldev.commandFaults) throughFaults(unit, task, unit.ldev.commandFaults, carryOut);
+  else carryOut(unit, task);
+}
+
+function carryOut(unit: LogicalUnit, task: Task): void {
   const command = task.command;
   task.descriptorSense = unit.modes.descriptorSense;
 

@@ -28,6 +28,13 @@ export interface TaskOwner {
    * data-out that still arrives is to be dropped. Runs once the task cannot change anything any more.
    */
   dropped?(task: Task): void;
+
+  /** The rest is for fault rules. Closes the connection that the task came by. */
+  drop?(task: Task): void;
+  /** Neither sends nor receives on the connection that the task came by; null: until one of both sides gives up. */
+  stall?(task: Task, ms: number | null): void;
+  /** Instead of `respond`: with a wrong digest of the first PDU, if there are digests. */
+  respondCorrupted?(task: Task, digest: 'header' | 'data'): void;
 }
 
 /**
@@ -98,7 +105,7 @@ export class Task {
   next: Task | null = null;
 
   constructor(
-    readonly owner: TaskOwner,
+    public owner: TaskOwner,
     readonly nexus: Nexus,
     /** LUN as sent, eight bytes (SAM-6 4.7). */
     readonly lun: Buffer,

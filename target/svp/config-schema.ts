@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { DEFAULT_KIND, DRIVE_KINDS } from '../volumes/drive-kinds.js';
+import { FaultRuleSchema } from './fault-schema.js';
 
 const strict = { additionalProperties: false };
 const name = (description: string) => Type.String({ description, pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$' });
@@ -278,6 +279,13 @@ export const ConfigSchema = Type.Object(
       '`default` on each port: any initiator, every LDEV, LUN 0 and up',
     ),
     users: list(UserSchema, 0, 4096, 'CHAP users.', 'none'),
+    faults: list(
+      FaultRuleSchema,
+      0,
+      1024,
+      'Fault rules in force from each start with this file ([fault-injection.md](fault-injection.md)).',
+      'none',
+    ),
   },
   { ...strict, title: 'Lunarray configuration' },
 );

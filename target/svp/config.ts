@@ -7,6 +7,7 @@ import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
 import { LEVELS } from '../volumes/open-group.js';
 import { canHaveSums } from '../volumes/sums.js';
+import { faultProblems } from './config-faults.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
@@ -149,6 +150,7 @@ function* ruleProblems(config: ArrayConfig): Generator<ConfigProblem> {
   yield* duplicates(config);
   yield* references(config);
   yield* amounts(config);
+  yield* faultProblems(config);
 }
 
 function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
@@ -162,6 +164,7 @@ function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
     ['ports', 'listen', config.ports.map((p) => (p.listen.endsWith(':0') ? '' : p.listen))],
     ['hostGroups', 'name', config.hostGroups.map((g) => `${g.port}/${g.name}`.toLowerCase())],
     ['hostGroups', 'target', config.hostGroups.map((g) => (g.target === undefined ? '' : `${g.port}/${g.target}`))],
+    ['faults', 'id', (config.faults ?? []).map((f) => f.id ?? '')],
     ['users', 'name', config.users.map((u) => `${u.role ?? 'initiator'} ${u.name}`)],
   ];
   for (const [list, field, keys] of lists) {

@@ -16,6 +16,8 @@ import type { ConfigInput } from './config-schema.js';
 import type { DataDirectory } from './data-directory.js';
 import { completeConfig, DEFAULT_HTTP, DEFAULT_LISTEN } from './default-config.js';
 import { ArrayError } from './errors.js';
+import { FaultScenarios } from './fault-scenario.js';
+import { faultSpec, portNames } from './fault-schema.js';
 import { createLogicalUnits } from './logical-unit-parts.js';
 import { otherCacheMemory } from './memory-files.js';
 import { metricsOf } from './metrics.js';
@@ -43,6 +45,7 @@ export class RunningArray implements ArrayView {
   readonly ports: PortView[] = [];
   readonly captures: Captures;
   readonly tracer: Tracer;
+  readonly scenarios: FaultScenarios;
   private readonly startedAt = systemClock.now();
   /** What to close at a stop, the last first. */
   private readonly servers: (() => Promise<void>)[] = [];
@@ -60,6 +63,7 @@ export class RunningArray implements ArrayView {
     this.units = createLogicalUnits(storage.volumes, urls, { bytesPerSecond: settings.sanitizeRate }, log);
     this.metrics = metricsOf(this);
     this.tracer = new Tracer(() => this.ports.map(({ adapter }) => adapter), systemClock);
+    this.scenarios = new FaultScenarios(this, systemClock, log);
     this.captures = new Captures(() => storage.volumes.ports().map((port) => port.name), systemClock, log);
   }
 
@@ -80,7 +84,7 @@ export class RunningArray implements ArrayView {
       const storage = await openResized(directory, store, settings, config, options);
       array = new RunningArray(directory, storage, settings, options.log, stopped);
       tellStart(storage, config, options.note ?? (() => {}));
-      for (const fault of options.faults ?? []) storage.volumes.faults.add(fault);
+      array.addFaults(config, options);
       if (options.capture !== undefined) await array.capture(options.capture);
       await array.open(config, options);
       storage.memory.populate?.();
@@ -131,6 +135,18 @@ export class RunningArray implements ArrayView {
       const { listenControl } = await import('./control/endpoint.js');
       const control = await listenControl(this, this.metrics).catch((error) => this.directory.fail(error));
       this.servers.push(() => control.close());
+    }
+  }
+
+  private addFaults(config: ConfigInput, options: StartOptions): void {
+    const { faults } = this.volumes;
+    for (const fault of options.faults ?? []) faults.add(fault);
+    for (const [index, fault] of (config.faults ?? []).entries()) {
+      try {
+        faults.add(faultSpec(fault, portNames(this.volumes)));
+      } catch (error) {
+        throw new ArrayError('bad-config', `faults[${index}]: ${(error as Error).message}`, { cause: error });
+      }
     }
   }
 
@@ -194,6 +210,7 @@ export class RunningArray implements ArrayView {
   private async close(): Promise<void> {
     try {
       this.tracer.close();
+      this.scenarios.stop();
       for (const close of this.servers.reverse()) await close();
       await Promise.all(this.ports.map(({ endpoint }) => endpoint.close(PORT_GRACE_MS)));
       this.units.close();

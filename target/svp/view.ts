@@ -8,6 +8,7 @@ import { ldevName } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { Captures } from './captures.js';
 import type { LunReply } from './control/api.js';
+import type { FaultScenarios } from './fault-scenario.js';
 import { ldevKind } from './ldev-kind.js';
 import type { Tracer } from './trace/tracer.js';
 import { type Address, formatAddress, formatSize } from './units.js';
@@ -32,6 +33,7 @@ export interface ArrayView {
   readonly ports: readonly PortView[];
   readonly captures: Captures;
   readonly tracer: Tracer;
+  readonly scenarios: FaultScenarios;
   readonly metricsUrl: string | null;
   uptimeSeconds(): number;
 }

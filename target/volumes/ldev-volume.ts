@@ -9,6 +9,7 @@ import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
+import type { ActiveFault } from './layers/active-fault.js';
 import { ProtectedLayer } from './layers/protected.js';
 import { protectedLayouts } from './layers/protected-layout.js';
 import type { MarkedBlocks } from './marked-blocks.js';
@@ -47,6 +48,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   unformatted: boolean;
   formatting!: FormatRecord;
   top!: BlockLayer;
+  commandFaults: readonly ActiveFault[] | null = null;
   /** The layer that others are put upon. */
   bottom!: BlockLayer;
   /** Made with the layers. */

@@ -107,6 +107,7 @@ export class Ldevs {
       (id) => this.byId.has(id),
       (id) => this.composeAll(id),
       parts.random,
+      parts.clock,
     );
     this.recover();
   }
@@ -381,7 +382,9 @@ export class Ldevs {
     const rules = this.faults.covering(ldev.id);
     const bottom = ldev.images.alive === 0 ? ldev.bottom : new PreservingLayer(ldev.bottom, ldev.images);
     const lower = ldev.marks.size === 0 ? bottom : new MarkedLayer(bottom, ldev.marks);
-    ldev.top = rules.length === 0 ? lower : new FaultLayer(lower, rules, this.parts.clock);
+    ldev.top = rules.length === 0 ? lower : new FaultLayer(lower, rules, ldev.marks, this.parts.clock);
+    const ofCommands = this.faults.ofCommands(ldev.id);
+    ldev.commandFaults = ofCommands.length === 0 ? null : ofCommands;
   }
 
   private onlyPool(): string {

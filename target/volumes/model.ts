@@ -5,6 +5,7 @@
 import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
+import type { ActiveFault } from './layers/active-fault.js';
 import type { MarkedBlocks } from './marked-blocks.js';
 import type { BlockRange, LostCause, PointInTime } from './point-in-time/types.js';
 
@@ -37,6 +38,8 @@ export interface Ldev {
   readonly serial: string;
   /** Top of the layer stack: what handlers read and write. Read for each operation: layers come and go. */
   readonly top: BlockLayer;
+  /** Fault rules of commands; null or left out: there are none. Replaced when rules come or go. */
+  readonly commandFaults?: readonly ActiveFault[] | null;
   /** Blocks that hosts have marked unreadable. */
   readonly marks: MarkedBlocks;
   /** In regions that it has, and in those that it could still get, beside other LDEVs. Left out: not told. */

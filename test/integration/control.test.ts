@@ -235,6 +235,63 @@ t.test('fault rules', async (t) => {
   t.same(await json('fault', 'list'), []);
 });
 
+t.test('fault rules of commands, in words', async (t) => {
+  const rules: [string[], string][] = [
+    [['--command', 'READ(16)', '--delay', 'exp:20', '--seed', '3'], 'delay (exponential, mean 20 ms)'],
+    [
+      ['--command', 'any', '--port', 'CL1-A', '--delay', 'normal:20,5'],
+      'delay (normal, mean 20 ms ± 5), through CL1-A',
+    ],
+    [['--command', '9e/10', '--connection', 'stall-after', '--stall', '50'], 'stall-after for 50 ms'],
+    [
+      ['--command', 'WRITE', '--sense', 'busy', '--skip', '4', '--limit', '1'],
+      'busy, after the first 4, 1 times at most',
+    ],
+    [['--op', 'write', '--delay', '5-50', '--for', '1000'], '5-50 ms delay, for 1000 ms'],
+  ];
+  for (const [options, words] of rules) {
+    const { code, stdout } = await plain('fault', 'add', ...options);
+    t.equal(code, 0);
+    t.ok(stdout.trimEnd().endsWith(words), stdout);
+  }
+  const refusals: [string[], number, RegExp][] = [
+    [['--command', 'READ(11)', '--sense', 'busy'], 9, /no command/],
+    [['--command', 'READ', '--op', 'read', '--sense', 'busy'], 9, /one of both/],
+    [['--op', 'read', '--connection', 'drop-after'], 9, /name a command/],
+    [['--command', 'READ', '--connection', 'cut'], 2, /drop-before/],
+    [['--command', 'READ', '--port', 'CL9-Z', '--sense', 'busy'], 9, /no port "CL9-Z"/],
+    [['--command', 'READ', '--delay', 'gamma:3'], 2, /exp:20/],
+  ];
+  for (const [options, code, stderr] of refusals) t.match(await plain('fault', 'add', ...options), { code, stderr });
+  t.match(await plain('fault', 'clear', '--ldev', '00:00'), { code: 0 });
+  t.equal((await json<unknown[]>('fault', 'list')).length, 5);
+  t.match(await plain('fault', 'clear'), { code: 0 });
+  t.same(await json('fault', 'list'), []);
+});
+
+t.test('a fault scenario', async (t) => {
+  const file = join(data, 'scenario.json');
+  const play = (scenario: unknown) => {
+    writeFileSync(file, JSON.stringify(scenario));
+    return plain('fault', 'play', file);
+  };
+  const later = { at: 3_600_000, clear: true };
+  t.match(await play({ name: 'mine', steps: [{ at: 0, add: { id: 'now', sense: 'busy' } }, later] }), {
+    code: 0,
+    stdout: /^playing mine: 1 of 2 steps done/,
+  });
+  t.match(await json('fault', 'list'), [{ id: 'now' }]);
+  t.match(await json('fault', 'playing'), [{ name: 'mine', steps: 2, done: 1 }]);
+  t.match(await play({ steps: [{ at: 0, add: { command: 'FROBNICATE', sense: 'busy' } }] }), {
+    code: 9,
+    stderr: /steps\[0\]: "FROBNICATE" is no command/,
+  });
+  t.match(await play({ steps: [{ at: 0, jump: 1 }] }), { code: 9, stderr: /steps/ });
+  t.match(await plain('fault', 'play', join(data, 'missing.json')), { code: 2 });
+  t.match(await plain('fault', 'clear'), { code: 0 });
+  t.same(await json('fault', 'playing'), []);
+});
+
 t.test('a session is dropped, or its host asked to log out', async (t) => {
   const login = async () => {
     await connect(array.ready[0]!.url, { reconnect: false });

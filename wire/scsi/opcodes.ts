@@ -228,6 +228,11 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.sanitize << 8) | SanitizeAction.exitFailureMode]: 'SANITIZE: EXIT FAILURE MODE',
 };
 
+/** All names that `commandName` gives to commands that it knows. */
+export function commandNames(): string[] {
+  return [...Object.values(NAMES), ...Object.values(ACTION_NAMES)];
+}
+
 /** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */
 export function commandName(cdb: Buffer): string {
   if (cdb.length === 0) return 'empty CDB';

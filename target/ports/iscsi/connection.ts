@@ -51,6 +51,8 @@ export class Connection implements Receiver, Tappable {
   #loginCmdSn = 0;
   #pingedAt = 0;
   #tap: ConnectionTap | null = null;
+  /** Ends a stall that has an end. */
+  #stall: { cancel(): void } | null = null;
   readonly #parser: PduParser;
   readonly #polling: Polling;
   /** What `next` answered last: of a data segment, or of the chunk. */
@@ -188,6 +190,22 @@ export class Connection implements Receiver, Tappable {
     this.#lost(why);
   }
 
+  /** Neither receives nor sends for a time; null: until one of both sides gives the connection up. */
+  stall(ms: number | null): void {
+    if (this.#phase !== 'full-feature') return;
+    const { clock } = this.port.parts;
+    this.socket.pause();
+    this.transmit.stalled = true;
+    this.#stall?.cancel();
+    this.#stall = ms === null ? null : clock.setTimeout(() => this.#unstall(), ms);
+  }
+
+  #unstall(): void {
+    this.#stall = null;
+    this.transmit.stalled = false;
+    if (!this.transmit.congested) this.#drained();
+  }
+
   /** Another connection has taken the session over. */
   replaced(): void {
     this.session = null;
@@ -315,6 +333,7 @@ export class Connection implements Receiver, Tappable {
   #lost(why: string, byHost = false): void {
     if (this.#phase === 'closed') return;
     this.#enter('closed');
+    this.#stall?.cancel();
     this.#endSession(why);
     this.#tap?.closed(byHost);
     this.tap = null;

@@ -140,6 +140,20 @@ export class Session implements TaskOwner {
     this.#discard(own);
   }
 
+  drop(_task: Task): void {
+    this.connection.drop('fault rule');
+  }
+
+  stall(_task: Task, ms: number | null): void {
+    this.connection.stall(ms);
+  }
+
+  respondCorrupted(task: Task, digest: 'header' | 'data'): void {
+    const { transmit, log, name } = this.connection;
+    const corrupted = transmit.corrupting(digest, () => this.respond(task));
+    if (!corrupted) log.warn('fault rule', `${name}: no ${digest} digest in the answer, so none is wrong`);
+  }
+
   /** All data of a task came that ends without it: by an iSCSI condition, or because its response was waiting. */
   endEarly(task: IscsiTask): void {
     if (!task.delivered) return;

@@ -48,6 +48,8 @@ export class Transmit {
   #dataFrom = 0;
   #flushScheduled = false;
   #closed = false;
+  #stalled = false;
+  #corrupt: 'header' | 'data' | null = null;
   readonly #onWritten: () => void;
   readonly #onTurn: () => void;
 
@@ -66,7 +68,7 @@ export class Transmit {
       const tasks = this.#underWay.shift();
       if (tasks !== undefined) releaseAll(tasks);
       this.progressAt = this.clock.now();
-      if (this.#underWay.length > 0 || this.#closed) return;
+      if (this.#underWay.length > 0 || this.#closed || this.#stalled) return;
       this.congested = false;
       onDrained();
     };
@@ -76,9 +78,9 @@ export class Transmit {
     };
   }
 
-  /** Output is waiting for the kernel. */
+  /** Output is waiting for the kernel, or for the end of a stall. */
   get waiting(): boolean {
-    return this.#underWay.length > 0;
+    return this.#underWay.length > 0 || this.#stalled;
   }
 
   /** Begins a PDU; its BHS is to be written at the offset returned, in `slab`. */
@@ -133,8 +135,31 @@ export class Transmit {
     else task.release();
   }
 
+  /** While it is set nothing leaves. */
+  set stalled(stalled: boolean) {
+    this.#stalled = stalled;
+    this.progressAt = this.clock.now();
+    if (stalled) this.congested = true;
+    else {
+      this.congested = this.#underWay.length > 0;
+      this.flush();
+    }
+  }
+
+  /** Spoils a digest of the first PDU that `respond` lays out; false: it has no such digest. */
+  corrupting(digest: 'header' | 'data', respond: () => void): boolean {
+    this.flush();
+    this.#corrupt = digest;
+    respond();
+    this.flush();
+    const done = this.#corrupt === null;
+    this.#corrupt = null;
+    return done;
+  }
+
   /** Gives everything collected to the kernel, in one call. */
   flush(): void {
+    if (this.#stalled) return;
     this.#closeRun();
     const parts = this.#parts;
     if (parts.length === 0) return;
@@ -153,6 +178,7 @@ export class Transmit {
     const bytes = this.#bytes;
     this.#bytes = 0;
     if (digests > 0) native.writeCrcs(parts, this.#digests, digests);
+    if (this.#corrupt !== null && this.#spoil(parts, this.#corrupt)) this.#corrupt = null;
     this.counters.writes++;
     this.counters.bytesOut += bytes;
     if (this.tap !== null) this.tap.sent(parts);
@@ -167,6 +193,24 @@ export class Transmit {
     if (idle) this.progressAt = this.clock.now();
     this.#underWay.push(held);
     this.#enqueue(parts, sent);
+  }
+
+  /** Turns a bit of a digest of the first PDU over, which lies in a slab of ours; false: there is no such digest. */
+  #spoil(parts: readonly Buffer[], digest: 'header' | 'data'): boolean {
+    if (parts.length === 0 || !(digest === 'header' ? this.headerDigest : this.dataDigest)) return false;
+    let at = BHS_BYTES;
+    if (digest === 'data') {
+      const bytes = parts[0]!.readUIntBE(5, 3);
+      if (bytes === 0) return false;
+      at += (this.headerDigest ? DIGEST_BYTES : 0) + bytes + (-bytes & 3);
+    }
+    const part = parts.find((each) => {
+      if (at < each.length) return true;
+      at -= each.length;
+      return false;
+    })!;
+    part[at]! ^= 1;
+    return true;
   }
 
   /** Leaves what the kernel did not take, all but the first `sent` bytes, to the socket's own queue. */
@@ -186,6 +230,7 @@ export class Transmit {
   /** The socket is closed: nothing is read from the buffers any more. */
   close(): void {
     this.#closed = true;
+    this.#stalled = false;
     this.flush();
     for (const tasks of this.#underWay.splice(0)) releaseAll(tasks);
   }

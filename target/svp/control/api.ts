@@ -8,7 +8,8 @@ import type { CaptureInfo } from '../../ports/capture/capture.js';
 import type { SessionInfo } from '../../ports/iscsi/stats.js';
 import { MAX_TRANSITION_SECONDS } from '../../scsi/asymmetric-access.js';
 import { DRIVE_KINDS } from '../../volumes/drive-kinds.js';
-import { faultOps } from '../../volumes/layers/fault-rules.js';
+import { ScenarioSchema, type ScenarioState } from '../fault-scenario.js';
+import { FaultRuleSchema } from '../fault-schema.js';
 import { traceStatuses } from '../trace/filter.js';
 import type { TraceRecord } from '../trace/record.js';
 
@@ -96,25 +97,8 @@ export const AccessStateSet = Type.Object(
 );
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-export const FaultAdd = Type.Object(
-  {
-    id: Type.Optional(text(32)),
-    ldev: Type.Optional(LdevName),
-    op: Type.Union(faultOps.map((op) => Type.Literal(op))),
-    lba: Type.Optional(Count),
-    blocks: Type.Optional(Count),
-    initiator: Type.Optional(text(223)),
-    /** A name from `faultEffects`, or KEY/ASC/ASCQ. */
-    sense: Type.Optional(text(32)),
-    delayMs: Type.Optional(Count),
-    delayMaxMs: Type.Optional(Count),
-    probability: Type.Optional(Type.Number()),
-    seed: Type.Optional(Count),
-    every: Type.Optional(Count),
-    limit: Type.Optional(Count),
-  },
-  strict,
-);
+export const FaultAdd = FaultRuleSchema;
+export const ScenarioPlay = ScenarioSchema;
 
 export const CaptureStart = Type.Object(
   {
@@ -142,6 +126,7 @@ export const TraceStart = Type.Object(
 export type TraceStart = Static<typeof TraceStart>;
 export type CaptureStart = Static<typeof CaptureStart>;
 export type FaultAdd = Static<typeof FaultAdd>;
+export type ScenarioPlay = Static<typeof ScenarioPlay>;
 export type LdevCreate = Static<typeof LdevCreate>;
 export type LdevExpand = Static<typeof LdevExpand>;
 export type HostGroupCreate = Static<typeof HostGroupCreate>;
@@ -312,25 +297,38 @@ export type SessionReply = SessionInfo & {
   readonly hostGroup: string;
 };
 
+/** A rule with its counters; what it leaves open is null, or what it is then. */
 export interface FaultReply {
   readonly id: string;
   /** LDEV number; null: every one. */
   readonly ldev: string | null;
-  readonly op: string;
+  /** Null: it is about commands. */
+  readonly op: string | null;
+  /** Null: it is about operations on blocks. */
+  readonly command: string | null;
+  readonly port: string | null;
   readonly lba: number | null;
   readonly blocks: number | null;
   readonly initiator: string | null;
   readonly sense: string | null;
   readonly delayMs: number;
-  /** Null: `delayMs` each time. */
+  /** Null: `delayMs` each time, or no bound. */
   readonly delayMaxMs: number | null;
+  readonly delayDistribution: string | null;
+  readonly delayDeviationMs: number | null;
+  readonly connection: string | null;
+  readonly stallMs: number | null;
   readonly probability: number;
   readonly seed: number;
+  readonly skip: number;
   readonly every: number;
   readonly limit: number | null;
+  readonly forMs: number | null;
   readonly hits: number;
   readonly fired: number;
 }
+
+export type ScenarioReply = ScenarioState;
 
 export type CaptureReply = CaptureInfo;
 

@@ -1,27 +1,26 @@
 import type { FastifyInstance } from 'fastify';
-import type { FaultRule } from '../../volumes/layers/fault-rules.js';
+import type { FaultRule } from '../../volumes/layers/active-fault.js';
 import { ldevName } from '../../volumes/model.js';
+import { faultSpec, portNames } from '../fault-schema.js';
 import type { ArrayView } from '../view.js';
-import { FaultAdd, type FaultReply } from './api.js';
+import { FaultAdd, type FaultReply, ScenarioPlay } from './api.js';
 import { ldevId } from './ldev-routes.js';
 
 export function faultRoutes(app: FastifyInstance, array: ArrayView): void {
-  const { faults } = array.volumes;
+  const { volumes, scenarios } = array;
+  const { faults } = volumes;
 
   app.get('/faults', () => faults.list().map(reply));
 
-  app.post<{ Body: FaultAdd }>('/faults', { schema: { body: FaultAdd } }, ({ body: { ldev, sense, ...rest } }) =>
-    reply(
-      faults.add({
-        ...rest,
-        ...(ldev !== undefined && { ldev: ldevId(ldev) }),
-        ...(sense !== undefined && { effect: sense }),
-      }),
-    ),
+  app.post<{ Body: FaultAdd }>('/faults', { schema: { body: FaultAdd } }, ({ body }) =>
+    reply(faults.add(faultSpec(body, portNames(volumes)))),
   );
 
-  app.delete('/faults', (_request, answer) => {
-    faults.clear();
+  app.delete<{ Querystring: { ldev?: string } }>('/faults', ({ query: { ldev } }, answer) => {
+    if (ldev === undefined) {
+      scenarios.stop();
+      faults.clear();
+    } else faults.clear(ldevId(ldev));
     return answer.code(204).send();
   });
 
@@ -29,23 +28,38 @@ export function faultRoutes(app: FastifyInstance, array: ArrayView): void {
     faults.remove(params.id);
     return answer.code(204).send();
   });
+
+  app.get('/fault-scenarios', () => scenarios.list());
+
+  app.post<{ Body: ScenarioPlay }>('/fault-scenarios', { schema: { body: ScenarioPlay } }, ({ body }) =>
+    scenarios.play(body),
+  );
 }
 
 function reply(rule: FaultRule): FaultReply {
+  const { command } = rule;
   return {
     id: rule.id,
     ldev: rule.ldev === undefined ? null : ldevName(rule.ldev),
-    op: rule.op,
+    op: command === undefined ? (rule.op ?? 'any') : null,
+    command: command ?? null,
+    port: rule.port ?? null,
     lba: rule.lba ?? null,
     blocks: rule.blocks ?? null,
     initiator: rule.initiator ?? null,
     sense: rule.effect ?? null,
     delayMs: rule.delayMs ?? 0,
     delayMaxMs: rule.delayMaxMs ?? null,
+    delayDistribution: rule.delayDistribution ?? null,
+    delayDeviationMs: rule.delayDeviationMs ?? null,
+    connection: rule.connection ?? null,
+    stallMs: rule.stallMs ?? null,
     probability: rule.probability ?? 1,
     seed: rule.seed,
+    skip: rule.skip ?? 0,
     every: rule.every ?? 1,
     limit: rule.limit ?? null,
+    forMs: rule.forMs ?? null,
     hits: rule.hits,
     fired: rule.fired,
   };

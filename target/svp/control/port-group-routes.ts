@@ -1,39 +1,20 @@
 import type { FastifyInstance } from 'fastify';
 import { type AccessState, accessStateNames } from '../../../wire/scsi/target-port-groups.js';
-import { ConfigError } from '../../volumes/errors.js';
 import { ldevName } from '../../volumes/model.js';
+import { changeAccessState } from '../access-states.js';
 import type { ArrayView } from '../view.js';
 import { AccessStateSet, type PortGroupReply } from './api.js';
-import { ldevId } from './ldev-routes.js';
 
 /** Target port groups and their asymmetric access states (ALUA). */
 export function portGroupRoutes(app: FastifyInstance, array: ArrayView): void {
-  const { volumes, units } = array;
-  const find = (text: string): number => {
-    const ids = new Set(volumes.ports().map((port) => port.portGroup));
-    const id = Number(text);
-    if (ids.has(id)) return id;
-    const known = [...ids].join(', ');
-    throw new ConfigError('port-group-unknown', `there is no target port group ${text}: there is ${known}.`);
-  };
-
   app.get('/port-groups', () => groupReplies(array));
 
   app.put<{ Params: { id: string }; Body: AccessStateSet }>(
     '/port-groups/:id/access-state',
     { schema: { body: AccessStateSet } },
     ({ params, body }) => {
-      const group = find(params.id);
-      const state = accessStateNames[body.state];
-      const transitionMs = (body.transitionSeconds ?? 0) * 1000;
-      if (body.ldev === undefined) {
-        units.setAccessState(group, state, transitionMs);
-      } else {
-        const id = ldevId(body.ldev);
-        const ldev = volumes.ldev(id);
-        if (ldev === undefined) throw new ConfigError('ldev-unknown', `there is no LDEV ${ldevName(id)}.`);
-        units.unit(ldev).access.change(group, state, null, transitionMs);
-      }
+      const group = Number(params.id);
+      changeAccessState(array, group, body);
       return groupReplies(array).find(({ portGroup }) => portGroup === group);
     },
   );

@@ -6,6 +6,8 @@ import type { IoFailure } from '../block-layer.js';
 export interface FaultEffect {
   /** For help texts. */
   readonly meaning: string;
+  /** The blocks stay unreadable until they are written or unmapped, also when the rule is gone. */
+  readonly lasting?: true;
   /** `lba`: first block of the command that the rule covers. */
   failure(lba: number, write: boolean): IoFailure;
 }
@@ -27,6 +29,14 @@ export const faultEffects: ReadonlyMap<string, FaultEffect> = new Map([
     {
       meaning: 'MEDIUM ERROR with the LBA: unrecovered read error, or write error',
       failure: (lba: number, write: boolean): IoFailure => ({ kind: 'medium-error', lba, write }),
+    },
+  ],
+  [
+    'medium-error-until-written',
+    {
+      meaning: 'MEDIUM ERROR with the LBA, from then on until the blocks are written or unmapped',
+      lasting: true,
+      failure: (lba: number): IoFailure => ({ kind: 'medium-error', lba, write: false }),
     },
   ],
   [

@@ -5,8 +5,10 @@
  * A failed operation has not been carried out at all. A delayed one is carried out after the delay.
  */
 import type { Clock } from '../../disk/types.js';
-import type { BlockLayer, Done, ExtentsDone, Io, ReadDone } from '../block-layer.js';
-import type { ActiveRule, FaultOp, Verdict } from './fault-rules.js';
+import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
+import type { MarkedBlocks } from '../marked-blocks.js';
+import type { ActiveFault, Verdict } from './active-fault.js';
+import type { FaultOp } from './fault-spec.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};
@@ -14,7 +16,8 @@ const nothing = () => {};
 export class FaultLayer implements BlockLayer {
   constructor(
     private readonly next: BlockLayer,
-    private readonly rules: readonly ActiveRule[],
+    private readonly rules: readonly ActiveFault[],
+    private readonly marks: Pick<MarkedBlocks, 'mark' | 'hasRoom'>,
     private readonly clock: Clock,
   ) {}
 
@@ -25,7 +28,7 @@ export class FaultLayer implements BlockLayer {
       return;
     }
     this.after(verdict, () => {
-      if (verdict.failure !== null) done(verdict.failure, NO_DATA, nothing);
+      if (verdict.failure !== null) done(this.lose(verdict) ?? verdict.failure, NO_DATA, nothing);
       else this.next.read(io, lba, blocks, done);
     });
   }
@@ -66,6 +69,13 @@ export class FaultLayer implements BlockLayer {
     });
   }
 
+  /** Marks what is lost for good, so that it fails below this layer too; null: done, or nothing to do. */
+  private lose({ lost }: Verdict): IoFailure | null {
+    if (lost === null) return null;
+    if (this.marks.hasRoom(lost.lba, lost.blocks)) return this.marks.mark(lost.lba, lost.blocks, false);
+    return { kind: 'hardware-error', cause: 'a fault rule has marked as many blocks as can be' };
+  }
+
   private after(verdict: Verdict, run: () => void): void {
     if (verdict.delayMs > 0) this.clock.setTimeout(run, verdict.delayMs);
     else run();
@@ -77,11 +87,16 @@ export class FaultLayer implements BlockLayer {
     for (const rule of this.rules) {
       const verdict = rule.judge(op, io, lba, end);
       if (verdict === null) continue;
-      sum =
-        sum === null ? verdict : { delayMs: sum.delayMs + verdict.delayMs, failure: sum.failure ?? verdict.failure };
+      sum = sum === null ? verdict : both(sum, verdict);
     }
     return sum;
   }
+}
+
+/** Of two failures the first one holds, with what it loses. */
+function both(first: Verdict, second: Verdict): Verdict {
+  const { failure, lost } = first.failure === null ? second : first;
+  return { delayMs: first.delayMs + second.delayMs, failure, lost };
 }
 
 /** SYNCHRONIZE CACHE and PRE-FETCH with no number of blocks go to the end of the LDEV. */

@@ -4,8 +4,10 @@ import { SimulatedClock } from '../../../target/base/clock.js';
 import { seededRandom } from '../../../target/base/random.js';
 import type { BlockLayer, Done } from '../../../target/volumes/block-layer.js';
 import { FaultLayer } from '../../../target/volumes/layers/fault.js';
+import { type DelaySpec, drawDelay } from '../../../target/volumes/layers/fault-delay.js';
 import { faultEffects } from '../../../target/volumes/layers/fault-effects.js';
-import { FaultRules, type FaultSpec } from '../../../target/volumes/layers/fault-rules.js';
+import { FaultRules } from '../../../target/volumes/layers/fault-rules.js';
+import type { FaultSpec } from '../../../target/volumes/layers/fault-spec.js';
 import { codeOf, extents, flush, GiB, hostIo, read, rig, unmap, write } from './fixture.js';
 
 const LDEV = 7;
@@ -30,9 +32,20 @@ function stage(...specs: FaultSpec[]) {
     (id) => id === LDEV,
     () => {},
     seededRandom(1),
+    clock,
   );
   for (const spec of specs) rules.add(spec);
-  return { calls, clock, rules, layer: new FaultLayer(next, rules.covering(LDEV), clock) };
+  const marked: number[][] = [];
+  const marks = {
+    room: true,
+    hasRoom: () => marks.room,
+    mark: (lba: number, blocks: number) => {
+      marked.push([lba, blocks]);
+      return null;
+    },
+  };
+  const layer = new FaultLayer(next, rules.covering(LDEV), marks, clock);
+  return { calls, clock, rules, layer, marks, marked };
 }
 
 const one = Buffer.alloc(512);
@@ -222,6 +235,56 @@ t.test('a delay between two bounds', async (t) => {
   t.ok(waits.size > 15);
 });
 
+t.test('delays that are distributed have the mean and the deviation asked for', (t) => {
+  const random = seededRandom(11);
+  const draw = (spec: DelaySpec) => Array.from({ length: 4000 }, () => drawDelay(spec, random));
+  const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+  const deviation = (values: number[]) => Math.sqrt(mean(values.map((v) => (v - mean(values)) ** 2)));
+  const near = (value: number, wanted: number) => t.ok(Math.abs(value - wanted) < wanted / 10, `${value}, ${wanted}`);
+  const exponential = draw({ delayMs: 40, delayDistribution: 'exponential' });
+  near(mean(exponential), 40);
+  near(deviation(exponential), 40);
+  const normal = draw({ delayMs: 100, delayDistribution: 'normal', delayDeviationMs: 15 });
+  near(mean(normal), 100);
+  near(deviation(normal), 15);
+  const cut = draw({ delayMs: 10, delayDistribution: 'normal', delayDeviationMs: 15, delayMaxMs: 20 });
+  t.equal(Math.min(...cut), 0, 'no negative time');
+  t.equal(Math.max(...cut), 20);
+  t.end();
+});
+
+t.test('the n-th alone; a rule with an end', async (t) => {
+  const { layer, rules, clock } = stage({ op: 'read', effect: 'busy', skip: 4, limit: 1 });
+  const failed: number[] = [];
+  for (let n = 1; n <= 8; n++) if (!Buffer.isBuffer(await read(layer, 0, 1))) failed.push(n);
+  t.same(failed, [5]);
+  const storm = stage({ op: 'read', effect: 'task-set-full', every: 2, forMs: 1000 });
+  const fates = async () => [await read(storm.layer, 0, 1), await read(storm.layer, 0, 1)].map(Buffer.isBuffer);
+  t.same(await fates(), [true, false]);
+  storm.clock.advance(1000);
+  t.same(await fates(), [true, false], 'its last moment');
+  storm.clock.advance(1);
+  t.same(await fates(), [true, true]);
+  t.match(storm.rules.list(), [{ hits: 6, fired: 2 }]);
+  t.match(rules.list(), [{ hits: 8, fired: 1 }]);
+  t.equal(clock.now(), 0);
+});
+
+t.test('blocks lost until they are written: marked as far as rule and read agree', async (t) => {
+  const { layer, marked, marks } = stage({
+    op: 'read',
+    lba: 100,
+    blocks: 10,
+    effect: 'medium-error-until-written',
+    limit: 2,
+  });
+  t.match(await read(layer, 96, 6), { kind: 'medium-error', lba: 100 });
+  t.same(marked, [[100, 2]]);
+  marks.room = false;
+  t.match(await read(layer, 108, 6), { kind: 'hardware-error' }, 'no more marks');
+  t.same(marked, [[100, 2]]);
+});
+
 t.test('what is random is checked', (t) => {
   const { rules } = stage();
   for (const spec of [
@@ -233,7 +296,23 @@ t.test('what is random is checked', (t) => {
     { delayMs: 20, delayMaxMs: 10 },
     { effect: '3/11' },
     { effect: 'g/11/00' },
-  ]) {
+    { effect: 'medium-error-until-written' },
+    { delayDistribution: 'uniform' },
+    { delayDistribution: 'exponential' },
+    { delayDistribution: 'normal', delayMs: 5 },
+    { delayDistribution: 'lognormal', delayMs: 5 },
+    { delayMs: 5, delayDeviationMs: 2 },
+    { stallMs: 5 },
+    { skip: -1 },
+    { forMs: 0 },
+    { port: 'CL1-A' },
+    { connection: 'drop-before' },
+    { command: 'READ(10)' },
+    { op: undefined, command: 'READ(11)' },
+    { op: undefined, command: '28/20' },
+    { op: undefined, command: 'READ(10)', connection: 'cut' },
+    { op: undefined, command: 'READ(10)', connection: 'drop-after', stallMs: 5 },
+  ] as object[]) {
     t.throws(() => rules.add({ op: 'any', effect: 'busy', ...spec }), { code: /^bad-/ }, JSON.stringify(spec));
   }
   t.end();

@@ -1,0 +1,35 @@
+/** A fault rule in words: `read of 00:00 LBA 100: medium-error, every 3rd …`. */
+import type { FaultReply } from '../svp/control/api.js';
+
+export function describeFault(fault: FaultReply): string {
+  const what = fault.command === null ? fault.op : fault.command === 'any' ? 'any command' : fault.command;
+  const actions = [delayOf(fault), connectionOf(fault), fault.sense ?? ''].filter((each) => each !== '');
+  const limits = [
+    fault.probability < 1 ? `${fault.probability * 100} % of them (seed ${fault.seed})` : '',
+    fault.skip > 0 ? `after the first ${fault.skip}` : '',
+    fault.every > 1 ? `every ${fault.every}th` : '',
+    fault.limit === null ? '' : `${fault.limit} times at most`,
+    fault.forMs === null ? '' : `for ${fault.forMs} ms`,
+    fault.initiator === null ? '' : `from ${fault.initiator}`,
+    fault.port === null ? '' : `through ${fault.port}`,
+  ].filter((each) => each !== '');
+  const where = fault.ldev ?? 'every LDEV';
+  return `${what} of ${where}${rangeOf(fault)}: ${[actions.join(', then '), ...limits].join(', ')}`;
+}
+
+function rangeOf({ lba, blocks }: FaultReply): string {
+  if (lba === null && blocks === null) return '';
+  return ` LBA ${lba ?? 0}${blocks === null ? '' : ` + ${blocks}`}`;
+}
+
+function delayOf({ delayMs, delayMaxMs, delayDistribution, delayDeviationMs }: FaultReply): string {
+  const most = delayMaxMs === null ? '' : `, at most ${delayMaxMs}`;
+  if (delayDistribution === 'exponential') return `delay (exponential, mean ${delayMs} ms${most})`;
+  if (delayDistribution === 'normal') return `delay (normal, mean ${delayMs} ms ± ${delayDeviationMs}${most})`;
+  if (delayMaxMs !== null) return `${delayMs}-${delayMaxMs} ms delay`;
+  return delayMs === 0 ? '' : `${delayMs} ms delay`;
+}
+
+function connectionOf({ connection, stallMs }: FaultReply): string {
+  return stallMs === null ? (connection ?? '') : `${connection} for ${stallMs} ms`;
+}
