@@ -37,6 +37,9 @@ export const PIECES_AT_ONCE = 16;
 /** Of these, for the copies of one logical unit: one that hangs behind a host's command leaves room to the others. */
 export const PIECES_OF_UNIT = 4;
 
+/** Held data in the whole array; when there is more, copies hold less than HELD DATA LIMIT. */
+export const HELD_BYTES_AT_ONCE = 64 * 1024 * 1024;
+
 /** Ended operations whose results a logical unit keeps; the oldest of the I_T nexus that has the most go. */
 export const KEPT_RESULTS = 64;
 

@@ -1,8 +1,9 @@
 import { type CopyList, LIST_ID_BYTE } from '../../wire/scsi/extended-copy.js';
 import { invalidFieldInParameterList, operationInProgress, type Sense } from '../../wire/scsi/sense.js';
 import type { Clock } from '../base/clock.js';
-import { CopyLimits, KEPT_RESULTS, PIECES_AT_ONCE, PIECES_OF_UNIT } from './copy-limits.js';
+import { CopyLimits, KEPT_RESULTS, PIECES_OF_UNIT } from './copy-limits.js';
 import { CopyOperation, type CopyState, type Issuer } from './copy-operation.js';
+import type { SharedMeans } from './shared-means.js';
 import { Turns } from './turns.js';
 
 /** Since the start, for metrics. */
@@ -25,12 +26,11 @@ export class CopyManager<I extends Issuer = Issuer> {
   private endedBytes = 0;
   private endedHoleBytes = 0;
 
-  /** @param shared of the whole array */
   constructor(
     private readonly clock: Pick<Clock, 'now'>,
-    shared: Turns = new Turns(PIECES_AT_ONCE),
+    private readonly shared: SharedMeans,
   ) {
-    this.turns = new Turns(PIECES_OF_UNIT, shared);
+    this.turns = new Turns(PIECES_OF_UNIT, shared.turns);
   }
 
   /** Those under way, and those that have ended and are kept; oldest first. */
@@ -51,7 +51,7 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** Takes an operation up; what is known under its identifier is forgotten. `busy`: there are too many. */
   begin(issuer: I, list: CopyList, serviceAction: number): CopyOperation<I> | Sense | 'busy' {
-    const operation = new CopyOperation(issuer, list, serviceAction, this.clock);
+    const operation = new CopyOperation(issuer, list, serviceAction, this.clock, this.shared.held);
     if (operation.identified) {
       const same = this.find(issuer, list.listId);
       if (same?.running && same.list.format !== list.format) {
@@ -84,6 +84,7 @@ export class CopyManager<I extends Issuer = Issuer> {
   }
 
   forget(operation: CopyOperation<I>): void {
+    operation.dropHeld();
     this.operations = this.operations.filter((one) => one !== operation);
   }
 
@@ -116,7 +117,7 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** Logical unit reset: all stop, all results go. */
   reset(done: () => void): void {
-    this.operations = this.operations.filter(({ running }) => running);
+    for (const operation of this.operations) if (!operation.running) this.forget(operation);
     this.stop(() => true, done);
   }
 }

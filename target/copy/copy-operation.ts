@@ -6,6 +6,7 @@ import { encodeSense } from '../../wire/scsi/sense-codec.js';
 import { Status } from '../../wire/scsi/status.js';
 import type { Clock } from '../base/clock.js';
 import { CopyLimits } from './copy-limits.js';
+import type { Budget } from './shared-means.js';
 
 /** How a copy ended: well, with a failure, or because it was told to stop. */
 export type CopyEnd = Sense | 'stopped' | null;
@@ -50,6 +51,8 @@ export class CopyOperation<I extends Issuer = Issuer> {
     readonly list: CopyList,
     readonly serviceAction: number,
     private readonly clock: Pick<Clock, 'now'>,
+    /** Of the array's held data. */
+    private readonly budget: Budget,
   ) {
     this.startedAt = clock.now();
     this.status = list.immediate ? CopyStatus.background : CopyStatus.foreground;
@@ -116,12 +119,15 @@ export class CopyOperation<I extends Issuer = Issuer> {
       return;
     }
     const all = Buffer.concat([this.heldData, data]);
-    const kept = all.subarray(Math.max(0, all.length - CopyLimits.heldBytes));
+    const most = Math.min(all.length, CopyLimits.heldBytes);
+    const granted = this.budget.take(most - this.heldData.length) ? most : this.heldData.length;
+    const kept = all.subarray(all.length - granted);
     this.heldDiscarded ||= kept.length < this.heldData.length + total;
     this.heldData = Buffer.from(kept);
   }
 
   dropHeld(): void {
+    this.budget.take(-this.heldData.length);
     this.heldData = Buffer.alloc(0);
   }
 

@@ -7,7 +7,7 @@ import {
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { CopyManager } from '../copy/copy-manager.js';
-import type { Turns } from '../copy/turns.js';
+import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
@@ -39,12 +39,12 @@ export interface Neighbours {
   /** The logical unit of the first LDEV that matches among those that the initiator of a nexus may reach; else null. */
   reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null;
   /** Shares the array's time and memory among copies. */
-  readonly turns: Turns | undefined;
+  readonly copyMeans: SharedMeans;
   /** Forgets what copies of any logical unit hold for RECEIVE COPY DATA: it may be of one that has been sanitized. */
   dropHeld(): void;
 }
 
-const alone: Neighbours = { reach: () => null, turns: undefined, dropHeld: () => {} };
+const alone: Neighbours = { reach: () => null, copyMeans: new SharedMeans(), dropHeld: () => {} };
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
 export interface Reservations {
@@ -113,7 +113,7 @@ export class LogicalUnit {
     readonly neighbours: Neighbours = alone,
     sanitize: SanitizeParts = noSanitizeParts,
   ) {
-    this.copies = new CopyManager(clock, neighbours.turns);
+    this.copies = new CopyManager(clock, neighbours.copyMeans);
     this.blockSize = ldev.blockSize;
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;

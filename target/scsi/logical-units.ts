@@ -2,8 +2,7 @@ import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChang
 import { AccessState } from '../../wire/scsi/target-port-groups.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
-import { PIECES_AT_ONCE } from '../copy/copy-limits.js';
-import { Turns } from '../copy/turns.js';
+import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
@@ -53,7 +52,7 @@ export class LogicalUnits {
     dropHeld: () => {
       for (const unit of this.byLdev.values()) unit.copies.dropHeld();
     },
-    turns: new Turns(PIECES_AT_ONCE),
+    copyMeans: new SharedMeans(),
   };
 
   constructor(

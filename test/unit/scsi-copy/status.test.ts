@@ -1,6 +1,6 @@
 /** What is told of copies: status by both identifiers, failures, held data, limits; whose identifiers they are. */
 import t from 'tap';
-import { CopyLimits, KEPT_RESULTS } from '../../../target/copy/copy-limits.js';
+import { CopyLimits, HELD_BYTES_AT_ONCE, KEPT_RESULTS } from '../../../target/copy/copy-limits.js';
 import { inquiry } from '../../../wire/scsi/cdb-build.js';
 import { decodeStatus4, encodeStatus1 } from '../../../wire/scsi/copy-results.js';
 import { CopyIn } from '../../../wire/scsi/opcodes.js';
@@ -126,6 +126,25 @@ t.test('the same identifier: refused while it runs, taken afresh afterwards', as
   t.equal(running.status, 0);
   t.equal(copy(a, { listId: 5, segments: [] }).status, 0);
   t.match(receive(a, CopyIn.status4, 0).sense, unknown, 'of a copy without identifier nothing is kept');
+});
+
+t.test('held data of all copies has an end; what is given back can be held again', async (t) => {
+  const rig = new CopyRig();
+  const host = rig.host('a');
+  rig.layers[0]!.fill(0, 8, 0x61);
+  const { held } = rig.unit.neighbours.copyMeans;
+  const hold = (listId: number) => {
+    copy(host, { format: 'lid4', listId, segments: [blocks(2, 0, 0, { source: 1, destination: 2, hold: true })] });
+    return receive(host, CopyIn.data4, listId).data;
+  };
+  const all = HELD_BYTES_AT_ONCE - 1024;
+  t.ok(held.take(all));
+  t.equal(hold(1).readUInt32BE(32), 1024, 'the last that there is room for');
+  t.ok(held.take(1024), 'told, and so given back');
+  const none = hold(2);
+  t.same([none.readUInt32BE(32), none[5]! & 0x80], [0, 0x80], 'discarded');
+  held.take(-all);
+  t.equal(hold(3).readUInt32BE(32), 1024);
 });
 
 t.test('held data: what segments 0Dh copied', async (t) => {
