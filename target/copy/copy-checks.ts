@@ -1,8 +1,7 @@
-/** Segments that move no data: 07h and 14h (SPC-5 6.4.6.9, 6.4.6.17). Data left over by others stays as it is. */
+/** Segments that move no data: 07h, 14h and 15h (SPC-5 6.4.6.9, 6.4.6.17, 6.4.6.18). Data left over by others stays as it is. */
 import { inquiry, persistentReserveOut, testUnitReady } from '../../wire/scsi/cdb-build.js';
-import type { RegisterSegment, VerifySegment } from '../../wire/scsi/copy-segments.js';
+import type { ReserveSegment, VerifySegment } from '../../wire/scsi/copy-segments.js';
 import { STANDARD_INQUIRY_BYTES } from '../../wire/scsi/inquiry.js';
-import { BASIC_LIST_BYTES, PersistentOut } from '../../wire/scsi/persistent-reservations.js';
 import type { CopyContext, SegmentDone } from './copy-context.js';
 
 /** 07h: whether the source can be reached; with TUR, whether it is ready. */
@@ -19,16 +18,15 @@ export function verify(context: CopyContext, segment: VerifySegment, done: Segme
   });
 }
 
-/** 14h: PERSISTENT RESERVE OUT with service action REGISTER. */
-export function register(context: CopyContext, segment: RegisterSegment, done: SegmentDone): void {
+/** 14h and 15h: PERSISTENT RESERVE OUT with service action REGISTER, or REGISTER AND MOVE. */
+export function reserve(context: CopyContext, segment: ReserveSegment, done: SegmentDone): void {
   const end = context.endPoint(segment, 'destination');
   if ('key' in end) {
     done(end);
     return;
   }
-  const list = Buffer.alloc(BASIC_LIST_BYTES);
-  segment.keys.copy(list);
-  const cdb = persistentReserveOut(PersistentOut.register, 0, list.length);
+  const { serviceAction, list } = segment;
+  const cdb = persistentReserveOut(serviceAction, 0, list.length);
   context.send(segment, end, { cdb, data: [list] }, (failure, reply) => {
     reply?.release();
     done(failure);

@@ -1,7 +1,7 @@
 /** Carries out the segments of a copy operation, one after the other (SPC-5 5.17.7.2). */
 import type { Segment } from '../../wire/scsi/copy-segments.js';
 import { copyBlocks, copyBytes, copyImage } from './copy-blocks.js';
-import { register, verify } from './copy-checks.js';
+import { reserve, verify } from './copy-checks.js';
 import { CopyContext, type CopySurroundings, type SegmentDone } from './copy-context.js';
 import type { CopyEnd, CopyOperation, Issuer } from './copy-operation.js';
 
@@ -13,7 +13,7 @@ type Processes = {
   ) => void;
 };
 
-const processes: Processes = { blocks: copyBlocks, bytes: copyBytes, image: copyImage, verify, register };
+const processes: Processes = { blocks: copyBlocks, bytes: copyBytes, image: copyImage, verify, reserve };
 
 function processSegment<K extends Segment['kind']>(
   context: CopyContext,

@@ -4,6 +4,7 @@ import {
   encodeBlockSegment,
   encodeByteSegment,
   encodeImageSegment,
+  encodeMoveSegment,
   encodeRegisterSegment,
   encodeVerifySegment,
 } from '../../wire/scsi/copy-segments.js';
@@ -27,6 +28,7 @@ function segment(random: Random): Buffer {
     () => encodeImageSegment({ ...lbas, blocks: 1 + random.below(LBAS) }),
     () => encodeVerifySegment({ ...ends, testUnitReady: flag(random) }),
     () => encodeRegisterSegment({ ...ends, keys: random.bytes(16) }),
+    () => encodeMoveSegment({ ...ends, list: random.bytes(random.below(300)) }),
   ];
   return kinds[random.below(random.below(4) === 0 ? kinds.length : 3)]!();
 }

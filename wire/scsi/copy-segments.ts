@@ -9,12 +9,14 @@
  *   07h       verify CSCD               8 TUR (0)
  *   0Ah       block<o> → block<o>       8–11 bytes · 12–19, 20–27 LBAs · 28–29, 30–31 byte offsets
  *   14h       register key              8–15 RESERVATION KEY · 16–23 SERVICE ACTION RESERVATION KEY
+ *   15h       move reservation          8– as the parameter list of REGISTER AND MOVE, with a TransportID from 32 on
  *   16h       <i>block → <i>block       8–15 source LBA · 16–23 destination LBA · 24–27 blocks, 0: as many as fit
  *
- * Left out: types for stream devices (00h, 01h, 03h–06h, 08h, 09h, 0Bh, 0Ch, 0Eh–13h, 15h) and for RODs (BEh, BFh).
+ * Left out: types for stream devices (00h, 01h, 03h–06h, 08h, 09h, 0Bh, 0Ch, 0Eh–13h) and for RODs (BEh, BFh).
  */
 
 import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
+import { BASIC_LIST_BYTES, PersistentOut } from './persistent-reservations.js';
 import { invalidFieldInParameterList, type Sense, unsupportedSegmentDescriptor } from './sense.js';
 
 export const SegmentType = {
@@ -23,6 +25,7 @@ export const SegmentType = {
   blockOffset: 0x0a,
   blockToBlockHeld: 0x0d,
   registerKey: 0x14,
+  moveReservation: 0x15,
   imageCopy: 0x16,
 } as const;
 
@@ -82,20 +85,30 @@ export interface VerifySegment extends SegmentBase {
   readonly testUnitReady: boolean;
 }
 
-/** Registers a reservation key with the destination. */
-export interface RegisterSegment extends SegmentBase {
-  readonly kind: 'register';
-  /** RESERVATION KEY and SERVICE ACTION RESERVATION KEY, 16 bytes. */
-  readonly keys: Buffer;
+/** Registers a reservation key with the destination, or moves its reservation to another I_T nexus. */
+export interface ReserveSegment extends SegmentBase {
+  readonly kind: 'reserve';
+  /** Of PERSISTENT RESERVE OUT. */
+  readonly serviceAction: typeof PersistentOut.register | typeof PersistentOut.registerAndMove;
+  /** Its parameter list. */
+  readonly list: Buffer;
 }
 
-export type Segment = BlockSegment | ByteSegment | ImageSegment | VerifySegment | RegisterSegment;
+export type Segment = BlockSegment | ByteSegment | ImageSegment | VerifySegment | ReserveSegment;
 
 interface Format {
   /** Of the whole descriptor, in bytes. */
   readonly bytes: number;
+  /** It may be longer, up to this. */
+  readonly most?: number;
   readonly decode: (bytes: Buffer, base: SegmentBase) => Segment;
 }
+
+/** Both keys of segments about reservations. */
+const KEYS_AT = 8;
+const KEYS_BYTES = 16;
+/** Of the longest TransportID: an iSCSI name of 223 bytes, `,i,0x` and 12 digits, terminated, after a header. */
+const TRANSPORT_ID_BYTES = 248;
 
 const CAT = 0x01;
 const DC = 0x02;
@@ -141,7 +154,25 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
   [SegmentType.blockToBlockHeld, blockFormat(true)],
   [
     SegmentType.registerKey,
-    { bytes: 28, decode: (bytes, base) => ({ ...base, kind: 'register', keys: Buffer.from(bytes.subarray(8, 24)) }) },
+    {
+      bytes: 28,
+      decode: (bytes, base) => {
+        const list = Buffer.alloc(BASIC_LIST_BYTES);
+        bytes.copy(list, 0, KEYS_AT, KEYS_AT + KEYS_BYTES);
+        return { ...base, kind: 'reserve', serviceAction: PersistentOut.register, list };
+      },
+    },
+  ],
+  [
+    SegmentType.moveReservation,
+    {
+      bytes: KEYS_AT + BASIC_LIST_BYTES,
+      most: KEYS_AT + BASIC_LIST_BYTES + TRANSPORT_ID_BYTES,
+      decode: (bytes, base) => {
+        const list = Buffer.from(bytes.subarray(KEYS_AT));
+        return { ...base, kind: 'reserve', serviceAction: PersistentOut.registerAndMove, list };
+      },
+    },
   ],
   [
     SegmentType.imageCopy,
@@ -161,7 +192,7 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
 /** Type codes known, ascending. */
 export const segmentTypes: readonly number[] = [...formats.keys()];
 
-/** The longest descriptor, in bytes. */
+/** The longest descriptor of a segment that copies, in bytes. */
 export const MAX_SEGMENT_BYTES = 32;
 
 export const SEGMENT_HEADER = 4;
@@ -178,12 +209,12 @@ export function decodeSegment(
 ): { readonly segment: Segment; readonly bytes: number } | Sense {
   const format = formats.get(list[at]!);
   if (format === undefined) return unsupportedSegmentDescriptor(at);
-  if (list.readUInt16BE(at + 2) + SEGMENT_HEADER !== format.bytes || at + format.bytes > end) {
-    return invalidFieldInParameterList(at + 2);
-  }
-  const bytes = list.subarray(at, at + format.bytes);
+  const length = list.readUInt16BE(at + 2) + SEGMENT_HEADER;
+  const fits = length >= format.bytes && length <= (format.most ?? format.bytes) && at + length <= end;
+  if (!fits) return invalidFieldInParameterList(at + 2);
+  const bytes = list.subarray(at, at + length);
   const base = { number, at, source: bytes.readUInt16BE(4), destination: bytes.readUInt16BE(6) };
-  return { segment: format.decode(bytes, base), bytes: format.bytes };
+  return { segment: format.decode(bytes, base), bytes: length };
 }
 
 function encode(type: number, flags: number, bytes: number, source: number, destination: number): Buffer {
@@ -196,6 +227,7 @@ function encode(type: number, flags: number, bytes: number, source: number, dest
   return data;
 }
 
+type Ends = Pick<SegmentBase, 'source' | 'destination'>;
 type Spec<S extends Segment> = Omit<S, 'kind' | 'number' | 'at'>;
 
 /** 02h or, with `hold`, 0Dh. */
@@ -237,9 +269,16 @@ export function encodeVerifySegment(segment: Spec<VerifySegment>): Buffer {
   return data;
 }
 
-/** 14h. */
-export function encodeRegisterSegment(segment: Spec<RegisterSegment>): Buffer {
-  const data = encode(SegmentType.registerKey, 0, 28, segment.source, segment.destination);
-  segment.keys.copy(data, 8);
+/** 14h. @param keys RESERVATION KEY and SERVICE ACTION RESERVATION KEY, 16 bytes */
+export function encodeRegisterSegment({ source, destination, keys }: Ends & { readonly keys: Buffer }): Buffer {
+  const data = encode(SegmentType.registerKey, 0, 28, source, destination);
+  keys.copy(data, KEYS_AT);
+  return data;
+}
+
+/** 15h. @param list of REGISTER AND MOVE */
+export function encodeMoveSegment({ source, destination, list }: Ends & { readonly list: Buffer }): Buffer {
+  const data = encode(SegmentType.moveReservation, 0, KEYS_AT + list.length, source, destination);
+  list.copy(data, KEYS_AT);
   return data;
 }

@@ -1,7 +1,7 @@
 /** Copies that fail on the way: which segment, whose answer, what is left; reservations and write protection hold. */
 import t from 'tap';
-import { encodeRegisterSegment, encodeVerifySegment } from '../../../wire/scsi/copy-segments.js';
-import { keys, out, Type } from '../scsi-primary/persistent-rig.js';
+import { encodeMoveSegment, encodeRegisterSegment, encodeVerifySegment } from '../../../wire/scsi/copy-segments.js';
+import { fullStatus, keys, moveList, out, reservation, Type } from '../scsi-primary/persistent-rig.js';
 import { blocks, bytes, CopyRig, copy, cscd, inCopyList, inSegment } from './copy-rig.js';
 
 const FAILURE = 'third-party-device-failure';
@@ -163,4 +163,35 @@ t.test('register: the key of the sender, as PERSISTENT RESERVE OUT does', async 
   t.same(keys(host).keys, [9]);
   t.match(register(8n, 7n).sense?.forwarded, { from: 'destination', status: CONFLICT });
   t.equal(out(host, 'register', { key: 9 }).status, 0, 'it is the registration of the nexus itself');
+});
+
+t.test('a reservation is moved to another nexus, as REGISTER AND MOVE of the sender does', async (t) => {
+  const rig = new CopyRig();
+  const [host, other] = [rig.host('a'), rig.host('b')];
+  const moved = (key: number, more = Buffer.alloc(0)) => {
+    const list = Buffer.concat([moveList({ key, action: 5, port: 1, to: other.nexus.initiatorPort }), more]);
+    return copy(host, { segments: [encodeMoveSegment({ source: 0, destination: 0, list })] });
+  };
+  out(host, 'register', { action: 1 });
+  out(host, 'reserve', { key: 1, type: Type.ea });
+  t.match(moved(2).sense?.forwarded, { from: 'destination', status: CONFLICT }, 'another key');
+  t.match(
+    moved(1, Buffer.alloc(4)).sense?.forwarded,
+    { from: 'destination', sense: { key: 5 } },
+    'longer than it says',
+  );
+  t.equal(moved(1).status, 0);
+  t.match(reservation(other), { key: 5, type: Type.ea });
+  t.match(
+    fullStatus(other).find(({ holder }) => holder),
+    { key: 5, name: other.nexus.initiatorPort },
+  );
+});
+
+t.test('a segment that moves a reservation and is too short or too long for it', async (t) => {
+  const host = new CopyRig().host('a');
+  for (const bytes of [0, 23, 273]) {
+    const segment = encodeMoveSegment({ source: 0, destination: 0, list: Buffer.alloc(bytes) });
+    t.match(copy(host, { segments: [segment] }).sense, { key: 5, field: { inCdb: false, byte: 16 + 2 * 32 + 2 } });
+  }
 });

@@ -3,7 +3,7 @@
  * does not exist, in every way of naming one and in every segment (CVE-2020-28374); what he does reach works.
  */
 import t from 'tap';
-import { encodeRegisterSegment, encodeVerifySegment } from '../../../wire/scsi/copy-segments.js';
+import { encodeMoveSegment, encodeRegisterSegment, encodeVerifySegment } from '../../../wire/scsi/copy-segments.js';
 import { Association, CodeSet, DesignatorType } from '../../../wire/scsi/vpd.js';
 import { blocks, bytes, CopyRig, copy, cscd, image, inCopyList, naaOf, startCopy } from './copy-rig.js';
 import { deviceIdentification } from './designators.js';
@@ -24,6 +24,7 @@ const segments = (other: number): readonly Buffer[] => {
     encodeVerifySegment({ ...ends(other, 0), testUnitReady: false }),
     encodeVerifySegment({ ...ends(other, 0), testUnitReady: true }),
     encodeRegisterSegment({ ...ends(0, other), keys: Buffer.alloc(16, 1) }),
+    encodeMoveSegment({ ...ends(0, other), list: Buffer.alloc(48, 1) }),
   ];
 };
 

@@ -229,7 +229,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [10_240, 0, 0, 65_536],
   );
   t.same([parameters.readUInt16BE(34), parameters[36]], [32, 32]);
-  t.same([...parameters.subarray(43)], [7, 0x02, 0x07, 0x0a, 0x0d, 0x14, 0x16, 0xe4]);
+  t.same([...parameters.subarray(43)], [8, 0x02, 0x07, 0x0a, 0x0d, 0x14, 0x15, 0x16, 0xe4]);
 
   const page = host.run(inquiry(0x8f, 1024)).data;
   t.equal(page.readUInt16BE(2), page.length - 4);
@@ -245,7 +245,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [data.readUInt16BE(4), data.readUInt16BE(6), data.readUInt32BE(8), data.readUInt32BE(12)],
     [64, 256, 10_240, 0],
   );
-  t.same([...found.get(0x0008)!], [...parameters.subarray(43)]);
+  t.same([...found.get(0x0008)!].slice(0, parameters.length - 43), [...parameters.subarray(43)], 'padded');
   t.same([...found.get(0x000c)!], [0, 2, 0xff, 0xff]);
   t.same(
     [0, 4, 8].map((at) => found.get(0x8001)!.readUInt32BE(at)),

@@ -52,7 +52,7 @@ export interface MoveOptions {
   readonly to: string;
 }
 
-export function move(host: Host, options: MoveOptions): Result {
+export function moveList(options: MoveOptions): Buffer {
   const id = encodeTransportId(options.to);
   const list = Buffer.concat([Buffer.alloc(24), id]);
   list.writeBigUInt64BE(BigInt(options.key), 0);
@@ -60,8 +60,12 @@ export function move(host: Host, options: MoveOptions): Result {
   list[17] = options.flags ?? 0;
   list.writeUInt16BE(options.port, 18);
   list.writeUInt32BE(id.length, 20);
-  const cdb = Buffer.from([0x5f, 7, 0, 0, 0, 0, 0, 0, list.length, 0]);
-  return host.run(cdb, list);
+  return list;
+}
+
+export function move(host: Host, options: MoveOptions): Result {
+  const list = moveList(options);
+  return host.run(Buffer.from([0x5f, 7, 0, 0, 0, 0, 0, 0, list.length, 0]), list);
 }
 
 const inCommand = (action: number, allocation = 4096) => [
