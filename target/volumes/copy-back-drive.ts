@@ -1,4 +1,4 @@
-import { type Checksummed, isChecksummed } from '../disk/checksums/checksummed.js';
+import { type Checksummed, isChecksummed, type SumsDone } from '../disk/checksums/checksummed.js';
 import { inParallel } from '../disk/in-parallel.js';
 import type { BadRange, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from '../disk/types.js';
 
@@ -186,6 +186,10 @@ class CopyBackChecksummed extends CopyBack<Checksummed> implements Checksummed {
 
   markLost(offset: number, bytes: number, done: DriveDone): void {
     this.change({ offset, end: offset + bytes }, (drive, ended) => drive.markLost(offset, bytes, ended), done);
+  }
+
+  checkSums(offset: number, bytes: number, done: SumsDone): void {
+    this.from.checkSums(offset, bytes, done);
   }
 }
 

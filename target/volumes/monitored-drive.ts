@@ -1,4 +1,4 @@
-import { type Checksummed, isChecksummed } from '../disk/checksums/checksummed.js';
+import { type Checksummed, isChecksummed, type SumsDone } from '../disk/checksums/checksummed.js';
 import type { BadRange, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from '../disk/types.js';
 
 /** What a drive has got wrong. */
@@ -117,5 +117,9 @@ class MonitoredChecksummed extends MonitoredDrive<Checksummed> implements Checks
 
   markLost(offset: number, bytes: number, done: DriveDone): void {
     this.drive.markLost(offset, bytes, this.writing(done));
+  }
+
+  checkSums(offset: number, bytes: number, done: SumsDone): void {
+    this.drive.checkSums(offset, bytes, done);
   }
 }

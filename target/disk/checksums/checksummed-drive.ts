@@ -3,7 +3,16 @@ import { inParallel } from '../in-parallel.js';
 import { inSeries } from '../in-series.js';
 import { totalBytes } from '../total-bytes.js';
 import type { BadRange, DriveDone, DriveError, DriveExtent, DriveIo, DriveWrite } from '../types.js';
-import { BLOCK_BYTES, type Checksummed, corrupt, LOST, PAGE_BLOCKS, sumsBytes, ZERO } from './checksummed.js';
+import {
+  BLOCK_BYTES,
+  type Checksummed,
+  corrupt,
+  LOST,
+  PAGE_BLOCKS,
+  type SumsDone,
+  sumsBytes,
+  ZERO,
+} from './checksummed.js';
 import { type SumPage, SumPages } from './sum-pages.js';
 
 /** 8 MiB of sums in memory, those of 1 GiB of data. */
@@ -159,6 +168,10 @@ export class ChecksummedDrive implements Checksummed {
     const mark = (ended: DriveDone) => this.#fill(offset / BLOCK_BYTES, bytes / BLOCK_BYTES, LOST, ended);
     // The mark first: zeros are wrong, and would be found to be.
     inSeries([mark, writeZeros], both, done);
+  }
+
+  checkSums(offset: number, bytes: number, done: SumsDone): void {
+    this.#pages.check(Math.floor(offset / BLOCK_BYTES), Math.ceil((offset + bytes) / BLOCK_BYTES) - 1, done);
   }
 
   #fill(first: number, count: number, sum: number, done: DriveDone): void {

@@ -23,7 +23,12 @@ export interface Checksummed extends DriveIo {
   compare(offset: number, data: Buffer, done: (error: DriveError | null, bad: readonly BadRange[]) => void): void;
   /** Reads of the range fail until it is written or punched. It counts as allocated. */
   markLost(offset: number, bytes: number, done: DriveDone): void;
+  /** Sums of the range that are in memory are written again where their drive has others. */
+  checkSums(offset: number, bytes: number, done: SumsDone): void;
 }
+
+/** @param wrong sums that were not on their drive, and are now */
+export type SumsDone = (error: DriveError | null, wrong: number) => void;
 
 export function isChecksummed(drive: DriveIo): drive is Checksummed {
   return 'markLost' in drive;

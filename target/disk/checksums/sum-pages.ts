@@ -1,6 +1,6 @@
 import { inParallel } from '../in-parallel.js';
 import type { DriveDone, DriveError, DriveIo } from '../types.js';
-import { BLOCK_BYTES, PAGE_BLOCKS, PAGE_BYTES, SUM_BYTES } from './checksummed.js';
+import { BLOCK_BYTES, PAGE_BLOCKS, PAGE_BYTES, SUM_BYTES, type SumsDone } from './checksummed.js';
 
 /** 4 KiB of sums, those of 512 KiB of data. What is in memory is the newest. */
 export class SumPage {
@@ -14,6 +14,8 @@ export class SumPage {
   dirtyFrom = PAGE_BYTES;
   dirtyTo = 0;
   writing = false;
+  /** Writes that have ended. */
+  writes = 0;
   /** Wait for a write that begins from now on. */
   waiting: DriveDone[] = [];
 
@@ -146,6 +148,41 @@ export class SumPages {
     });
   }
 
+  /**
+   * Holds pages in memory, from that of block `first` to that of block `last`, against the drive: it may have lost or
+   * misplaced what it was given, which nobody sees until the page is read again.
+   */
+  check(first: number, last: number, done: SumsDone): void {
+    const from = Math.floor(first / PAGE_BLOCKS);
+    const pages = this.#inMemory(from, Math.floor(last / PAGE_BLOCKS) - from + 1).filter(({ loaded }) => loaded);
+    let wrong = 0;
+    const checkOne = (page: SumPage, ended: DriveDone): void => {
+      page.users++;
+      this.#checkPage(page, (error, found) => {
+        wrong += found;
+        this.release(page);
+        ended(error);
+      });
+    };
+    inParallel(pages, checkOne, (error) => done(error, wrong));
+  }
+
+  #checkPage(page: SumPage, done: SumsDone): void {
+    const found = new Uint32Array(PAGE_BLOCKS);
+    const { writes } = page;
+    this.drive.read(page.number * PAGE_BYTES, [Buffer.from(found.buffer)], (error) => {
+      const changes = page.dirty || page.writing || page.writes !== writes;
+      // What cannot be read may be readable once it is written again.
+      const wrong = changes ? [] : [...found.keys()].filter((at) => error !== null || found[at] !== page.words[at]);
+      if (wrong.length === 0) {
+        done(null, 0);
+        return;
+      }
+      this.#changed(page, wrong[0]!, wrong.at(-1)! - wrong[0]! + 1);
+      this.store(page, (failure) => done(failure, failure === null ? wrong.length : 0));
+    });
+  }
+
   #inMemory(first: number, count: number): SumPage[] {
     if (count > this.#pages.size) {
       return [...this.#pages.values()].filter(({ number }) => number >= first && number < first + count);
@@ -202,6 +239,7 @@ export class SumPages {
     const content = Buffer.from(page.bytes.subarray(from, to));
     this.drive.write(page.number * PAGE_BYTES + from, [content], (error) => {
       page.writing = false;
+      page.writes++;
       this.#unsynced = true;
       if (error !== null) {
         page.dirtyFrom = Math.min(page.dirtyFrom, from);

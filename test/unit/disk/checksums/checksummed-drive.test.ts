@@ -319,3 +319,26 @@ for (const pages of [1, 2, 100]) {
     t.end();
   });
 }
+
+t.test('sums that their drive has lost are written again from memory', async (t) => {
+  const w = new World();
+  t.equal(w.write(0, 2000, 7), null);
+  w.sums.flip(0);
+  w.sums.flip(4096 + 512);
+  const check = (): number => {
+    let wrong: number | null = null;
+    w.drive.checkSums(0, BLOCKS * BLOCK, (error, found) => {
+      if (error !== null) throw new Error(error.message);
+      wrong = found;
+    });
+    w.clock.settle(() => wrong !== null);
+    return wrong!;
+  };
+  t.same(w.bad(0, 2000), [], 'nobody sees it yet');
+  t.equal(check(), 2);
+  t.equal(check(), 0);
+  w.open();
+  t.same(w.bad(0, 2000), [], 'nor does the next start');
+  t.equal(w.write(100, 1, 8), null);
+  t.equal(check(), 0);
+});
