@@ -30,6 +30,13 @@ export class CopyOperation<I extends Issuer = Issuer> {
   bytes = 0;
   /** Of these, deallocated or zeroed because the source held nothing there: no data moved. */
   holeBytes = 0;
+  /** Of token commands: bytes per block that is counted, and the blocks that a created token represents. */
+  blockSize: number | null = null;
+  represented = 0;
+  /** Created, and not told of yet. */
+  token: Buffer | null = null;
+  /** It does less than was asked for, as the token represents no more. */
+  partial = false;
   sense: Sense | null = null;
   private descriptorSense = false;
   private heldData: Buffer = Buffer.alloc(0);
@@ -71,7 +78,7 @@ export class CopyOperation<I extends Issuer = Issuer> {
   get state(): CopyState {
     if (this.running) return 'running';
     if (this.status === CopyStatus.completed) return 'completed';
-    return this.status === CopyStatus.failed ? 'failed' : 'stopped';
+    return this.status === CopyStatus.terminated ? 'stopped' : 'failed';
   }
 
   /** Nanoseconds from its command to its end, or until now. */
@@ -106,10 +113,21 @@ export class CopyOperation<I extends Issuer = Issuer> {
   /** @param descriptorSense the format in which its sense data is told */
   end(end: CopyEnd, descriptorSense: boolean): void {
     this.endedAt = this.clock.now();
-    this.status = end === 'stopped' ? CopyStatus.terminated : end === null ? CopyStatus.completed : CopyStatus.failed;
+    this.status = this.statusOf(end);
     if (end !== null && end !== 'stopped') this.sense = end;
     this.descriptorSense = descriptorSense;
     for (const done of this.whenEnded.splice(0)) done();
+  }
+
+  private statusOf(end: CopyEnd): CopyStatus {
+    if (end === 'stopped') return CopyStatus.terminated;
+    if (end === null) return CopyStatus.completed;
+    return this.partial ? CopyStatus.partial : CopyStatus.failed;
+  }
+
+  /** Blocks told of a token command; null: another command. */
+  private get blocks(): number | null {
+    return this.blockSize === null ? null : this.represented + Math.floor(this.bytes / this.blockSize);
   }
 
   /** Keeps the newest bytes of what segments hold for the application client. */
@@ -137,7 +155,7 @@ export class CopyOperation<I extends Issuer = Issuer> {
   }
 
   get progress(): CopyProgress {
-    const { serviceAction, status, commands, segments, bytes, completion, senseData, heldDiscarded } = this;
-    return { serviceAction, status, commands, segments, bytes, completion, sense: senseData, heldDiscarded };
+    const { serviceAction, status, commands, segments, bytes, blocks, completion, senseData, heldDiscarded } = this;
+    return { serviceAction, status, commands, segments, bytes, blocks, completion, sense: senseData, heldDiscarded };
   }
 }

@@ -6,7 +6,9 @@ import {
 } from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { systemRandom } from '../base/random.js';
 import { CopyManager } from '../copy/copy-manager.js';
+import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import type { Ldev } from '../volumes/model.js';
@@ -40,11 +42,18 @@ export interface Neighbours {
   reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null;
   /** Shares the array's time and memory among copies. */
   readonly copyMeans: SharedMeans;
+  /** ROD tokens of the whole array. */
+  readonly tokens: RodTokens;
   /** Forgets what copies of any logical unit hold for RECEIVE COPY DATA: it may be of one that has been sanitized. */
   dropHeld(): void;
 }
 
-const alone: Neighbours = { reach: () => null, copyMeans: new SharedMeans(), dropHeld: () => {} };
+const alone: Neighbours = {
+  reach: () => null,
+  copyMeans: new SharedMeans(),
+  tokens: new RodTokens(systemClock, systemRandom),
+  dropHeld: () => {},
+};
 
 /** RESERVE/RELEASE and persistent reservations of one logical unit. */
 export interface Reservations {

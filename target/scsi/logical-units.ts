@@ -2,6 +2,8 @@ import { capacityDataHasChanged, modeParametersChanged, reportedLunsDataHasChang
 import { AccessState } from '../../wire/scsi/target-port-groups.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { type Random, systemRandom } from '../base/random.js';
+import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
@@ -25,6 +27,8 @@ export interface LogicalUnitParts {
   readonly log: Log;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
+  /** Of ROD tokens, which hold secrets. Default: the machine's. */
+  readonly random?: Random;
   /** The command table where nothing says otherwise. */
   readonly commands: CommandTable;
   /** The table for an LDEV, if LDEVs differ. */
@@ -47,18 +51,20 @@ export class LogicalUnits {
   private readonly nexuses = new Map<number, Nexus>();
   /** Target port group → state that was set for all logical units, and when it is reached, for those that come. */
   private readonly accessStates = new Map<number, { readonly state: AccessState; readonly reachedAt: number }>();
-  private readonly neighbours: Neighbours = {
-    reach: (nexus, matches) => this.reach(nexus, matches),
-    dropHeld: () => {
-      for (const unit of this.byLdev.values()) unit.copies.dropHeld();
-    },
-    copyMeans: new SharedMeans(),
-  };
+  private readonly neighbours: Neighbours;
 
   constructor(
     private readonly volumes: VolumesView,
     private readonly parts: LogicalUnitParts,
   ) {
+    this.neighbours = {
+      reach: (nexus, matches) => this.reach(nexus, matches),
+      dropHeld: () => {
+        for (const unit of this.byLdev.values()) unit.copies.dropHeld();
+      },
+      copyMeans: new SharedMeans(),
+      tokens: new RodTokens(parts.clock ?? systemClock, parts.random ?? systemRandom),
+    };
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));
     volumes.on('luns-changed', (group) => this.lunsChanged(group));
     volumes.on('ldev-changed', (ldev) => this.changed(ldev));
@@ -96,6 +102,7 @@ export class LogicalUnits {
   /** The array stops: nothing is told any more. */
   close(): void {
     for (const unit of this.byLdev.values()) unit.stop();
+    this.neighbours.tokens.close();
   }
 
   /** The logical unit that a nexus sees under a LUN; null if its host group maps none. */

@@ -89,6 +89,7 @@ export class SanitizeOperation {
   start(order: SanitizeOrder, ended: (failed: boolean) => void): boolean {
     if (!this.save({ ...order, blocks: 0, failed: false })) return false;
     this.ended = ended;
+    this.unit.ldev.endImages?.('sanitized', () => {});
     this.unit.log.info(`LDEV ${this.name}: sanitize operation begins`);
     this.step();
     return true;
@@ -172,8 +173,13 @@ export class SanitizeOperation {
       if (failure !== null) this.fail(failure);
       else this.end();
     };
-    if (ldev.wipeRemains === undefined) done(null);
-    else ldev.wipeRemains(done);
+    const wipe = () => {
+      if (ldev.wipeRemains === undefined) done(null);
+      else ldev.wipeRemains(done);
+    };
+    // Blocks kept for images have regions of their own, which may still be on their way back.
+    if (ldev.endImages === undefined) wipe();
+    else ldev.endImages('sanitized', wipe);
   }
 
   private end(): void {

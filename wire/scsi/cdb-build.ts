@@ -306,6 +306,13 @@ export function thirdPartyCopyOut(serviceAction: number, parameterBytes: number)
   return cdb;
 }
 
+/** POPULATE TOKEN (SBC-4 5.12) and WRITE USING TOKEN (5.59), by their service action. */
+export function tokenCommand(serviceAction: number, listId: number, parameterBytes: number): Buffer {
+  const cdb = thirdPartyCopyOut(serviceAction, parameterBytes);
+  cdb.writeUInt32BE(listId, 6);
+  return cdb;
+}
+
 /** THIRD-PARTY COPY IN (SPC-5 6.20 to 6.25) with a service action of `CopyIn`; those up to 04h have short identifiers. */
 export function thirdPartyCopyIn(serviceAction: number, listId: number, allocationBytes: number): Buffer {
   const cdb = Buffer.alloc(16);

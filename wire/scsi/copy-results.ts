@@ -9,6 +9,8 @@
  *                               14 SENSE DATA LENGTH · 15 TRANSFER COUNT UNITS · 16–23 TRANSFER COUNT ·
  *                               24–25 SEGMENTS PROCESSED · 32– sense data, padded to a multiple of four
  *   RECEIVE COPY DATA(LID4)     the same with HDD in bit 7 of byte 5; then HELD DATA LENGTH 4 and the held data
+ *   ROD TOKEN INFORMATION       the same; then ROD TOKEN DESCRIPTORS LENGTH 4 and per token 2 bytes, and the token
+ *   REPORT ALL ROD TOKENS       0–3 AVAILABLE DATA · 8– ROD management tokens, 96 bytes each
  *   RECEIVE COPY DATA(LID1)     0–3 AVAILABLE DATA · held data
  *   FAILURE DETAILS(LID1)       0–3 AVAILABLE DATA · 56 status · 58–59 SENSE DATA LENGTH · 60– sense data
  *   OPERATING PARAMETERS        0–3 AVAILABLE DATA · 4 SNLID (0) · 8–9, 10–11 CSCD and segment counts · 12–15 list
@@ -18,6 +20,7 @@
  */
 
 import { readUint64, writeUint64 } from './cdb.js';
+import { MANAGEMENT_TOKEN_BYTES, ROD_TOKEN_BYTES } from './rod-token.js';
 import { type DecodedSense, decodeSense } from './sense-codec.js';
 import { Status } from './status.js';
 
@@ -25,11 +28,19 @@ import { Status } from './status.js';
 export const CopyStatus = {
   completed: 0x01,
   failed: 0x02,
+  /** Of token commands: without errors, but not all blocks that were asked for. */
+  partial: 0x03,
   foreground: 0x11,
   background: 0x12,
   terminated: 0x60,
 } as const;
 export type CopyStatus = (typeof CopyStatus)[keyof typeof CopyStatus];
+
+/** TRANSFER COUNT UNITS: blocks of the copy destination. */
+const UNIT_BLOCKS = 0xf1;
+
+/** Bytes of a ROD token descriptor before its token. */
+const TOKEN_AT = 2;
 
 /** ESTIMATED STATUS UPDATE DELAY of a copy that has ended. */
 export const NO_UPDATE = 0xfffffffe;
@@ -50,6 +61,8 @@ export interface CopyProgress {
   /** Encoded sense data of its end; empty: none. */
   readonly sense: Buffer;
   readonly heldDiscarded: boolean;
+  /** Of token commands: blocks represented or written, told instead of `bytes`; null: another command. */
+  readonly blocks: number | null;
 }
 
 const KIBI = 1024;
@@ -79,7 +92,7 @@ export function encodeStatus1(progress: CopyProgress): Buffer {
 
 function statusHeader(progress: CopyProgress, updateDelay: number): Buffer {
   // Only a copy that completed, with errors or without, has sense data to tell (SPC-5 6.24).
-  const told = progress.status === CopyStatus.completed || progress.status === CopyStatus.failed;
+  const told = !running(progress.status) && progress.status !== CopyStatus.terminated;
   const sense = told ? progress.sense : Buffer.alloc(0);
   const field = Math.ceil(sense.length / 4) * 4;
   const data = Buffer.alloc(32 + field);
@@ -91,9 +104,28 @@ function statusHeader(progress: CopyProgress, updateDelay: number): Buffer {
   else if (told) data[12] = progress.completion;
   data[13] = field;
   data[14] = sense.length;
-  writeUint64(data, progress.bytes, 16);
+  data[15] = progress.blocks === null ? 0 : UNIT_BLOCKS;
+  writeUint64(data, progress.blocks ?? progress.bytes, 16);
   data.writeUInt16BE(progress.segments, 24);
   sense.copy(data, 32);
+  return data;
+}
+
+/** RECEIVE ROD TOKEN INFORMATION (SPC-5 6.26, SBC-4 5.25). @param token created by the operation; null: none to tell of */
+export function encodeRodTokenInformation(progress: CopyProgress, updateDelay: number, token: Buffer | null): Buffer {
+  const descriptor = token === null ? Buffer.alloc(0) : Buffer.concat([Buffer.alloc(TOKEN_AT), token]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(descriptor.length, 0);
+  const data = Buffer.concat([statusHeader(progress, updateDelay), length, descriptor]);
+  data.writeUInt32BE(data.length - 4, 0);
+  return data;
+}
+
+/** REPORT ALL ROD TOKENS (SPC-5 6.31). @param tokens whole ones, of which the beginning is told */
+export function encodeAllRodTokens(tokens: readonly Buffer[]): Buffer {
+  const told = tokens.map((token) => token.subarray(0, MANAGEMENT_TOKEN_BYTES));
+  const data = Buffer.concat([Buffer.alloc(8), ...told]);
+  data.writeUInt32BE(data.length - 4, 0);
   return data;
 }
 
@@ -199,6 +231,7 @@ export interface DecodedStatus {
   readonly updateDelay: number;
   readonly completion: number;
   readonly segments: number;
+  /** Transferred; of token commands, blocks. */
   readonly bytes: number;
   readonly sense: DecodedSense | null;
 }
@@ -214,4 +247,25 @@ export function decodeStatus4(data: Buffer): DecodedStatus | null {
     bytes: readUint64(data, 16),
     sense: data[14] === 0 ? null : decodeSense(data.subarray(32, 32 + data[14]!)),
   };
+}
+
+/** RECEIVE ROD TOKEN INFORMATION as an initiator reads it; null: it is cut short. */
+export function decodeRodTokenInformation(
+  data: Buffer,
+): { readonly status: DecodedStatus; readonly token: Buffer | null } | null {
+  const status = decodeStatus4(data);
+  if (status === null) return null;
+  const at = 32 + data[13]!;
+  const bytes = data.length < at + 4 ? 0 : data.readUInt32BE(at);
+  const token = data.subarray(at + 4 + TOKEN_AT, at + 4 + bytes);
+  return { status, token: bytes < TOKEN_AT + ROD_TOKEN_BYTES ? null : Buffer.from(token) };
+}
+
+/** REPORT ALL ROD TOKENS as an initiator reads it: the management tokens that came whole. */
+export function decodeAllRodTokens(data: Buffer): readonly Buffer[] {
+  const tokens: Buffer[] = [];
+  for (let at = 8; at + MANAGEMENT_TOKEN_BYTES <= data.length; at += MANAGEMENT_TOKEN_BYTES) {
+    tokens.push(Buffer.from(data.subarray(at, at + MANAGEMENT_TOKEN_BYTES)));
+  }
+  return tokens;
 }

@@ -92,7 +92,13 @@ export const MaintenanceOut = {
 } as const;
 
 /** Service actions of THIRD-PARTY COPY OUT. */
-export const CopyOut = { extendedCopy1: 0x00, extendedCopy4: 0x01, abort: 0x1c } as const;
+export const CopyOut = {
+  extendedCopy1: 0x00,
+  extendedCopy4: 0x01,
+  populateToken: 0x10,
+  writeUsingToken: 0x11,
+  abort: 0x1c,
+} as const;
 
 /** Service actions of THIRD-PARTY COPY IN. */
 export const CopyIn = {
@@ -102,6 +108,8 @@ export const CopyIn = {
   failure1: 0x04,
   status4: 0x05,
   data4: 0x06,
+  rodTokenInformation: 0x07,
+  allRodTokens: 0x08,
 } as const;
 
 /** Service actions of SANITIZE (SBC-4 5.30). */
@@ -220,6 +228,10 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.thirdPartyCopyIn << 8) | CopyIn.failure1]: 'RECEIVE COPY FAILURE DETAILS(LID1)',
   [(Opcode.thirdPartyCopyIn << 8) | CopyIn.status4]: 'RECEIVE COPY STATUS(LID4)',
   [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data4]: 'RECEIVE COPY DATA(LID4)',
+  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.populateToken]: 'POPULATE TOKEN',
+  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.writeUsingToken]: 'WRITE USING TOKEN',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.rodTokenInformation]: 'RECEIVE ROD TOKEN INFORMATION',
+  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.allRodTokens]: 'REPORT ALL ROD TOKENS',
   ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
   ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
   [(Opcode.sanitize << 8) | SanitizeAction.overwrite]: 'SANITIZE: OVERWRITE',

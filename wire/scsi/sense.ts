@@ -147,6 +147,16 @@ export const unsupportedTargetDescriptor = inList('unsupported-target-descriptor
 export const tooManySegmentDescriptors = inList('too-many-segments', 0x2608);
 export const unsupportedSegmentDescriptor = inList('unsupported-segment-descriptor', 0x2609);
 export const inlineDataLengthExceeded = inList('inline-data-length', 0x260b);
+// ROD tokens (SPC-5 5.17.6.5.2.3).
+export const unsupportedTokenType = inList('token-type', 0x2301);
+export const remoteTokenUsage = inList('token-remote', 0x2302);
+export const tokenUnknown = inList('token-unknown', 0x2304);
+export const tokenCorrupt = inList('token-corrupt', 0x2305);
+export const tokenRevoked = inList('token-revoked', 0x2306);
+export const tokenExpired = inList('token-expired', 0x2307);
+export const tokenCancelled = inList('token-cancelled', 0x2308);
+export const tokenDeleted = inList('token-deleted', 0x2309);
+export const invalidTokenLength = inList('token-length', 0x230a);
 export const operationInProgress = condition('operation-in-progress', illegalRequest, 0x0016);
 /** IMMED together with what excludes it: the standard wants this code although the bits are in the list (SPC-5 6.4.2). */
 export const immediateNotAllowed = condition('immediate-not-allowed', illegalRequest, 0x2400);
@@ -166,6 +176,12 @@ export const incorrectCopyTargetDeviceType = copyAborted('incorrect-copy-target-
 export const copyInvalidField = copyAborted('copy-invalid-field', 0x2600);
 export const unexpectedInexactSegment = copyAborted('unexpected-inexact-segment', 0x260a);
 export const copyClearedByDeviceServer = copyAborted('copy-cleared', 0x2f02);
+
+/** WRITE USING TOKEN: the token represents less than was asked for (SBC-4 4.28.2). @param blocks that were written */
+export function copyDataUnderrun(blocks: number): Sense {
+  const key = blocks === 0 ? illegalRequest : SenseKey.copyAborted;
+  return { name: 'copy-data-underrun', key, asc: 0x0d04, information: blocks };
+}
 
 /** With GOOD status, as G_SENSE asks (SPC-5 6.4.2). @param segments how many were processed */
 export function copyInformationAvailable(segments: number): Sense {

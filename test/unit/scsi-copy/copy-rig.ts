@@ -11,7 +11,7 @@ import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../.
 import { CopyOut } from '../../../wire/scsi/opcodes.js';
 import { Association, CodeSet, DesignatorType } from '../../../wire/scsi/vpd.js';
 import { MemoryLayer } from '../scsi-block/harness.js';
-import { type Host, type Result, Rig, type StartOptions } from '../scsi-primary/rig.js';
+import { type Host, type Result, Rig, type RigOptions, type StartOptions } from '../scsi-primary/rig.js';
 
 export interface UnitSpec {
   readonly blocks?: number;
@@ -24,8 +24,8 @@ export interface UnitSpec {
 export class CopyRig extends Rig {
   readonly layers: readonly MemoryLayer[];
 
-  constructor(units: readonly UnitSpec[] = [{}, {}]) {
-    super({ luns: units.map((_unit, id) => [id, id] as const) });
+  constructor(units: readonly UnitSpec[] = [{}, {}], options: Pick<RigOptions, 'clock'> = {}) {
+    super({ ...options, luns: units.map((_unit, id) => [id, id] as const) });
     const { marks } = this.ldevs.get(0)!;
     this.ldevs.clear();
     this.layers = units.map(({ blocks = 1024, blockSize = 512, thin = true, readOnly = false }, id) => {

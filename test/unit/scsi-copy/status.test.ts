@@ -66,6 +66,7 @@ t.test('TRANSFER COUNT that exceeds 32 bits is told in larger units', async (t) 
     segments: 1,
     completion: 0,
     sense: Buffer.alloc(0),
+    blocks: null,
   } as const;
   const told = (bytes: number) => encodeStatus1({ ...progress, bytes, heldDiscarded: true });
   t.equal(told(1)[4], 0x81, 'HDD');
@@ -238,8 +239,33 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     t.equal(page.readUInt16BE(at + 2) % 4, 0);
     found.set(page.readUInt16BE(at), page.subarray(at + 4, at + 4 + page.readUInt16BE(at + 2)));
   }
-  t.same([...found.keys()], [0x0001, 0x0004, 0x0008, 0x000c, 0x8001, 0xc001]);
-  t.same([...found.get(0x0001)!], [13, 0x83, 3, 0, 1, 0x1c, 0x84, 6, 0, 1, 3, 4, 5, 6, 0, 0]);
+  t.same([...found.keys()], [0x0000, 0x0001, 0x0004, 0x0008, 0x000c, 0x0106, 0x0108, 0x8001, 0xc001]);
+  const actions = [17, 0x83, 5, 0, 1, 0x10, 0x11, 0x1c, 0x84, 8, 0, 1, 3, 4, 5, 6, 7, 8, 0, 0];
+  t.same([...found.get(0x0001)!], actions);
+  const limits = found.get(0x0000)!;
+  t.equal(limits.length, 0x20);
+  t.same([limits.readUInt16BE(6), limits.readUInt32BE(8), limits.readUInt32BE(12)], [256, 86_400, 600]);
+  t.same([limits.readUInt32BE(20), limits.readUInt32BE(28)], [2 ** 29, 2 ** 21], 'blocks: 256 GiB, 1 GiB');
+  const features = found.get(0x0106)!;
+  t.equal(features[0], 0, 'no tokens of other arrays');
+  t.same(
+    [12, 16, 20].map((at) => features.readUInt32BE(at)),
+    [604_800, 604_800, 86_400],
+  );
+  t.equal(features.readUInt16BE(42), features.length - 44);
+  t.same([...features.subarray(44, 52)], [0, 0, 0, 0x2c, 0, 0, 0, 128], 'chunks of 64 KiB');
+  t.equal(features.readBigUInt64BE(52), 2n ** 38n);
+  const types = found.get(0x0108)!;
+  t.equal(types.readUInt16BE(2), types.length - 4);
+  t.same(
+    [4, 68, 132, 196].map((at) => [types.readUInt32BE(at), types[at + 4]]),
+    [
+      [0x00800000, 3],
+      [0x00800002, 3],
+      [0x0080ffff, 1],
+      [0xffff0001, 2],
+    ],
+  );
   const data = found.get(0x0004)!;
   t.same(
     [data.readUInt16BE(4), data.readUInt16BE(6), data.readUInt32BE(8), data.readUInt32BE(12)],

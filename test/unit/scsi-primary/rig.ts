@@ -184,12 +184,13 @@ export interface RigOptions {
   readonly luns?: readonly (readonly [number, number])[];
   /** Of CL1-A and CL2-A; 1 and 1 when left out. */
   readonly portGroups?: readonly [number, number];
+  readonly clock?: SimulatedClock;
 }
 
 const NAA = Buffer.from('6024c5500bebc2000000000100000000', 'hex');
 
 export class Rig {
-  readonly clock = new SimulatedClock();
+  readonly clock: SimulatedClock;
   readonly layer: MemoryLayer;
   readonly store: MemoryStore | null;
   readonly ports: readonly TargetPort[];
@@ -201,6 +202,7 @@ export class Rig {
   private nexusId = 0;
 
   constructor(options: RigOptions = {}) {
+    this.clock = options.clock ?? new SimulatedClock();
     const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, removable = false } = options;
     const { attribute = 'ordinary' } = options;
     this.store = options.store === undefined ? new MemoryStore() : options.store;

@@ -31,11 +31,16 @@ function readCapacity10(unit: LogicalUnit, task: Task): void {
   task.data([bytes], bytes.length);
 }
 
-function readCapacity16(unit: LogicalUnit, task: Task): void {
+/** READ CAPACITY(16) parameter data. */
+export function capacityData(unit: LogicalUnit): Buffer {
   const { ldev, blockSize, blocks } = unit;
   const physicalExponent = Math.log2(ldev.physicalBlockSize / blockSize);
   const capacity = { blocks, blockSize, physicalExponent, lowestAligned: 0, thin: ldev.thin, readsZeros: ldev.thin };
-  answer(task, encodeCapacity16(capacity), length16(task.cdb));
+  return encodeCapacity16(capacity);
+}
+
+function readCapacity16(unit: LogicalUnit, task: Task): void {
+  answer(task, capacityData(unit), length16(task.cdb));
 }
 
 function getLbaStatus(unit: LogicalUnit, task: Task): void {

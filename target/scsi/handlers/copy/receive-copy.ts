@@ -1,9 +1,11 @@
 /** What is told of copies (SPC-5 6.20 to 6.25): status, held data, failures, limits. */
 import {
+  encodeAllRodTokens,
   encodeFailure,
   encodeHeld1,
   encodeHeld4,
   encodeParameters,
+  encodeRodTokenInformation,
   encodeStatus1,
   encodeStatus4,
 } from '../../../../wire/scsi/copy-results.js';
@@ -94,6 +96,19 @@ const reports: readonly { name: string; action: number; idBytes: 1 | 4; report: 
       after: dropHeld,
     },
   },
+  {
+    name: 'RECEIVE ROD TOKEN INFORMATION',
+    action: CopyIn.rodTokenInformation,
+    idBytes: 4,
+    report: {
+      of: () => true,
+      encode: ({ progress, token }) => encodeRodTokenInformation(progress, UPDATE_DELAY, token),
+      // Whoever has a token can use it: it is told once.
+      after: (operation, all) => {
+        if (all) operation.token = null;
+      },
+    },
+  },
 ];
 
 const U32 = [0xff, 0xff, 0xff, 0xff] as const;
@@ -135,5 +150,17 @@ export const receiveCopyCommands: readonly Command[] = [
     conflict: 'inquire',
     reservation: Reservation.write,
     run: (_unit, task) => answer(task, encodeParameters(CopyLimits), task.cdb.readUInt32BE(ALLOCATION_AT)),
+  }),
+  defineCommand({
+    name: 'REPORT ALL ROD TOKENS',
+    opcode: Opcode.thirdPartyCopyIn,
+    serviceAction: CopyIn.allRodTokens,
+    usage: usage(CopyIn.allRodTokens, 0),
+    conflict: 'inquire',
+    reservation: Reservation.write,
+    run: (unit, task) => {
+      const tokens = unit.neighbours.tokens.ofLdev(unit.ldev.id).map(({ bytes }) => bytes);
+      answer(task, encodeAllRodTokens(tokens), task.cdb.readUInt32BE(ALLOCATION_AT));
+    },
   }),
 ];

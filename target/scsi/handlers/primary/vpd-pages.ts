@@ -23,7 +23,9 @@ import {
 } from '../../../../wire/scsi/vpd.js';
 import { thirdPartyCopyPage } from '../../../../wire/scsi/vpd-third-party-copy.js';
 import { CopyLimits } from '../../../copy/copy-limits.js';
+import { RodLimits, rodTypes } from '../../../copy/rod/rod-limits.js';
 import { DEFAULT_KIND, mediumOf } from '../../../volumes/drive-kinds.js';
+import { CHUNK_BYTES } from '../../../volumes/point-in-time/chunk-map.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
@@ -38,7 +40,7 @@ function identification(unit: LogicalUnit, nexus: Nexus): Buffer {
   return deviceIdentificationPage(DEVICE, [...unitDesignators(unit.ldev), ...ownPortDesignators(nexus)]);
 }
 
-function thirdPartyCopy({ commands }: LogicalUnit): Buffer {
+function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
   const actions = (opcode: number) => ({
     opcode,
     serviceActions: commands.rows
@@ -47,7 +49,9 @@ function thirdPartyCopy({ commands }: LogicalUnit): Buffer {
       .sort((a, b) => a - b),
   });
   const supported = [actions(Opcode.thirdPartyCopyOut), actions(Opcode.thirdPartyCopyIn)];
-  return thirdPartyCopyPage(DEVICE, supported, CopyLimits, [OWN_UNIT]);
+  const granularity = CHUNK_BYTES / blockSize;
+  const rods = { ...RodLimits, blockSize, granularity, types: rodTypes };
+  return thirdPartyCopyPage(DEVICE, supported, CopyLimits, [OWN_UNIT], rods);
 }
 
 function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {

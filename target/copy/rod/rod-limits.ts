@@ -1,0 +1,30 @@
+import { RodType } from '../../../wire/scsi/rod-token.js';
+
+const DAY = 24 * 60 * 60;
+
+/** Limits of ROD tokens that the copy manager holds to, and that VPD page 8Fh reports; times in seconds. */
+export const RodLimits = {
+  /** MAXIMUM RANGE DESCRIPTORS. */
+  ranges: 256,
+  /** MAXIMUM BYTES IN BLOCK ROD, and per command. */
+  bytes: 256 * 2 ** 30,
+  /** OPTIMAL BYTES IN BLOCK ROD TRANSFER: what a host need not wait long for. */
+  optimalBytes: 1024 * 1024 * 1024,
+  defaultInactivity: 600,
+  maxInactivity: DAY,
+  /** A token that is used again and again ends then. */
+  lifetime: 7 * DAY,
+  /** In the whole array, and of one initiator. */
+  tokens: 256,
+  tokensOfInitiator: 64,
+  /** Tokens that have ended, and of which it is still told why. */
+  ended: 1024,
+} as const;
+
+/** ROD types, ascending, and what they are good for. */
+export const rodTypes = [
+  { type: RodType.pointInTimeDefault, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimePersistent, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimeAny, tokenIn: false, tokenOut: true },
+  { type: RodType.zero, tokenIn: true, tokenOut: false },
+] as const;

@@ -1,0 +1,248 @@
+/** POPULATE TOKEN and WRITE USING TOKEN (SBC-4 5.12, 5.59). */
+import { describeSense } from '../../../../wire/scsi/additional-sense.js';
+import { RANGE_DESCRIPTOR, refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
+import { encodeCscd, ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
+import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
+import { RodType } from '../../../../wire/scsi/rod-token.js';
+import {
+  copyClearedByDeviceServer,
+  insufficientResources,
+  internalTargetFailure,
+  invalidFieldInCdb,
+  invalidFieldInParameterList,
+  parameterListLengthError,
+  type Sense,
+  unreachableCopyTarget,
+} from '../../../../wire/scsi/sense.js';
+import {
+  decodePopulateList,
+  decodeWriteTokenList,
+  POPULATE_HEADER,
+  type PopulateList,
+  TokenField,
+  WRITE_TOKEN_HEADER,
+  type WriteTokenList,
+} from '../../../../wire/scsi/token-lists.js';
+import { Association, CodeSet, DesignatorType, encodeDesignator } from '../../../../wire/scsi/vpd.js';
+import type { CopyEnd, CopyOperation } from '../../../copy/copy-operation.js';
+import { zeroRod } from '../../../copy/rod/rod.js';
+import { RodLimits, rodTypes } from '../../../copy/rod/rod-limits.js';
+import type { RodToken } from '../../../copy/rod/rod-tokens.js';
+import { RodWriter } from '../../../copy/rod/write-from-rod.js';
+import { ldevName } from '../../../volumes/model.js';
+import { type Command, defineCommand, Reservation } from '../../command-table.js';
+import { senseOf } from '../../io-failure.js';
+import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
+import { Status, type Task } from '../../task.js';
+import { capacityData } from '../block/capacity.js';
+import { GROUP_NUMBER } from '../block/cdb-shapes.js';
+import { parameterList } from '../primary/answer.js';
+import { ownUnit } from './copy-targets.js';
+
+const LIST_ID_AT = 6;
+const LIST_LENGTH_AT = 10;
+const RANGES_BYTES = RodLimits.ranges * RANGE_DESCRIPTOR;
+/** Between the highest and the lowest: the commands have no field for it. */
+const PRIORITY = 3;
+/** Of the NAA identifier: what all LDEVs of an array have in common. */
+const ARRAY_BYTES = 8;
+
+type Operation = CopyOperation<Nexus>;
+
+/** Names the SCSI target device, that is the array: as its LDEVs, with nothing behind its own part. */
+function targetDescriptor({ ldev }: LogicalUnit): Buffer {
+  const value = Buffer.concat([ldev.naa.subarray(0, ARRAY_BYTES)], ldev.naa.length);
+  const { binary } = CodeSet;
+  return encodeDesignator({ association: Association.targetDevice, codeSet: binary, type: DesignatorType.naa, value });
+}
+
+function creatorDescriptor({ ldev, blockSize }: LogicalUnit): Buffer {
+  const names = { codeSet: CodeSet.binary, association: Association.logicalUnit, designatorType: DesignatorType.naa };
+  return encodeCscd({ ...names, designator: ldev.naa, pad: false, blockLength: blockSize });
+}
+
+/** Begins an operation under the list identifier of the CDB; null: the command has been answered. */
+function begin(unit: LogicalUnit, task: Task, immediate: boolean, serviceAction: number): Operation | null {
+  const listId = task.cdb.readUInt32BE(LIST_ID_AT);
+  const flags = { immediate, priority: PRIORITY, listIdUsage: ListIdUsage.hold, senseWithGood: false } as const;
+  const list = { format: 'lid4', listId, ...flags, cscds: new Map(), segments: [] } as const;
+  const operation = unit.copies.begin(task.nexus, list, serviceAction);
+  if (operation === 'busy') task.fail(Status.busy);
+  // What another list format has under the identifier: here it stands in the CDB.
+  else if ('key' in operation) task.check(operation.field === undefined ? operation : invalidFieldInCdb(LIST_ID_AT));
+  else {
+    operation.blockSize = unit.blockSize;
+    return operation;
+  }
+  return null;
+}
+
+function end(unit: LogicalUnit, task: Task, operation: Operation, how: CopyEnd): void {
+  operation.end(how, unit.modes.descriptorSense);
+  unit.copies.ended(operation);
+  if (how === null || how === 'stopped') return;
+  const { name } = task.command!;
+  unit.log.warn(`LDEV ${ldevName(unit.ldev.id)}: ${name} of ${task.nexus.initiatorName}: ${describeSense(how)}`);
+}
+
+function refusalOfPopulate(unit: LogicalUnit, list: PopulateList): Sense | null {
+  const { inactivityTimeout, rodType, ranges } = list;
+  if (inactivityTimeout > RodLimits.maxInactivity) return invalidFieldInParameterList(TokenField.inactivityTimeout);
+  const made = rodTypes.some(({ type, tokenOut }) => tokenOut && type === rodType);
+  if (rodType !== null && !made) return invalidFieldInParameterList(TokenField.rodType);
+  const refusal = refusalOfRanges(ranges, unit.blocks, RodLimits.bytes / unit.blockSize);
+  if (refusal !== null) return refusal;
+  // A token would read what is under the mark.
+  for (const { lba, blocks } of ranges) {
+    const marked = blocks === 0 ? null : unit.ldev.marks.first(lba, blocks);
+    if (marked === null) continue;
+    return senseOf({ kind: 'medium-error', lba: marked.lba, write: false, markedBad: marked.correctionDisabled });
+  }
+  return null;
+}
+
+/** Copies nothing, so it has ended when it is answered, with IMMED too. */
+function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
+  const refusal = refusalOfPopulate(unit, list);
+  if (refusal !== null) {
+    task.check(refusal);
+    return;
+  }
+  const operation = begin(unit, task, list.immediate, CopyOut.populateToken);
+  if (operation === null) return;
+  const { ranges, rodType, inactivityTimeout } = list;
+  const token = unit.neighbours.tokens.create({
+    ldev: unit.ldev,
+    ranges,
+    type: rodType ?? RodType.pointInTimeDefault,
+    creator: creatorDescriptor(unit),
+    capacity: capacityData(unit),
+    target: targetDescriptor(unit),
+    inactivityTimeout: inactivityTimeout || RodLimits.defaultInactivity,
+    initiator: task.nexus.initiatorName,
+  });
+  if (token === null) {
+    end(unit, task, operation, insufficientResources());
+    task.check(insufficientResources());
+    return;
+  }
+  operation.token = token.bytes;
+  operation.represented = ranges.reduce((sum, { blocks }) => sum + blocks, 0);
+  end(unit, task, operation, null);
+  task.good();
+}
+
+/** The token to write from; null: zeros. */
+function tokenOf(unit: LogicalUnit, list: WriteTokenList): RodToken | null | Sense {
+  const found = unit.neighbours.tokens.find(list.token, targetDescriptor(unit), TokenField.token);
+  if (found === null || 'key' in found) return found;
+  return list.offset * unit.blockSize < found.rod.bytes ? found : invalidFieldInParameterList(TokenField.offset);
+}
+
+function write(unit: LogicalUnit, task: Task, list: WriteTokenList): void {
+  const refusal = refusalOfRanges(list.ranges, unit.blocks, RodLimits.bytes / unit.blockSize);
+  const token = refusal ?? tokenOf(unit, list);
+  if (token !== null && 'key' in token) {
+    task.check(token);
+    return;
+  }
+  const destination = ownUnit(unit, task.nexus);
+  if (destination === null) {
+    task.check(unreachableCopyTarget());
+    return;
+  }
+  const operation = begin(unit, task, list.immediate, CopyOut.writeUsingToken);
+  if (operation === null) return;
+  const { tokens } = unit.neighbours;
+  if (token !== null) tokens.use(token);
+  if (list.immediate) task.good();
+  else task.onAbort = () => operation.giveUp?.();
+  const writer = new RodWriter({
+    operation,
+    rod: token?.rod ?? zeroRod,
+    offset: token === null ? 0 : list.offset * unit.blockSize,
+    destination,
+    ranges: list.ranges,
+    turns: unit.copies.turns,
+    soon: (run) => unit.clock.setImmediate(run),
+    aborted: () => !list.immediate && task.aborted,
+    unreadable: (failure) => {
+      if (token !== null && token.ended !== null) return tokens.refusalOf(token, TokenField.token);
+      // Where it was on a logical unit that the sender need not be able to reach is nothing to tell.
+      return failure.kind === 'medium-error' ? internalTargetFailure() : senseOf(failure);
+    },
+  });
+  writer.run((how) => {
+    if (token !== null) tokens.unuse(token, list.deleteToken);
+    end(unit, task, operation, how);
+    if (!list.immediate) answer(task, how);
+  });
+}
+
+function answer(task: Task, how: CopyEnd): void {
+  if (task.aborted) task.fail(Status.taskAborted);
+  else if (how === 'stopped') task.check(copyClearedByDeviceServer());
+  else if (how !== null) task.check(how);
+  else task.good();
+}
+
+interface Shape<L> {
+  readonly header: number;
+  readonly decode: (list: Buffer, most: number) => L | Sense;
+  readonly carryOut: (unit: LogicalUnit, task: Task, list: L) => void;
+}
+
+function run<L extends object>(unit: LogicalUnit, task: Task, { decode, carryOut }: Shape<L>): void {
+  const bytes = task.cdb.readUInt32BE(LIST_LENGTH_AT);
+  if (bytes === 0) {
+    task.good();
+    return;
+  }
+  const came = parameterList(task, bytes);
+  const list = came.length < bytes ? parameterListLengthError() : decode(came, RodLimits.ranges);
+  if ('key' in list) task.check(list);
+  else carryOut(unit, task, list);
+}
+
+function row<L extends object>(
+  name: string,
+  serviceAction: number,
+  shape: Shape<L>,
+  spec: Pick<Command, 'conflict' | 'reservation'> & Partial<Command>,
+): Command {
+  const id = [0xff, 0xff, 0xff, 0xff] as const;
+  const { thirdPartyCopyOut } = Opcode;
+  return defineCommand({
+    name,
+    opcode: thirdPartyCopyOut,
+    serviceAction,
+    usage: [thirdPartyCopyOut, serviceAction, 0, 0, 0, 0, ...id, 0xff, 0xff, 0xff, 0xff, GROUP_NUMBER, 0],
+    runsWhenStopped: false,
+    check: (_unit, { cdb }) => {
+      const bytes = cdb.readUInt32BE(LIST_LENGTH_AT);
+      const fits = bytes === 0 || (bytes >= shape.header && bytes <= shape.header + RANGES_BYTES);
+      return fits ? null : parameterListLengthError();
+    },
+    dataOutBytes: (_unit, { cdb }) => cdb.readUInt32BE(LIST_LENGTH_AT),
+    run: (unit, task) => run(unit, task, shape),
+    ...spec,
+  });
+}
+
+export const tokenCommands: readonly Command[] = [
+  row(
+    'POPULATE TOKEN',
+    CopyOut.populateToken,
+    { header: POPULATE_HEADER, decode: decodePopulateList, carryOut: populate },
+    // Runs alone: no write is half in the image.
+    { conflict: 'configure', reservation: Reservation.read },
+  ),
+  row(
+    'WRITE USING TOKEN',
+    CopyOut.writeUsingToken,
+    { header: WRITE_TOKEN_HEADER, decode: decodeWriteTokenList, carryOut: write },
+    // Its writes are tasks of their own.
+    { conflict: 'inquire', reservation: Reservation.write, writes: true },
+  ),
+];

@@ -1,0 +1,146 @@
+/** Who may make a token of what, and write what with it. */
+import t from 'tap';
+import { thirdPartyCopyIn } from '../../../wire/scsi/cdb-build.js';
+import { CopyIn } from '../../../wire/scsi/opcodes.js';
+import { zeroRodToken } from '../../../wire/scsi/rod-token.js';
+import { Status } from '../../../wire/scsi/status.js';
+import type { Host } from '../scsi-primary/rig.js';
+import { allTokens, information, populate, TokenRig, tokenFor, writeUsing } from './token-rig.js';
+
+const RESERVE = [0x16, 0, 0, 0, 0, 0];
+
+t.test('a logical unit that the initiator cannot reach answers as one that does not exist', async (t) => {
+  const rig = new TokenRig([{}, {}, {}]);
+  const host = rig.host('a');
+  const outside = rig.host('b', { port: 1 });
+  rig.layers[0]!.fill(0, 8, 5);
+  rig.group(1).luns = new Map([[1, 1]]);
+  const token = tokenFor(host, [[0, 8]]);
+  const nothing = { name: 'lun-not-supported', asc: 0x2500 };
+  t.match(populate(outside, [[0, 8]], {}, { lun: 0 }).sense, nothing);
+  t.match(populate(outside, [[0, 8]], {}, { lun: 9 }).sense, nothing);
+  t.match(writeUsing(outside, zeroRodToken(), [[0, 8]], {}, { lun: 0 }).sense, nothing);
+  for (const action of [CopyIn.rodTokenInformation, CopyIn.allRodTokens]) {
+    t.match(outside.run(thirdPartyCopyIn(action, 1, 4096), null, { lun: 0 }).sense, nothing);
+  }
+  t.same(allTokens(outside, { lun: 1 }), [], 'tokens of other logical units are not told of');
+  t.match(information(outside, 1, { lun: 1 }).result.sense, { name: 'invalid-field-in-cdb', field: { byte: 2 } });
+  t.ok(rig.layers[0]!.view(0, 8).every((byte) => byte === 5));
+  t.equal(
+    writeUsing(outside, token, [[0, 8]]).status,
+    Status.good,
+    'who was given the token may use it where it can write',
+  );
+});
+
+t.test('a token is told to the I_T nexus that it was made for, and to no other', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  const other = rig.host('b');
+  const same = rig.host('a', { isid: '00023d000002' });
+  populate(host, [[0, 8]]);
+  for (const each of [other, same]) t.match(information(each).result.sense, { name: 'invalid-field-in-cdb' });
+  t.ok(information(host).token);
+});
+
+t.test('reservations at both ends', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  const other = rig.host('b');
+  const token = tokenFor(host, [[0, 8]]);
+  const conflict = (result: { status: number }) => t.equal(result.status, Status.reservationConflict);
+  other.run(RESERVE, null, { lun: 1 });
+  conflict(writeUsing(host, token, [[0, 1]]));
+  other.run(RESERVE, null, { lun: 0 });
+  conflict(populate(host, [[0, 8]]));
+  other.run([0x17, 0, 0, 0, 0, 0], null, { lun: 1 });
+  t.equal(writeUsing(host, token, [[0, 1]]).status, Status.good, 'the token itself was made before');
+});
+
+t.test('persistent reservations: exclusive access keeps from making, write exclusive from writing', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  const other = rig.host('b');
+  const register = (who: Host, lun: number, type: number) => {
+    const key = Buffer.alloc(24);
+    key.writeUInt32BE(7, 12);
+    who.run([0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0], key, { lun });
+    const list = Buffer.alloc(24);
+    list.writeUInt32BE(7, 4);
+    t.equal(who.run([0x5f, 1, type, 0, 0, 0, 0, 0, 24, 0], list, { lun }).status, Status.good);
+  };
+  const token = tokenFor(host, [[0, 8]]);
+  register(other, 0, 1);
+  t.equal(populate(host, [[0, 1]]).status, Status.good, 'reading is allowed');
+  t.equal(writeUsing(host, token, [[0, 1]], {}, { lun: 0 }).status, Status.reservationConflict);
+  register(other, 1, 3);
+  t.equal(populate(host, [[0, 1]], {}, { lun: 1 }).status, Status.reservationConflict);
+});
+
+t.test('a reservation that comes in the midst of a write ends it', async (t) => {
+  const rig = new TokenRig([{ blocks: 9000 }, { blocks: 9000 }]);
+  const host = rig.host('a');
+  rig.layers[0]!.fill(0, 9000, 5);
+  const token = tokenFor(host, [[0, 9000]]);
+  const other = rig.host('b');
+  let writes = 0;
+  const { write } = rig.layers[1]!;
+  rig.layers[1]!.write = function (io, lba, blocks, data, done) {
+    if (++writes === 2) other.start(Buffer.from(RESERVE), null, { lun: 1 });
+    write.call(this, io, lba, blocks, data, done);
+  };
+  t.match(writeUsing(host, token, [[0, 9000]]).sense, {
+    name: 'third-party-device-failure',
+    forwarded: { from: 'destination', status: Status.reservationConflict },
+  });
+});
+
+t.test('write protection; a stopped unit', async (t) => {
+  const rig = new TokenRig([{}, { readOnly: true }, {}]);
+  const host = rig.host('a');
+  const token = tokenFor(host, [[0, 8]]);
+  t.match(writeUsing(host, token, [[0, 1]]).sense, { name: 'write-protected' });
+  t.equal(populate(host, [[0, 8]], {}, { lun: 1 }).status, Status.good, 'reading is allowed');
+  host.run([0x1b, 0, 0, 0, 0, 0], null, { lun: 2 });
+  t.match(writeUsing(host, token, [[0, 1]], {}, { lun: 2 }).sense, { name: 'initializing-command-required' });
+  t.match(populate(host, [[0, 1]], {}, { lun: 2 }).sense, { name: 'initializing-command-required' });
+});
+
+t.test('blocks that a host marked unreadable', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  host.run([0x3f, 0x40, 0, 0, 0, 5, 0, 0, 0, 0]);
+  const { sense } = populate(host, [
+    [0, 4],
+    [4, 4],
+  ]);
+  t.match(sense, { key: 3, information: 5 });
+  t.equal(populate(host, [[0, 5]]).status, Status.good);
+});
+
+t.test('SANITIZE ends tokens, and none is made before it has ended', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  rig.layers[0]!.fill(0, 8, 5);
+  const token = tokenFor(host, [[0, 8]]);
+  rig.layers[0]!.held = [];
+  host.start(Buffer.from([0x48, 0x82, 0, 0, 0, 0, 0, 0, 0, 0]));
+  t.match(populate(host, [[0, 8]]).sense, { name: 'sanitize-in-progress' });
+  t.match(writeUsing(host, token, [[0, 8]]).sense, { name: 'token-cancelled' });
+  t.ok(
+    rig.layers[1]!.data.every((byte) => byte === 0),
+    'nothing of it has come through',
+  );
+});
+
+t.test('a logical unit reset drops what was not told, the token stays good', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  const token = tokenFor(host, [[0, 8]]);
+  populate(host, [[0, 8]], { listId: 5 });
+  host.manage('logical-unit-reset');
+  rig.clock.settle();
+  host.attentions();
+  t.match(information(host, 5).result.sense, { name: 'invalid-field-in-cdb' });
+  t.equal(writeUsing(host, token, [[0, 1]]).status, Status.good);
+});
