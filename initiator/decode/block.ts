@@ -16,6 +16,8 @@ export interface CapacityData {
   /** LBPRZ: unmapped blocks read as zeros. */
   readonly readsZeros: boolean;
   readonly protectionEnabled: boolean;
+  /** Type of protection information, 0: none. */
+  readonly protectionType: number;
 }
 
 export function decodeCapacity16(data: Buffer): CapacityData | null {
@@ -23,6 +25,7 @@ export function decodeCapacity16(data: Buffer): CapacityData | null {
   const last = readUint64(data, 0);
   const blockSize = data.readUInt32BE(8);
   const flags = data.length >= 16 ? data.readUInt16BE(14) : 0;
+  const protectionEnabled = data.length >= 13 && (data[12]! & 1) !== 0;
   return {
     blocks: last + 1,
     blockSize,
@@ -31,7 +34,8 @@ export function decodeCapacity16(data: Buffer): CapacityData | null {
     lowestAligned: flags & 0x3fff,
     provisioningManaged: (flags & 0x8000) !== 0,
     readsZeros: (flags & 0x4000) !== 0,
-    protectionEnabled: data.length >= 13 && (data[12]! & 1) !== 0,
+    protectionEnabled,
+    protectionType: protectionEnabled ? 1 + ((data[12]! >> 1) & 0x07) : 0,
   };
 }
 
@@ -49,6 +53,7 @@ export function decodeCapacity10(data: Buffer): CapacityData | null {
     provisioningManaged: false,
     readsZeros: false,
     protectionEnabled: false,
+    protectionType: 0,
   };
 }
 

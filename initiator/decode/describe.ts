@@ -19,6 +19,7 @@ import {
   decodeProvisioning,
   decodeSerialNumber,
   decodeSupportedPages,
+  type ExtendedInquiryData,
   VPD_PAGES,
 } from './vpd.js';
 
@@ -88,6 +89,13 @@ export function describeInquiry(data: Buffer): Row[] {
   ];
 }
 
+function checkedTags(extended: ExtendedInquiryData): string {
+  const { guardChecked, applicationTagChecked, referenceTagChecked } = extended;
+  const tags = { guard: guardChecked, 'application tag': applicationTagChecked, 'reference tag': referenceTagChecked };
+  const names = Object.entries(tags).flatMap(([name, checked]) => (checked ? [name] : []));
+  return names.join(', ') || 'nothing';
+}
+
 const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
   [VpdPage.supportedPages]: (data) => decodeSupportedPages(data).map((page) => [hex(page), VPD_PAGES[page] ?? '']),
   [VpdPage.unitSerialNumber]: (data) => [['serial number', decodeSerialNumber(data)]],
@@ -100,6 +108,8 @@ const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
     return [
       ['task attributes', supported.map(([name]) => name).join(', ') || 'none'],
       ['volatile cache', yesNo(extended.volatileCache)],
+      ['protection types', extended.protectionTypes.join(', ')],
+      ['checked', checkedTags(extended)],
       ['longest sense data', limit(extended.maxSense)],
     ];
   },

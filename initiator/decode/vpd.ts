@@ -163,6 +163,12 @@ export function decodeProvisioning(received: Buffer): ProvisioningData {
 
 /** Page 86h, the fields that initiators act on. */
 export interface ExtendedInquiryData {
+  /** GRD_CHK, APP_CHK, REF_CHK: what of protection information is checked. */
+  readonly guardChecked: boolean;
+  readonly applicationTagChecked: boolean;
+  readonly referenceTagChecked: boolean;
+  /** SPT: types of protection information that it can be formatted with, where INQUIRY has PROTECT. */
+  readonly protectionTypes: readonly number[];
   /** Task attributes: head of queue, ordered, simple. */
   readonly headOfQueue: boolean;
   readonly ordered: boolean;
@@ -173,9 +179,16 @@ export interface ExtendedInquiryData {
   readonly maxSense: number;
 }
 
+/** By SPT. */
+const PROTECTION_TYPES: readonly (readonly number[])[] = [[1], [1, 2], [2], [1, 3], [3], [2, 3], [], [1, 2, 3]];
+
 export function decodeExtendedInquiry(received: Buffer): ExtendedInquiryData {
   const data = padded(received, 64);
   return {
+    guardChecked: (data[4]! & 0x04) !== 0,
+    applicationTagChecked: (data[4]! & 0x02) !== 0,
+    referenceTagChecked: (data[4]! & 0x01) !== 0,
+    protectionTypes: PROTECTION_TYPES[(data[4]! >> 3) & 0x07]!,
     headOfQueue: (data[5]! & 0x04) !== 0,
     ordered: (data[5]! & 0x02) !== 0,
     simple: (data[5]! & 0x01) !== 0,

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { PROTECTION_TYPES, type ProtectionType } from '../../wire/scsi/protection.js';
 import type { LdevCreate, LdevReply } from '../svp/control/api.js';
 import { ldevKind } from '../svp/ldev-kind.js';
 import { humanSize } from '../svp/units.js';
@@ -16,6 +17,7 @@ interface CreateOptions extends CommonOptions {
   readonly full?: boolean;
   readonly readOnly?: boolean;
   readonly removable?: boolean;
+  readonly protection?: string;
   readonly commandDevice?: boolean;
   readonly tier?: DriveKind;
 }
@@ -61,6 +63,11 @@ export function ldevCommand(): Command {
       .option('--full', 'assign all its space now instead of on first write')
       .option('--read-only', 'hosts may not write')
       .option('--removable', 'hosts may eject and load its medium')
+      .addOption(
+        new Option('--protection <type>', 'type of protection information').choices(
+          PROTECTION_TYPES.filter((type) => type > 0).map(String),
+        ),
+      )
       .option('--command-device', 'make it a command device'),
   ).action(async (options: CreateOptions) => {
     const body = {
@@ -74,6 +81,7 @@ export function ldevCommand(): Command {
       ...(options.full && { thin: false }),
       ...(options.readOnly && { readOnly: true }),
       ...(options.removable && { removable: true }),
+      ...(options.protection !== undefined && { protection: Number(options.protection) as ProtectionType }),
       ...(options.commandDevice && { attribute: 'command-device' as const }),
     } satisfies LdevCreate;
     report(options, 'created', await call<LdevReply>(options.data, 'POST', '/ldevs', body));

@@ -156,8 +156,12 @@ export class CommandTable {
     const opcode = cdb[0]!;
     const single = this.single[opcode]!;
     if (single !== null) return single;
-    const actions = this.byAction[opcode]!;
-    return actions === null ? null : actions[serviceActionOf(cdb)]!;
+    return this.byAction[opcode] === null ? null : this.row(opcode, serviceActionOf(cdb));
+  }
+
+  /** The row of an operation code and, where it has any, service action; or null. */
+  row(opcode: number, serviceAction: number): Command | null {
+    return this.single[opcode] ?? this.byAction[opcode]?.[serviceAction] ?? null;
   }
 
   /** Whether any row has this operation code; with service actions only: true in `usesServiceActions`. */

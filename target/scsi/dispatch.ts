@@ -5,6 +5,7 @@
  * Data-out is fetched only when all of these have passed, so a refused WRITE costs no transfer.
  */
 
+import { Opcode } from '../../wire/scsi/opcodes.js';
 import {
   invalidFieldInCdb,
   invalidFieldInInformationUnit,
@@ -90,7 +91,8 @@ export function dispatchWithoutUnit(commands: CommandTable, task: Task): void {
 }
 
 function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {
-  return commands.usesServiceActions(cdb[0]!) ? invalidFieldInCdb(1, 4) : invalidOperationCode();
+  if (!commands.usesServiceActions(cdb[0]!)) return invalidOperationCode();
+  return cdb[0] === Opcode.variableLength ? invalidFieldInCdb(8) : invalidFieldInCdb(1, 4);
 }
 
 function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | null {
@@ -104,7 +106,10 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
     const inaccessible = unit.access.refusal(task.nexus.port.portGroup, command.access);
     if (inaccessible !== null) return inaccessible;
   }
-  if (unit.format.running && !command.runsWhileFormatting) return unit.format.refusal;
+  if (unit.format.holds) {
+    const reason = unit.format.refusalOf(command);
+    if (reason !== null) return reason;
+  }
   if (!command.runsWhenStopped) {
     const reason = unit.mediumState;
     if (reason !== null) return reason;
@@ -125,7 +130,7 @@ export function forbiddenBit(command: Command, cdb: Buffer): Sense | null {
     let forbidden = cdb[byte]! & ~usage[byte]!;
     if (forbidden === 0) continue;
     // The service action shares byte 1 with other fields and is told as a value, not as a mask.
-    if (byte === 1 && command.serviceAction !== null) forbidden &= ~0x1f;
+    if (byte === 1 && command.serviceAction !== null && command.opcode !== Opcode.variableLength) forbidden &= ~0x1f;
     if (forbidden !== 0) return invalidFieldInCdb(byte, 31 - Math.clz32(forbidden));
   }
   return null;
@@ -141,8 +146,9 @@ function fetchAndRun(unit: LogicalUnit, task: Task, command: Command, wanted: nu
   let bytes = Math.min(expected, wanted);
   if (command.transfer === 'blocks' && expected < wanted) {
     // Part of a block cannot be written; the residual (overflow) tells the host what was left out.
-    task.blocks = Math.floor(expected / unit.blockSize);
-    bytes = task.blocks * unit.blockSize;
+    const blockBytes = wanted / task.blocks;
+    task.blocks = Math.floor(expected / blockBytes);
+    bytes = task.blocks * blockBytes;
   }
   if (task.dataOutLength >= bytes) {
     command.run(unit, task);

@@ -11,6 +11,7 @@ import { CopyManager } from '../copy/copy-manager.js';
 import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
+import { protectedLayouts } from '../volumes/layers/protected-layout.js';
 import type { Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
@@ -86,7 +87,7 @@ export class LogicalUnit {
   readonly exceptions: InformationalExceptions;
   readonly access: AsymmetricAccess;
   readonly deviceClock: DeviceClock;
-  readonly format = new FormatOperation(this);
+  readonly format: FormatOperation;
   readonly buffers = new UnitBuffers();
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
@@ -97,6 +98,8 @@ export class LogicalUnit {
   readonly sanitize: SanitizeOperation;
   /** Null: it cannot be removed. */
   readonly medium: RemovableMedium | null;
+  /** The command table for the LDEV as it is now; null: always the same one. */
+  commandsOf: ((ldev: Ldev) => CommandTable) | null = null;
   /** The task set, once the channel has made it. */
   tasks: TaskControl | null = null;
   /** The LDEV's read-only flag as hosts were last told; `ldev` may be one object that changes. */
@@ -110,7 +113,8 @@ export class LogicalUnit {
   constructor(
     /** Replaced by `LogicalUnits` when the LDEV's capacity changes. */
     public ldev: Ldev,
-    readonly commands: CommandTable,
+    /** Another one once its format has changed what it has. */
+    public commands: CommandTable,
     readonly reservations: Reservations,
     readonly modes: ModeState,
     readonly log: Log,
@@ -128,6 +132,7 @@ export class LogicalUnit {
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
     this.deviceClock = new DeviceClock(clock);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
+    this.format = new FormatOperation(this);
     this.sanitize = new SanitizeOperation(this, sanitize);
     this.medium = ldev.removable ? new RemovableMedium() : null;
     this.exceptions = new InformationalExceptions(this);
@@ -138,6 +143,11 @@ export class LogicalUnit {
   /** Establishes a unit attention for every nexus that sees this logical unit, but the one that caused it. */
   tell(condition: Sense, cause: Nexus | null = null): void {
     for (const nexus of this.nexuses(this)) if (nexus !== cause) this.attentions.establish(nexus.id, condition);
+  }
+
+  /** A format has changed the protection information: other commands, other capacity data. */
+  formatted(): void {
+    if (this.commandsOf !== null) this.commands = this.commandsOf(this.ldev);
   }
 
   /** Capacity in blocks. */
@@ -161,8 +171,19 @@ export class LogicalUnit {
 
   /** Why commands that need the medium are refused now; null: they are not. */
   get notReady(): Sense | null {
-    if (this.format.running) return this.format.refusal;
-    return this.sanitize.refusal ?? this.mediumState;
+    return this.format.refusal ?? this.sanitize.refusal ?? this.mediumState;
+  }
+
+  /** MAXIMUM ATOMIC TRANSFER LENGTH in blocks. */
+  get maxAtomicBlocks(): number {
+    const { blockSize, protection = 0 } = this.ldev;
+    return protection === 0 ? Limits.atomicBytes / blockSize : protectedLayouts[blockSize].atomicBlocks;
+  }
+
+  /** OPTIMAL UNMAP GRANULARITY in blocks: with protection information, what shares a place with that of others. */
+  get unmapGranularityBlocks(): number {
+    const { blockSize, protection = 0 } = this.ldev;
+    return protection === 0 ? Limits.unmapGranularityBytes / blockSize : protectedLayouts[blockSize].perSlot;
   }
 
   get writeProtected(): boolean {

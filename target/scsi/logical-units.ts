@@ -87,6 +87,7 @@ export class LogicalUnits {
       const own = [reservations(ldev), modes(ldev)] as const;
       const around = [surroundings, nexuses, clock, identifying, this.neighbours, sanitize] as const;
       unit = new LogicalUnit(ldev, commands, ...own, log, ...around);
+      unit.commandsOf = this.parts.commandsFor ?? null;
       for (const [group, { state, reachedAt }] of this.accessStates) {
         unit.access.change(group, state, null, Math.max(0, reachedAt - unit.clock.now()) / MS);
       }

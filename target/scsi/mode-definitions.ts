@@ -54,8 +54,8 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
   // WCE.
   define(ModePage.caching, 0, 20, { 2: 0x04 }, { 2: 0x04 }),
   // TST 000b: one task set for all nexuses. QUEUE ALGORITHM MODIFIER 0: overlapping simple commands keep
-  // their order. Extended self-test: one second. Changeable: D_SENSE, SWP, TAS.
-  define(ModePage.control, 0, 12, { 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
+  // their order. ATO: application tags are the hosts'. Extended self-test: one second. Changeable: D_SENSE, SWP, TAS.
+  define(ModePage.control, 0, 12, { 5: 0x80, 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
   // TCMOS, SCSIP: the clock shows the machine's time until SET TIMESTAMP sets another. IALUAE: implicit asymmetric
   // access states.
   define(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),

@@ -98,6 +98,7 @@ function describe(volumes: Volumes): ConfigInput {
       ...(ldev.tier && { tier: ldev.tier }),
       attribute: ldev.attribute as 'ordinary',
       readOnly: ldev.readOnly,
+      protection: ldev.protection ?? 0,
       removable: ldev.removable === true,
     })),
     ports: volumes

@@ -2,7 +2,9 @@
  * Shape of the configuration file (`lunarray serve --config FILE`, and `config` of startArray).
  * docs/configuration.md is generated from it.
  */
+
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { PROTECTION_TYPES } from '../../wire/scsi/protection.js';
 import { DEFAULT_KIND, DRIVE_KINDS } from '../volumes/drive-kinds.js';
 import { FaultRuleSchema } from './fault-schema.js';
 
@@ -115,6 +117,16 @@ const LdevSchema = Type.Object(
       }),
     ),
     readOnly: Type.Optional(Type.Boolean({ description: 'Hosts may not write.', default: false })),
+    protection: Type.Optional(
+      Type.Union(
+        PROTECTION_TYPES.map((type) => Type.Literal(type)),
+        {
+          description:
+            'Type of protection information (SBC-4 4.21) that it is made with, 0 for none. Hosts can change it by FORMAT UNIT.',
+          default: 0,
+        },
+      ),
+    ),
     removable: Type.Optional(
       Type.Boolean({
         description:

@@ -3,10 +3,17 @@ interface Kind {
   readonly thin: boolean;
   readonly readOnly: boolean;
   readonly removable?: boolean;
+  /** Type of protection information; 0: none. */
+  readonly protection?: number;
 }
 
 /** What an LDEV is, in a few words. */
-export function ldevKind({ attribute, thin, readOnly, removable = false }: Kind): string {
+export function ldevKind({ attribute, thin, readOnly, removable = false, protection = 0 }: Kind): string {
   const kind = attribute === 'ordinary' ? (thin ? 'thin' : 'full') : attribute;
-  return `${kind}${readOnly ? ' read-only' : ''}${removable ? ' removable' : ''}`;
+  const marks = [
+    readOnly ? 'read-only' : null,
+    removable ? 'removable' : null,
+    protection ? `protected-${protection}` : null,
+  ];
+  return [kind, ...marks.filter((mark) => mark !== null)].join(' ');
 }

@@ -3,21 +3,21 @@ import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { CopyRate } from '../disk/raid/pace.js';
 import { CommandTable } from '../scsi/command-table.js';
-import { blockCommandsOf } from '../scsi/handlers/block/index.js';
+import { blockCommandsOf, type LdevKind } from '../scsi/handlers/block/index.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { LogicalUnits, type VolumesView } from '../scsi/logical-units.js';
 import { ModePages } from '../scsi/mode-state.js';
 import { UnitReservations } from '../scsi/reservations.js';
-import type { HostGroup, Ldev } from '../volumes/model.js';
+import type { HostGroup } from '../volumes/model.js';
 import { Volumes } from '../volumes/volumes.js';
 import { version } from './version.js';
 
 /** One table for each kind of LDEV, made when the first one needs it. */
 const tables = new Map<string, CommandTable>();
 
-function commandsOf(ldev: Pick<Ldev, 'thin' | 'removable'>): CommandTable {
-  const kind = `${ldev.thin} ${ldev.removable ?? false}`;
+function commandsOf(ldev: LdevKind): CommandTable {
+  const kind = `${ldev.thin} ${ldev.removable ?? false} ${ldev.protection ?? 0}`;
   let table = tables.get(kind);
   if (table === undefined) {
     table = new CommandTable([...primaryCommands, ...blockCommandsOf(ldev), ...copyCommands]);

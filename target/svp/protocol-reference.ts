@@ -3,6 +3,7 @@ import { chapAlgorithms } from '../../wire/iscsi/chap.js';
 import { keyRules } from '../../wire/iscsi/keys.js';
 import type { Command } from '../scsi/command-table.js';
 import { blockCommands, removableCommands } from '../scsi/handlers/block/index.js';
+import { longCommands } from '../scsi/handlers/block/protected/index.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 
@@ -11,7 +12,7 @@ const hex = (value: number, digits = 2) => value.toString(16).toUpperCase().padS
 /** Every row of the command table: name, operation code, service action, CDB usage data. */
 export function commandTableReference(): string {
   const order = (command: Command) => command.opcode * 256 + (command.serviceAction ?? 0);
-  const rows = [...primaryCommands, ...blockCommands, ...removableCommands, ...copyCommands]
+  const rows = [...primaryCommands, ...blockCommands, ...removableCommands, ...longCommands, ...copyCommands]
     .sort((a, b) => order(a) - order(b))
     .map(({ name, opcode, serviceAction, usage, conflict, access, writes }) => {
       const action = serviceAction === null ? '' : `${hex(serviceAction)}h`;

@@ -3,13 +3,18 @@
  *
  *   (10)  0–3 last LBA (FFFFFFFFh: ask READ CAPACITY(16))   4–7 bytes per block
  *   (16)  0–7 last LBA   8–11 bytes per block
- *         12  P_TYPE and PROT_EN, zero: no protection information
- *         13  logical blocks per physical block, exponent (low four bits)
+ *         12  P_TYPE (3:1), the type of protection information less one; PROT_EN (0)
+ *         13  P_I_EXPONENT (7:4), zero; logical blocks per physical block, exponent (3:0)
  *         14  LBPME 80h, LBPRZ 40h, lowest aligned LBA (14 bits to byte 15)
  *         16–31 reserved
  */
 
 import { readUint64, writeUint64 } from './cdb.js';
+import type { ProtectionType } from './protection.js';
+
+const PROT_EN = 0x01;
+/** By P_TYPE. */
+const TYPES: readonly ProtectionType[] = [1, 2, 3];
 
 export const READ_CAPACITY_10_BYTES = 8;
 export const READ_CAPACITY_16_BYTES = 32;
@@ -26,6 +31,7 @@ export interface Capacity {
   readonly thin: boolean;
   /** LBPRZ: unmapped blocks read as zeros. */
   readonly readsZeros: boolean;
+  readonly protection: ProtectionType;
 }
 
 export function encodeCapacity10(blocks: number, blockSize: number): Buffer {
@@ -46,6 +52,7 @@ export function encodeCapacity16(capacity: Capacity): Buffer {
   const bytes = Buffer.alloc(READ_CAPACITY_16_BYTES);
   writeUint64(bytes, capacity.blocks - 1, 0);
   bytes.writeUInt32BE(capacity.blockSize, 8);
+  bytes[12] = capacity.protection === 0 ? 0 : ((capacity.protection - 1) << 1) | PROT_EN;
   bytes[13] = capacity.physicalExponent;
   const provisioning = (capacity.thin ? 0x8000 : 0) | (capacity.readsZeros ? 0x4000 : 0);
   bytes.writeUInt16BE(provisioning | capacity.lowestAligned, 14);
@@ -64,5 +71,6 @@ export function decodeCapacity16(bytes: Buffer): Capacity | null {
     lowestAligned: bytes.readUInt16BE(14) & 0x3fff,
     thin: (bytes[14]! & 0x80) !== 0,
     readsZeros: (bytes[14]! & 0x40) !== 0,
+    protection: (bytes[12]! & PROT_EN) === 0 ? 0 : (TYPES[(bytes[12]! >> 1) & 0x07] ?? 0),
   };
 }

@@ -4,7 +4,7 @@
  * service action in bytes 8 and 9, the LBA in 12 to 19 and the TRANSFER LENGTH in 28 to 31.
  */
 import { lba6, lba10, lba16, length6, length10, length12, length16, readUint64 } from './cdb.js';
-import { Opcode, ServiceActionIn16, ServiceActionOut16 } from './opcodes.js';
+import { Opcode, ServiceActionIn16, ServiceActionOut16, VariableAction } from './opcodes.js';
 
 export interface CdbRange {
   readonly lba: number;
@@ -64,8 +64,7 @@ const SHAPES: ReadonlyMap<number, Shape> = new Map<number, Shape>([
   [Opcode.writeLong10, longTen],
 ]);
 
-/** READ(32), VERIFY(32), WRITE(32), WRITE AND VERIFY(32), WRITE SAME(32). */
-const VARIABLE_ACTIONS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d]);
+const VARIABLE_ACTIONS: ReadonlySet<number> = new Set(Object.values(VariableAction));
 
 /** Null: none, an unknown command, or too few bytes. */
 export function blockRange(cdb: Buffer): CdbRange | null {

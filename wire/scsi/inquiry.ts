@@ -58,6 +58,8 @@ export interface StandardInquiry {
   /** TPGS: 01b implicit asymmetric access, 10b explicit, 11b both. */
   readonly targetPortGroups: number;
   readonly thirdPartyCopy: boolean;
+  /** PROTECT: can be formatted with protection information. */
+  readonly protect: boolean;
   readonly multiPort: boolean;
   readonly commandQueuing: boolean;
   readonly standards: readonly number[];
@@ -75,7 +77,7 @@ export function encodeStandardInquiry(inquiry: StandardInquiry): Buffer {
   data[2] = inquiry.version;
   data[3] = (inquiry.hierarchical ? 0x10 : 0) | 0x02;
   data[4] = STANDARD_INQUIRY_BYTES - 5;
-  data[5] = (inquiry.targetPortGroups << 4) | (inquiry.thirdPartyCopy ? 0x08 : 0);
+  data[5] = (inquiry.targetPortGroups << 4) | (inquiry.thirdPartyCopy ? 0x08 : 0) | (inquiry.protect ? 0x01 : 0);
   data[6] = inquiry.multiPort ? 0x10 : 0;
   data[7] = inquiry.commandQueuing ? 0x02 : 0;
   asciiField(inquiry.vendor, 8).copy(data, 8);

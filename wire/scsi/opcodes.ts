@@ -112,6 +112,15 @@ export const CopyIn = {
   allRodTokens: 0x08,
 } as const;
 
+/** Service actions of CDBs of variable length, in bytes 8 and 9 (SBC-4 5.1). */
+export const VariableAction = {
+  read32: 0x09,
+  verify32: 0x0a,
+  write32: 0x0b,
+  writeAndVerify32: 0x0c,
+  writeSame32: 0x0d,
+} as const;
+
 /** Service actions of SANITIZE (SBC-4 5.30). */
 export const SanitizeAction = {
   overwrite: 0x01,
@@ -240,15 +249,28 @@ const ACTION_NAMES: Readonly<Record<number, string>> = {
   [(Opcode.sanitize << 8) | SanitizeAction.exitFailureMode]: 'SANITIZE: EXIT FAILURE MODE',
 };
 
+/** By service action of a CDB of variable length. */
+const VARIABLE_NAMES: Readonly<Record<number, string>> = {
+  [VariableAction.read32]: 'READ(32)',
+  [VariableAction.verify32]: 'VERIFY(32)',
+  [VariableAction.write32]: 'WRITE(32)',
+  [VariableAction.writeAndVerify32]: 'WRITE AND VERIFY(32)',
+  [VariableAction.writeSame32]: 'WRITE SAME(32)',
+};
+
 /** All names that `commandName` gives to commands that it knows. */
 export function commandNames(): string[] {
-  return [...Object.values(NAMES), ...Object.values(ACTION_NAMES)];
+  return [...Object.values(NAMES), ...Object.values(ACTION_NAMES), ...Object.values(VARIABLE_NAMES)];
 }
 
 /** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */
 export function commandName(cdb: Buffer): string {
   if (cdb.length === 0) return 'empty CDB';
   const opcode = cdb[0]!;
+  if (opcode === Opcode.variableLength && cdb.length > 9) {
+    const name = VARIABLE_NAMES[cdb.readUInt16BE(8)];
+    if (name !== undefined) return name;
+  }
   const action = cdb.length > 1 ? ACTION_NAMES[(opcode << 8) | (cdb[1]! & 0x1f)] : undefined;
   return action ?? NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, '0')}`;
 }

@@ -110,6 +110,8 @@ export function readErrorMarkedBad(lba: number): Sense {
 export function writeError(lba: number): Sense {
   return { name: 'write-error', key: mediumError, asc: 0x0c00, information: lba };
 }
+/** A format operation did not come to its end. */
+export const mediumFormatCorrupted = condition('format-corrupted', mediumError, 0x3100);
 export const sanitizeCommandFailed = condition('sanitize-failed', mediumError, 0x3103);
 export const internalTargetFailure = condition('hardware-error', hardwareError, 0x4400);
 export const selfTestFailed = condition('self-test-failed', hardwareError, 0x3e03);
@@ -201,6 +203,13 @@ export function miscompareDuringVerify(offset: number): Sense {
 export const protocolServiceCrcError = condition('data-crc-error', SenseKey.abortedCommand, 0x4705);
 export const unexpectedUnsolicitedData = condition('unexpected-unsolicited-data', SenseKey.abortedCommand, 0x0c0c);
 export const notEnoughUnsolicitedData = condition('not-enough-unsolicited-data', SenseKey.abortedCommand, 0x0c0d);
+/** Protection information of a block that was sent or read (SBC-4 4.21.2). */
+function protectionCheck(name: string, asc: number): (lba: number) => Sense {
+  return (lba) => ({ name, key: SenseKey.abortedCommand, asc, information: lba });
+}
+export const guardCheckFailed = protectionCheck('guard-check', 0x1001);
+export const applicationTagCheckFailed = protectionCheck('application-tag-check', 0x1002);
+export const referenceTagCheckFailed = protectionCheck('reference-tag-check', 0x1003);
 export const overlappedCommandsAttempted = condition('overlapped-commands', SenseKey.abortedCommand, 0x4e00);
 
 // Unit attentions.

@@ -111,6 +111,10 @@ export function managementNetworkAddressesPage(device: number, addresses: readon
 }
 
 export interface ExtendedInquiry {
+  /** SPT: 111b, types 1, 2 and 3; 000b, type 1 alone, or none at all. */
+  readonly protectionTypes: number;
+  /** GRD_CHK, APP_CHK and REF_CHK. */
+  readonly protectionChecked: boolean;
   readonly groupNumbers: boolean;
   readonly priorities: boolean;
   readonly headOfQueue: boolean;
@@ -126,6 +130,7 @@ export interface ExtendedInquiry {
 /** 86h, 64 bytes. */
 export function extendedInquiryPage(device: number, fields: ExtendedInquiry): Buffer {
   const data = page(device, VpdPage.extendedInquiry, 64);
+  data[4] = (fields.protectionTypes << 3) | (fields.protectionChecked ? 0x07 : 0);
   data[5] =
     (fields.groupNumbers ? 0x10 : 0) |
     (fields.priorities ? 0x08 : 0) |

@@ -16,7 +16,7 @@ export function readcapCommand(): Command {
           ['lowest aligned', capacity.lowestAligned],
           ['thin', capacity.provisioningManaged ? 'yes' : 'no'],
           ['unmapped reads', capacity.readsZeros ? 'zeros' : 'not told'],
-          ['protection', capacity.protectionEnabled ? 'enabled' : 'none'],
+          ['protection', capacity.protectionEnabled ? `type ${capacity.protectionType}` : 'none'],
         ]),
       );
     });

@@ -2,7 +2,9 @@
  * Requests of the control endpoint: HTTP with JSON bodies on the Unix socket `control.sock` (mode 0600) in the
  * data directory. Refusals are 4xx with `{ code, message }`. The `lunarray` subcommands are its users.
  */
+
 import { type Static, Type } from '@sinclair/typebox';
+import { PROTECTION_TYPES, type ProtectionType } from '../../../wire/scsi/protection.js';
 import { type AccessStateName, accessStateNames } from '../../../wire/scsi/target-port-groups.js';
 import type { CaptureInfo } from '../../ports/capture/capture.js';
 import type { SessionInfo } from '../../ports/iscsi/stats.js';
@@ -32,6 +34,7 @@ export const LdevCreate = Type.Object(
     thin: Type.Optional(Type.Boolean()),
     readOnly: Type.Optional(Type.Boolean()),
     removable: Type.Optional(Type.Boolean()),
+    protection: Type.Optional(Type.Union(PROTECTION_TYPES.map((type) => Type.Literal(type)))),
     attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
     tier: Type.Optional(Type.Union(DRIVE_KINDS.map((kind) => Type.Literal(kind)))),
   },
@@ -153,6 +156,8 @@ export interface LdevReply {
   readonly thin: boolean;
   readonly readOnly: boolean;
   readonly removable: boolean;
+  /** Type of protection information; 0: none. */
+  readonly protection: ProtectionType;
   /** Kind of the drives that it takes regions from; null: any. */
   readonly tier: string | null;
   readonly naa: string;

@@ -98,6 +98,7 @@ t.test('answers cut short at any byte, or lying about their length, are read as 
     hierarchical: true,
     targetPortGroups: 1,
     thirdPartyCopy: false,
+    protect: false,
     multiPort: true,
     commandQueuing: true,
     standards: [0x05c0],

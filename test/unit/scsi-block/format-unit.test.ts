@@ -90,7 +90,7 @@ t.test('failures and aborts end it', async (t) => {
 t.test('refusals: nothing is formatted', async (t) => {
   const lu = new TestUnit();
   for (const bits of [0x40, 0x80, 0xc0]) {
-    t.match(lu.run(format(bits)).sense, inCdb(1, bits === 0x40 ? 6 : 7), 'FMTPINFO');
+    t.match(lu.run(format(bits)).sense, inCdb(1, 7), 'FMTPINFO');
   }
   t.match(lu.run(format(0, 1)).sense, inCdb(4, 0), 'FFMT');
   t.match(lu.run(format(0x08)).sense, inCdb(1, 3), 'CMPLST without a list');

@@ -2,9 +2,10 @@
 
 import { SimulatedClock } from '../../../target/base/clock.js';
 import type { Log } from '../../../target/base/log.js';
+import { SECTOR_BYTES } from '../../../target/cache/types.js';
 import { type Command, CommandTable } from '../../../target/scsi/command-table.js';
 import { dispatch } from '../../../target/scsi/dispatch.js';
-import { blockCommands } from '../../../target/scsi/handlers/block/index.js';
+import { blockCommands, blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
 import { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { noSurroundings } from '../../../target/scsi/surroundings.js';
@@ -19,8 +20,11 @@ import type {
   ReadDone,
 } from '../../../target/volumes/block-layer.js';
 import { MarkedLayer } from '../../../target/volumes/layers/marked.js';
+import { ProtectedLayer } from '../../../target/volumes/layers/protected.js';
+import { protectedLayouts } from '../../../target/volumes/layers/protected-layout.js';
 import { type MarkedBlock, MarkedBlocks, type MarkStore } from '../../../target/volumes/marked-blocks.js';
 import type { Ldev } from '../../../target/volumes/model.js';
+import type { ProtectionType } from '../../../wire/scsi/protection.js';
 import type { Sense } from '../../../wire/scsi/sense.js';
 
 /** Blocks in memory. `failNext` fails the next operation; `calls` tells what was asked, in order. */
@@ -162,6 +166,8 @@ export interface UnitOptions {
   readonly thin?: boolean;
   readonly readOnly?: boolean;
   readonly commands?: readonly Command[];
+  /** With it, `layer` is one of sectors. */
+  readonly protection?: ProtectionType;
 }
 
 /** A logical unit whose reservations and modes tests may set. */
@@ -176,12 +182,18 @@ export class TestUnit {
   reserved = false;
 
   constructor(options: UnitOptions = {}) {
-    const { blocks = 1024, blockSize = 512, thin = true, readOnly = false, commands = blockCommands } = options;
+    const { blocks = 1024, blockSize = 512, thin = true, readOnly = false, protection = 0 } = options;
+    const { commands = protection === 0 ? blockCommands : blockCommandsOf({ thin, protection }) } = options;
     const { physicalBlockSize = blockSize } = options;
-    this.layer = new MemoryLayer(blocks, blockSize);
+    const layout = protectedLayouts[blockSize];
+    this.layer =
+      protection === 0
+        ? new MemoryLayer(blocks, blockSize)
+        : new MemoryLayer(layout.storedSectors(blocks), SECTOR_BYTES);
     this.marks = new MarkedBlocks(this.markStore, 1, () => {});
     const { layer, marks } = this;
-    const marked = new MarkedLayer(layer, marks);
+    const bottom = protection === 0 ? layer : new ProtectedLayer(layer, layout, { blocks, protection });
+    const marked = new MarkedLayer(bottom, marks);
     const ldev: Ldev = {
       id: 0x1a,
       label: 'test',
@@ -192,11 +204,12 @@ export class TestUnit {
       blocks,
       thin,
       readOnly,
+      protection,
       naa: Buffer.alloc(16, 0x60),
       serial: '0000001A',
       marks,
       get top() {
-        return marks.size === 0 ? layer : marked;
+        return marks.size === 0 ? bottom : marked;
       },
     };
     const log: Log = { info() {}, warn: (message) => this.logged.push(message), error() {} };
@@ -219,7 +232,7 @@ export class TestUnit {
 
   /** Starts a command. `expected` is what the initiator announces: by default what it has. */
   start(cdb: Buffer, data: Buffer | null = null, expected = data?.length ?? 0): Task {
-    const padded = Buffer.alloc(16);
+    const padded = Buffer.alloc(Math.max(16, cdb.length));
     cdb.copy(padded);
     const task = new Task(owner(data), testNexus, Buffer.alloc(8), padded, 1, TaskAttribute.simple, expected, 1 << 24);
     task.onFinish = () => {};

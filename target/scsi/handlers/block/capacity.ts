@@ -34,9 +34,17 @@ function readCapacity10(unit: LogicalUnit, task: Task): void {
 /** READ CAPACITY(16) parameter data. */
 export function capacityData(unit: LogicalUnit): Buffer {
   const { ldev, blockSize, blocks } = unit;
+  const { protection = 0 } = ldev;
   const physicalExponent = Math.log2(ldev.physicalBlockSize / blockSize);
-  const capacity = { blocks, blockSize, physicalExponent, lowestAligned: 0, thin: ldev.thin, readsZeros: ldev.thin };
-  return encodeCapacity16(capacity);
+  return encodeCapacity16({
+    blocks,
+    blockSize,
+    physicalExponent,
+    lowestAligned: 0,
+    thin: ldev.thin,
+    readsZeros: ldev.thin,
+    protection,
+  });
 }
 
 function readCapacity16(unit: LogicalUnit, task: Task): void {

@@ -56,8 +56,8 @@ function run(unit: LogicalUnit, task: Task): void {
  * The data must be exactly twice the blocks. If it is not, the count is what is wrong: an initiator that
  * compares 256 blocks sends the low byte of that.
  */
-function check(unit: LogicalUnit, task: Task): Sense | null {
-  const fits = task.blocks <= Limits.compareAndWriteBlocks && task.expectedDataOut === 2 * bytesOfRange(unit, task);
+export function fitsComparison(task: Task, bytes: number): Sense | null {
+  const fits = task.blocks <= Limits.compareAndWriteBlocks && task.expectedDataOut === bytes;
   return fits ? null : invalidFieldInCdb(COUNT_BYTE);
 }
 
@@ -74,7 +74,7 @@ export const compareAndWriteCommand: Command = defineCommand({
     task.lba = lba16(task.cdb);
     task.blocks = task.cdb[COUNT_BYTE]!;
   },
-  check,
+  check: (unit, task) => fitsComparison(task, 2 * bytesOfRange(unit, task)),
   dataOutBytes: (unit, task) => 2 * bytesOfRange(unit, task),
   run,
 });

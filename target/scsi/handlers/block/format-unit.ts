@@ -3,22 +3,28 @@
  *
  *   byte 1  FMTPINFO (7:6)  LONGLIST (5)  FMTDATA (4)  CMPLST (3)  DEFECT LIST FORMAT (2:0)
  *
- * Protection information (FMTPINFO), initialization patterns (IP) and fast formats (FFMT) are refused.
+ * FMTPINFO and, in the list, PROTECTION FIELD USAGE choose the type of protection information (SBC-4 5.4.2.2).
+ * Initialization patterns (IP), fast formats (FFMT) and protection intervals smaller than a block are refused.
  */
 import { decodeFormatHeader, FormatFlag, formatHeaderBytes } from '../../../../wire/scsi/format-unit.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
+import type { ProtectionType } from '../../../../wire/scsi/protection.js';
 import {
+  capacityDataHasChanged,
   invalidFieldInCdb,
   invalidFieldInParameterList,
   parameterListLengthError,
   type Sense,
 } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { logDeferred } from '../../io-failure.js';
+import { completeFailed, logDeferred } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { finish, hostIo } from './io.js';
 
+const FMTPINFO = 0xc0;
+const FMTPINFO_TOP_BIT = 7;
+const FMTPINFO_SHIFT = 6;
 const LONGLIST = 0x20;
 const FMTDATA = 0x10;
 const CMPLST = 0x08;
@@ -28,8 +34,15 @@ const hasList = (task: Task) => (task.cdb[1]! & FMTDATA) !== 0;
 const isLong = (task: Task) => (task.cdb[1]! & LONGLIST) !== 0;
 const listBytes = (task: Task) => (hasList(task) ? formatHeaderBytes(isLong(task)) : 0);
 
+/** By FMTPINFO, then by PROTECTION FIELD USAGE, which further values are refused of. */
+const TYPES: readonly (readonly ProtectionType[])[] = [[0], [], [1], [2, 3]];
+
+const typesOf = (task: Task) => TYPES[(task.cdb[1]! & FMTPINFO) >> FMTPINFO_SHIFT]!;
+
 /** Without a list there is nothing that its fields could be about. */
-function check(_unit: LogicalUnit, task: Task): Sense | null {
+function check({ ldev }: LogicalUnit, task: Task): Sense | null {
+  const fixed = ldev.formatting === undefined && (task.cdb[1]! & FMTPINFO) !== 0;
+  if (fixed || typesOf(task).length === 0) return invalidFieldInCdb(1, FMTPINFO_TOP_BIT);
   if (hasList(task)) return null;
   if ((task.cdb[1]! & CMPLST) !== 0) return invalidFieldInCdb(1, 3);
   return (task.cdb[1]! & DEFECT_LIST_FORMAT) !== 0 ? invalidFieldInCdb(1, 2) : null;
@@ -42,10 +55,10 @@ function badFlags(flags: number): number {
   return flags & ~(fov | immed | options);
 }
 
-function refuse(list: Buffer, long: boolean): Sense | null {
+function refuse(list: Buffer, long: boolean, types: readonly ProtectionType[]): Sense | null {
   if (list.length < formatHeaderBytes(long)) return parameterListLengthError();
   const { protectionFieldUsage, flags, protectionInterval, defectListLength } = decodeFormatHeader(list, long);
-  if (protectionFieldUsage !== 0) return invalidFieldInParameterList(0, 2);
+  if (types[protectionFieldUsage] === undefined) return invalidFieldInParameterList(0, 2);
   const bad = badFlags(flags);
   if (bad !== 0) return invalidFieldInParameterList(1, 31 - Math.clz32(bad));
   if (protectionInterval !== 0) return invalidFieldInParameterList(3, 31 - Math.clz32(protectionInterval));
@@ -54,9 +67,23 @@ function refuse(list: Buffer, long: boolean): Sense | null {
 
 function run(unit: LogicalUnit, task: Task): void {
   const list = Buffer.concat(task.dataOut);
-  const refusal = hasList(task) ? refuse(list, isLong(task)) : null;
+  const types = typesOf(task);
+  const refusal = hasList(task) ? refuse(list, isLong(task), types) : null;
   if (refusal !== null) {
     task.check(refusal);
+    return;
+  }
+  const before = unit.ldev.protection ?? 0;
+  const protection = types[hasList(task) ? decodeFormatHeader(list, isLong(task)).protectionFieldUsage : 0]!;
+  /** Others are told that READ CAPACITY(16) tells something else. */
+  const tell = () => {
+    if (unit.ldev.protection !== undefined && unit.ldev.protection !== before) {
+      unit.tell(capacityDataHasChanged(), task.nexus);
+    }
+  };
+  const refused = unit.ldev.formatting?.begin(protection) ?? null;
+  if (refused !== null) {
+    completeFailed(unit, task, refused);
     return;
   }
   const immediate = hasList(task) && (list[1]! & FormatFlag.immed) !== 0;
@@ -65,8 +92,10 @@ function run(unit: LogicalUnit, task: Task): void {
     // Before the answer: what the host sends on it must find the format running.
     unit.format.start(
       io,
+      protection,
       () => false,
       (failure) => {
+        tell();
         if (failure !== null) logDeferred(unit, task, failure);
       },
     );
@@ -75,8 +104,10 @@ function run(unit: LogicalUnit, task: Task): void {
   }
   unit.format.start(
     io,
+    protection,
     () => task.aborted,
     (failure) => {
+      tell();
       if (task.aborted) task.fail(Status.taskAborted);
       else finish(unit, task, failure);
     },
@@ -86,7 +117,7 @@ function run(unit: LogicalUnit, task: Task): void {
 export const formatUnitCommand: Command = defineCommand({
   name: 'FORMAT UNIT',
   opcode: Opcode.formatUnit,
-  usage: [Opcode.formatUnit, LONGLIST | FMTDATA | CMPLST | DEFECT_LIST_FORMAT, 0, 0, 0, 0],
+  usage: [Opcode.formatUnit, FMTPINFO | LONGLIST | FMTDATA | CMPLST | DEFECT_LIST_FORMAT, 0, 0, 0, 0],
   conflict: 'configure',
   reservation: Reservation.write,
   runsWhenStopped: false,

@@ -6,6 +6,7 @@ import { compareAndWriteCommand } from './compare-and-write.js';
 import { formatUnitCommand } from './format-unit.js';
 import { orwriteCommand } from './orwrite.js';
 import { preventAllowCommand } from './prevent-allow.js';
+import { longCommands, protectedCommands } from './protected/index.js';
 import { readDefectDataCommands } from './read-defect-data.js';
 import { readWriteCommands } from './read-write.js';
 import { blockEraseCommand, sanitizeCommands } from './sanitize.js';
@@ -39,9 +40,22 @@ export const blockCommands: readonly Command[] = [
 /** In the place of START STOP UNIT, where the medium is removable. */
 export const removableCommands: readonly Command[] = [startStopRemovableCommand, preventAllowCommand];
 
-/** The commands of one kind of LDEV: logical block provisioning (SBC-4 4.7.2) and a medium to eject are not for all. */
-export function blockCommandsOf({ thin, removable = false }: Pick<Ldev, 'thin' | 'removable'>): readonly Command[] {
+/** What the rows of an LDEV depend on. */
+export type LdevKind = Pick<Ldev, 'thin' | 'removable' | 'protection'>;
+
+/**
+ * The commands of one kind of LDEV: logical block provisioning (SBC-4 4.7.2), a medium to eject and protection
+ * information are not for all.
+ */
+export function blockCommandsOf({ thin, removable = false, protection = 0 }: LdevKind): readonly Command[] {
   const absent = [...(thin ? [] : [unmapCommand, blockEraseCommand]), ...(removable ? [startStopCommand] : [])];
-  const rows = blockCommands.filter((row) => !absent.includes(row));
-  return removable ? [...rows, ...removableCommands] : rows;
+  const instead = [
+    ...(removable ? removableCommands : []),
+    ...(protection === 0 ? [] : protectedCommands),
+    ...(protection === 2 ? longCommands : []),
+  ];
+  const replaced = (row: Command) =>
+    protection !== 0 &&
+    protectedCommands.some(({ opcode, serviceAction }) => opcode === row.opcode && serviceAction === row.serviceAction);
+  return [...blockCommands.filter((row) => !absent.includes(row) && !replaced(row)), ...instead];
 }

@@ -72,7 +72,6 @@ function orInto(target: Buffer, list: readonly Buffer[]): void {
 export const orwriteCommand: Command = defineCommand({
   name: 'ORWRITE(16)',
   opcode: Opcode.orwrite16,
-  // ORPROTECT must be zero: there is no protection information.
   usage: CdbSize.sixteen.usage(Opcode.orwrite16, DPO | FUA),
   conflict: 'write',
   reservation: Reservation.write,

@@ -12,11 +12,12 @@ import { dataOut, hostIo } from './io.js';
 import { bytesOfRange, transferLimit } from './read-write.js';
 
 /** BYTCHK: what the blocks are compared with. */
-const Bytchk = { nothing: 0, dataOut: 1, reserved: 2, oneBlock: 3 } as const;
+export const Bytchk = { nothing: 0, dataOut: 1, reserved: 2, oneBlock: 3 } as const;
 const BYTCHK_SHIFT = 1;
 const BYTCHK_TOP_BIT = 2;
 /** WRITE AND VERIFY knows values 0 and 1 only. */
-const BYTCHK_LOW = 0x02;
+export const BYTCHK_LOW = 0x02;
+export const BYTCHK = 0x03 << BYTCHK_SHIFT;
 
 const bytchkOf = (task: Task): number => (task.cdb[1]! >> BYTCHK_SHIFT) & 0x03;
 
@@ -95,7 +96,7 @@ function verifyRow(opcode: number, size: CdbSize): Command {
   return defineCommand({
     name: `VERIFY${size.suffix}`,
     opcode,
-    usage: size.usage(opcode, DPO | (0x03 << BYTCHK_SHIFT)),
+    usage: size.usage(opcode, DPO | BYTCHK),
     conflict: 'read',
     reservation: Reservation.read,
     runsWhenStopped: false,

@@ -9,7 +9,6 @@ import { lba16 } from '../../../../wire/scsi/cdb.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, type Sense } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
@@ -17,8 +16,8 @@ import { bytesOfRange, write } from './read-write.js';
 
 const LENGTH_BYTE = 12;
 
-function check(unit: LogicalUnit, task: Task): Sense | null {
-  return bytesOfRange(unit, task) > Limits.atomicBytes ? invalidFieldInCdb(LENGTH_BYTE) : null;
+export function fitsAtomic(unit: LogicalUnit, task: Task): Sense | null {
+  return task.blocks > unit.maxAtomicBlocks ? invalidFieldInCdb(LENGTH_BYTE) : null;
 }
 
 export const writeAtomicCommand: Command = defineCommand({
@@ -35,7 +34,7 @@ export const writeAtomicCommand: Command = defineCommand({
     task.lba = lba16(task.cdb);
     task.blocks = task.cdb.readUInt16BE(LENGTH_BYTE);
   },
-  check,
+  check: fitsAtomic,
   dataOutBytes: bytesOfRange,
   run: (unit, task) => write(unit, task, task.cdb[1]!, true),
 });

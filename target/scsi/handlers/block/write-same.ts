@@ -13,21 +13,21 @@ import type { Task } from '../../task.js';
 import { CdbSize, toTheEnd } from './cdb-shapes.js';
 import { dataOut, hostIo, inSteps } from './io.js';
 
-const UNMAP = 0x08;
+/** UNMAP and NDOB. */
+export const WriteSameFlag = { unmap: 0x08, noData: 0x01 } as const;
 const UNMAP_BIT = 3;
-const NDOB = 0x01;
 
-const STEP_BYTES = 4 * 1024 * 1024;
+export const STEP_BYTES = 4 * 1024 * 1024;
 
 function hasNoData(task: Task): boolean {
-  return task.cdb[0] === Opcode.writeSame16 && (task.cdb[1]! & NDOB) !== 0;
+  return task.cdb[0] === Opcode.writeSame16 && (task.cdb[1]! & WriteSameFlag.noData) !== 0;
 }
 
-function checkWith(lengthByte: number) {
-  return (unit: LogicalUnit, task: Task): Sense | null => {
-    if ((task.cdb[1]! & UNMAP) !== 0 && !unit.ldev.thin) return invalidFieldInCdb(1, UNMAP_BIT);
-    return task.blocks > Limits.writeSameBlocks ? invalidFieldInCdb(lengthByte) : null;
-  };
+/** @param flagsByte of UNMAP in the CDB */
+export function refuseWriteSame(unit: LogicalUnit, task: Task, flagsByte: number, lengthByte: number): Sense | null {
+  const unmaps = (task.cdb[flagsByte]! & WriteSameFlag.unmap) !== 0;
+  if (unmaps && !unit.ldev.thin) return invalidFieldInCdb(flagsByte, UNMAP_BIT);
+  return task.blocks > Limits.writeSameBlocks ? invalidFieldInCdb(lengthByte) : null;
 }
 
 function run(unit: LogicalUnit, task: Task): void {
@@ -53,7 +53,7 @@ function run(unit: LogicalUnit, task: Task): void {
   // Zeros on a thin LDEV need no room whether UNMAP is set or not: a block that reads as zeros may go from
   // mapped to deallocated at any time (SBC-4 4.7.3.5). With UNMAP the pattern is not looked at: initiators that
   // send one of ones with it expect zeros (iscsi-test-cu does), as other targets have it.
-  if (ldev.thin && (zeros || (task.cdb[1]! & UNMAP) !== 0)) {
+  if (ldev.thin && (zeros || (task.cdb[1]! & WriteSameFlag.unmap) !== 0)) {
     ldev.top.unmap(io, task.lba, blocks, done);
     return;
   }
@@ -79,7 +79,7 @@ function row(opcode: number, size: CdbSize, flags: number): Command {
     writes: true,
     transfer: 'exact',
     locate: toTheEnd(size.locate),
-    check: checkWith(size.lengthByte),
+    check: (unit, task) => refuseWriteSame(unit, task, 1, size.lengthByte),
     dataOutBytes: (unit, task) => (hasNoData(task) ? 0 : unit.blockSize),
     run,
   });
@@ -87,6 +87,6 @@ function row(opcode: number, size: CdbSize, flags: number): Command {
 
 /** ANCHOR is not in the usage data: blocks cannot be anchored here. */
 export const writeSameCommands: readonly Command[] = [
-  row(Opcode.writeSame10, CdbSize.ten, UNMAP),
-  row(Opcode.writeSame16, CdbSize.sixteen, UNMAP | NDOB),
+  row(Opcode.writeSame10, CdbSize.ten, WriteSameFlag.unmap),
+  row(Opcode.writeSame16, CdbSize.sixteen, WriteSameFlag.unmap | WriteSameFlag.noData),
 ];

@@ -26,8 +26,9 @@ import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
-import { hostIo } from './io.js';
+import { checkInformation, PROTECT, protectedIo, refuseProtect, strideOf } from './protected/access.js';
 
+const OPTIONS_BYTE = 2;
 const OFFSET_BYTE = 4;
 const DESCRIPTORS_BYTE = 8;
 const LENGTH_BYTE = 10;
@@ -35,6 +36,10 @@ const LENGTH_BYTE = 10;
 const dataOffset = (task: Task) => task.cdb.readUInt16BE(OFFSET_BYTE);
 const descriptorsOf = (task: Task) => task.cdb.readUInt16BE(DESCRIPTORS_BYTE);
 const lengthOf = (task: Task) => task.cdb.readUInt32BE(LENGTH_BYTE);
+/** WRPROTECT; zero on logical units without protection information, whose row does not know the bits. */
+const protectOf = (task: Task) => task.cdb[OPTIONS_BYTE]! >> 5;
+/** Bytes that the CDB's fields count a block as. */
+const blockBytes = (unit: LogicalUnit, task: Task) => strideOf(unit, protectOf(task));
 /** No descriptors, or no transfer: nothing to do, which is no error. */
 const isEmpty = (task: Task) => descriptorsOf(task) === 0 || lengthOf(task) === 0;
 
@@ -43,9 +48,20 @@ function check(unit: LogicalUnit, task: Task): Sense | null {
   if (descriptorsOf(task) > Limits.scatteredDescriptors) return invalidFieldInCdb(DESCRIPTORS_BYTE);
   if (lengthOf(task) > unit.maxTransferBlocks) return invalidFieldInCdb(LENGTH_BYTE);
   const offset = dataOffset(task);
-  const room = scatteredListBytes(descriptorsOf(task)) <= offset * unit.blockSize && offset <= lengthOf(task);
+  const room = scatteredListBytes(descriptorsOf(task)) <= offset * blockBytes(unit, task) && offset <= lengthOf(task);
   return room ? null : invalidFieldInCdb(OFFSET_BYTE);
 }
+
+/** @param options bits of byte 2 */
+const usage = (options: number): readonly number[] => [
+  Opcode.serviceActionOut16,
+  ServiceActionOut16.writeScattered16,
+  options,
+  ...[0, 0xff, 0xff, 0, 0],
+  ...new Array<number>(6).fill(0xff),
+  GROUP_NUMBER,
+  0,
+];
 
 /** Ranges beyond the capacity, or of more blocks than came. */
 function judge(unit: LogicalUnit, task: Task, ranges: readonly ScatteredRange[]): Sense | null {
@@ -71,10 +87,27 @@ function run(unit: LogicalUnit, task: Task): void {
     task.check(refusal);
     return;
   }
-  const flags = task.cdb[2]!;
-  const io = hostIo(task, (flags & FUA) !== 0 || unit.modes.writeThrough, (flags & DPO) !== 0);
+  const io = protectedIo(unit, task, true, task.cdb[OPTIONS_BYTE]!);
   const wanted = ranges.filter(({ blocks }) => blocks > 0);
-  writeFrom(unit, task, io, wanted, 0, dataOffset(task) * unit.blockSize);
+  const stride = blockBytes(unit, task);
+  const from = dataOffset(task) * stride;
+  const wrong = protectOf(task) === 0 ? null : checkRanges(unit, task, wanted, from);
+  if (wrong !== null) task.check(wrong);
+  else writeFrom(unit, task, { ...io, protected: protectOf(task) !== 0 }, wanted, 0, from);
+}
+
+/** Checks the information of all ranges, so that nothing is written if any is wrong. */
+function checkRanges(unit: LogicalUnit, task: Task, ranges: readonly ScatteredRange[], from: number): Sense | null {
+  const { blockSize } = unit;
+  let at = from;
+  for (const { lba, blocks: count } of ranges) {
+    const length = count * blockBytes(unit, task);
+    const bytes = Buffer.concat(slice(task.dataOut, at, length));
+    const wrong = checkInformation(unit, task, { bytes, lba, count, blockSize }, protectOf(task));
+    if (wrong !== null) return wrong;
+    at += length;
+  }
+  return null;
 }
 
 /** Writes the ranges from `index` on, whose data begins at byte `at`; at most `scatteredDescriptors` deep. */
@@ -97,7 +130,7 @@ function writeFrom(
     return;
   }
   const { lba, blocks } = range;
-  const bytes = blocks * unit.blockSize;
+  const bytes = blocks * blockBytes(unit, task);
   unit.ldev.top.write(io, lba, blocks, slice(task.dataOut, at, bytes), (failure) => {
     if (failure !== null) {
       unit.counters.writeErrors++;
@@ -109,28 +142,11 @@ function writeFrom(
   });
 }
 
-export const writeScatteredCommand: Command = defineCommand({
+const spec = {
   name: 'WRITE SCATTERED(16)',
   opcode: Opcode.serviceActionOut16,
   serviceAction: ServiceActionOut16.writeScattered16,
-  usage: [
-    Opcode.serviceActionOut16,
-    ServiceActionOut16.writeScattered16,
-    DPO | FUA,
-    0,
-    0xff,
-    0xff,
-    0,
-    0,
-    0xff,
-    0xff,
-    0xff,
-    0xff,
-    0xff,
-    0xff,
-    GROUP_NUMBER,
-    0,
-  ],
+  usage: usage(DPO | FUA),
   conflict: 'write-any',
   reservation: Reservation.write,
   runsWhenStopped: false,
@@ -138,6 +154,15 @@ export const writeScatteredCommand: Command = defineCommand({
   // Less than the list tells of would be other ranges.
   transfer: 'complete',
   check,
-  dataOutBytes: (unit, task) => (isEmpty(task) ? 0 : lengthOf(task) * unit.blockSize),
+  dataOutBytes: (unit: LogicalUnit, task: Task) => (isEmpty(task) ? 0 : lengthOf(task) * blockBytes(unit, task)),
   run,
+} as const;
+
+export const writeScatteredCommand: Command = defineCommand(spec);
+
+/** On logical units with protection information. */
+export const writeScatteredProtectedCommand: Command = defineCommand({
+  ...spec,
+  usage: usage(PROTECT | DPO | FUA),
+  check: (unit, task) => refuseProtect(unit, task, protectOf(task), OPTIONS_BYTE) ?? check(unit, task),
 });

@@ -43,7 +43,7 @@ function requested(table: CommandTable, option: number, opcode: number, action: 
   if (option === ReportingOption.serviceAction && table.has(opcode) && !actions) return 'invalid';
   // Without service actions, option 011b takes only a service action of zero.
   if (action > (actions ? 0x1f : option === ReportingOption.opcode ? 0xffff : 0)) return null;
-  return table.find(Buffer.from([opcode, actions ? action : 0]));
+  return table.row(opcode, action);
 }
 
 function reportOpcodes(unit: LogicalUnit, task: Task): void {

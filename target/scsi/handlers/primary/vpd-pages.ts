@@ -79,11 +79,11 @@ function blockLimits(unit: LogicalUnit): Buffer {
     prefetch: 0,
     unmap: thin ? blocks(Limits.unmapBytes) : 0,
     unmapDescriptors: thin ? Limits.unmapDescriptors : 0,
-    unmapGranularity: thin ? blocks(Limits.unmapGranularityBytes) : 0,
+    unmapGranularity: thin ? unit.unmapGranularityBlocks : 0,
     unmapAlignment: 0,
     writeSame: Limits.writeSameBlocks,
     atomic: {
-      transfer: blocks(Limits.atomicBytes),
+      transfer: unit.maxAtomicBlocks,
       alignment: 1,
       granularity: 1,
       transferWithBoundary: 0,
@@ -116,6 +116,8 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
     VpdPage.extendedInquiry,
     () =>
       extendedInquiryPage(DEVICE, {
+        protectionTypes: 0b111,
+        protectionChecked: true,
         groupNumbers: false,
         priorities: false,
         headOfQueue: true,
