@@ -4,6 +4,7 @@ import { describeSense } from '../wire/scsi/additional-sense.js';
 import * as build from '../wire/scsi/cdb-build.js';
 import { encodeLun } from '../wire/scsi/lun.js';
 import { commandName } from '../wire/scsi/opcodes.js';
+import { PI_BYTES } from '../wire/scsi/protection.js';
 import { SenseKey } from '../wire/scsi/sense.js';
 import { decodeSense } from '../wire/scsi/sense-codec.js';
 import {
@@ -194,11 +195,11 @@ export class LogicalUnit {
 
   /** Reads blocks; more than one command may carry takes several, in flight together. */
   async read(lba: number, blocks: number, flags: build.IoFlags = {}): Promise<Buffer> {
-    const { blockSize } = await this.known();
+    const stride = (await this.known()).blockSize + (flags.protect ? PI_BYTES : 0);
     const pieces = await this.pieces(lba, blocks);
     const parts = await Promise.all(
       pieces.map(async (piece) => {
-        const bytes = piece.blocks * blockSize;
+        const bytes = piece.blocks * stride;
         const { data } = await this.execute(build.read(piece.lba, piece.blocks, flags), { dataIn: bytes });
         if (data.length !== bytes) throw new ProtocolError(`READ returned ${data.length} of ${bytes} bytes`);
         return data;
@@ -209,12 +210,12 @@ export class LogicalUnit {
 
   /** Writes whole blocks; more than one command may carry takes several, in flight together. @throws RangeError */
   async write(lba: number, data: Buffer, flags: build.IoFlags = {}): Promise<void> {
-    const { blockSize } = await this.known();
-    const pieces = await this.pieces(lba, this.blocksIn(data, blockSize));
+    const stride = (await this.known()).blockSize + (flags.protect ? PI_BYTES : 0);
+    const pieces = await this.pieces(lba, this.blocksIn(data, stride));
     await Promise.all(
       pieces.map((piece) => {
-        const at = (piece.lba - lba) * blockSize;
-        const part = data.subarray(at, at + piece.blocks * blockSize);
+        const at = (piece.lba - lba) * stride;
+        const part = data.subarray(at, at + piece.blocks * stride);
         return this.execute(build.write(piece.lba, piece.blocks, flags), { dataOut: part });
       }),
     );

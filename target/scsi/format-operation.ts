@@ -11,7 +11,6 @@ import type { Done, Io, IoFailure } from '../volumes/block-layer.js';
 import type { Command } from './command-table.js';
 import type { LogicalUnit } from './logical-unit.js';
 
-const STEP_BYTES = 1024 * 1024 * 1024;
 /** The progress indication counts in parts of 65536 (SPC-5 4.4.2.4.4). */
 const WHOLE = 0x10000;
 
@@ -59,7 +58,7 @@ export class FormatOperation {
   private step(io: Io, protection: ProtectionType, aborted: () => boolean, done: Done): void {
     const { unit } = this;
     if (this.stopped) return;
-    const blocks = Math.min(STEP_BYTES / unit.blockSize, unit.blocks - this.lba);
+    const blocks = Math.min(unit.eraseStepBlocks, unit.blocks - this.lba);
     if (aborted()) {
       this.end(null, done);
       return;

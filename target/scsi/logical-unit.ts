@@ -6,6 +6,7 @@ import {
 } from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { SLOT_BYTES } from '../cache/types.js';
 import { systemRandom } from '../base/random.js';
 import { CopyManager } from '../copy/copy-manager.js';
 import { RodTokens } from '../copy/rod/rod-tokens.js';
@@ -30,6 +31,8 @@ import type { Task } from './task.js';
 import type { TaskControl } from './task-control.js';
 import { UnitAttentions } from './unit-attention.js';
 import { UnitBuffers } from './unit-buffers.js';
+
+const ERASE_STEP_BYTES = 1024 * 1024 * 1024;
 
 /** A logical unit that an initiator may reach, and the I_T nexus by which it would. */
 export interface Reached {
@@ -184,6 +187,13 @@ export class LogicalUnit {
   get unmapGranularityBlocks(): number {
     const { blockSize, protection = 0 } = this.ldev;
     return protection === 0 ? Limits.unmapGranularityBytes / blockSize : protectedLayouts[blockSize].perSlot;
+  }
+
+  /** Blocks that operations on all of it unmap at a time: they fill regions, which are given back then. */
+  get eraseStepBlocks(): number {
+    const { blockSize, protection = 0 } = this.ldev;
+    const perSlot = protection === 0 ? SLOT_BYTES / blockSize : protectedLayouts[blockSize].perSlot;
+    return (ERASE_STEP_BYTES / SLOT_BYTES) * perSlot;
   }
 
   get writeProtected(): boolean {

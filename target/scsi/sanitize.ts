@@ -32,7 +32,6 @@ export type SanitizeOrder = Omit<SavedSanitization, 'blocks' | 'failed'>;
 
 const IO: Io = { priority: 'background', initiator: '', fua: false, dpo: true };
 const OVERWRITE_STEP_BYTES = 4 * 1024 * 1024;
-const ERASE_STEP_BYTES = 1024 * 1024 * 1024;
 /** How far it is, is saved this often: so much is done again at most after a stop. */
 const SAVE_BYTES = 1024 * 1024 * 1024;
 /** The progress indication counts in parts of 65536 (SPC-5 4.4.2.4.4). */
@@ -119,7 +118,7 @@ export class SanitizeOperation {
     }
     const pass = Math.floor(state.blocks / capacity);
     const lba = state.blocks - pass * capacity;
-    const step = (state.pattern === null ? ERASE_STEP_BYTES : OVERWRITE_STEP_BYTES) / blockSize;
+    const step = state.pattern === null ? unit.eraseStepBlocks : OVERWRITE_STEP_BYTES / blockSize;
     const blocks = Math.min(step, capacity - lba);
     const done: Done = (failure) => {
       if (this.stopped) return;

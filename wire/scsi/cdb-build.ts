@@ -10,7 +10,7 @@
  *    9    control             15    control
  *
  * LBAs are JS numbers up to 2^53 − 1; lengths are blocks unless a name says bytes. Left out: 6- and
- * 12-byte reads and writes, protection information, group numbers.
+ * 12-byte reads and writes, CDBs of 32 bytes, group numbers.
  */
 import { CopyIn, Opcode } from './opcodes.js';
 
@@ -19,6 +19,11 @@ export interface IoFlags {
   readonly dpo?: boolean;
   /** Force unit access: the medium, not the cache. */
   readonly fua?: boolean;
+  /**
+   * RDPROTECT or WRPROTECT: with any but 0, eight bytes of protection information are transferred after each block, and
+   * checked as SBC-4 says of the value.
+   */
+  readonly protect?: 0 | 1 | 2 | 3 | 4 | 5;
 }
 
 const WORD = 2 ** 32;
@@ -29,7 +34,7 @@ function putLba64(cdb: Buffer, lba: number): void {
 }
 
 function ioFlags(flags: IoFlags): number {
-  return (flags.dpo ? 0x10 : 0) | (flags.fua ? 0x08 : 0);
+  return ((flags.protect ?? 0) << 5) | (flags.dpo ? 0x10 : 0) | (flags.fua ? 0x08 : 0);
 }
 
 /** Opcode, flags, 32-bit LBA, 16-bit length. */

@@ -17,7 +17,7 @@ function busy() {
 
 function setTas(rig: Rig): void {
   const host = rig.host('admin');
-  const list = Buffer.from([0, 0, 0, 0, 0x0a, 10, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 1]);
+  const list = Buffer.from([0, 0, 0, 0, 0x0a, 10, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 1]);
   host.run([0x15, 0x10, 0, 0, list.length, 0], list);
   host.logout();
 }
