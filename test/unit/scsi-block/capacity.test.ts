@@ -28,6 +28,7 @@ t.test('READ CAPACITY(16)', async (t) => {
         blocks: 1024,
         blockSize,
         physicalExponent: 0,
+        protection: 0,
         lowestAligned: 0,
         thin,
         readsZeros: thin,

@@ -30,7 +30,7 @@ t.test('standard INQUIRY data', async (t) => {
   t.equal(data[2], 6);
   t.equal(data[3], 0x12, 'HISUP, response data format 2');
   t.equal(data[4], data.length - 5);
-  t.equal(data[5], 0x38, 'TPGS implicit and explicit, 3PC');
+  t.equal(data[5], 0x39, 'TPGS implicit and explicit, 3PC, PROTECT');
   t.equal(data[6], 0x10, 'MULTIP');
   t.equal(data[7], 0x02, 'CMDQUE');
   t.equal(data.toString('latin1', 8, 36), 'LUNARRAYTHIN LDEV       1.4 ');

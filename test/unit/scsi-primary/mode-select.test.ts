@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Host, inCdb, inList, MemoryStore, Rig } from './rig.js';
 
-const CONTROL = [0x0a, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const CONTROL = [0x0a, 0x0a, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 1];
 
 function page(change: Record<number, number>): number[] {
   const bytes = [...CONTROL];

@@ -120,7 +120,7 @@ t.test('PREEMPT AND ABORT does not wait for a host that withholds data', async (
 
 t.test('PREEMPT AND ABORT with TAS: TASK ABORTED, no unit attention for it', async (t) => {
   const { rig, a, b } = cluster(Type.wero);
-  const control = Buffer.from([0, 0, 0, 0, 0x0a, 10, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 1]);
+  const control = Buffer.from([0, 0, 0, 0, 0x0a, 10, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 1]);
   t.equal(b.run([0x15, 0x10, 0, 0, control.length, 0], control).status, OK);
   a.attentions();
   rig.layer.held = [];

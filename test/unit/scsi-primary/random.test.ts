@@ -37,7 +37,7 @@ function randomList(host: Host): Buffer {
   const kind = random.below(4);
   if (kind === 0) return random.bytes(random.below(80));
   if (kind === 1) {
-    const list = Buffer.from([0, 0, 0, 0, 0x0a, 10, random.below(8), 0, random.below(16), 0x40, 0, 0, 0, 0, 0, 1]);
+    const list = Buffer.from([0, 0, 0, 0, 0x0a, 10, random.below(8), 0, random.below(16), 0xc0, 0, 0, 0, 0, 0, 1]);
     if (random.below(3) === 0) list[random.below(list.length)] = random.below(256);
     return list;
   }
