@@ -6,8 +6,8 @@ import {
 } from '../../wire/scsi/sense.js';
 import { systemClock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
-import { SLOT_BYTES } from '../cache/types.js';
 import { systemRandom } from '../base/random.js';
+import { SLOT_BYTES } from '../cache/types.js';
 import { CopyManager } from '../copy/copy-manager.js';
 import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
