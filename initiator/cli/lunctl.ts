@@ -14,6 +14,7 @@ import { readCommand } from './commands/read.js';
 import { readcapCommand } from './commands/readcap.js';
 import { reserveCommand } from './commands/reserve.js';
 import { syncCommand } from './commands/sync.js';
+import { tokenCommand } from './commands/token.js';
 import { unmapCommand } from './commands/unmap.js';
 import { verifyCommand } from './commands/verify.js';
 import { writeCommand } from './commands/write.js';
@@ -34,6 +35,7 @@ const COMMANDS: readonly (() => Command)[] = [
   verifyCommand,
   xcopyCommand,
   copystatusCommand,
+  tokenCommand,
   unmapCommand,
   syncCommand,
   reserveCommand,

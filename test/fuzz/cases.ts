@@ -7,7 +7,7 @@ import { ldevNaa } from '../../target/volumes/naming.js';
 import { BHS_BYTES } from '../../wire/iscsi/bhs.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
-import { randomCopy, randomCopyQuery } from './copy-lists.js';
+import { randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
@@ -190,7 +190,7 @@ const halves: Case = async (address, random) => {
   initiator.close();
 };
 
-/** Third-party copies within and between logical units, asked for and aborted while they run. */
+/** Third-party copies within and between logical units, and tokens, asked for and aborted while they run. */
 const copies: Case = async (address, random) => {
   const initiator = await RawInitiator.open(address);
   await initiator.login(address, [['InitialR2T', 'No']]);
@@ -201,7 +201,8 @@ const copies: Case = async (address, random) => {
       initiator.sendPdu(initiator.commandPdu(lun, randomCopyQuery(random), true, false, 70_000));
     } else {
       const id = random.below(4);
-      const { cdb, list } = randomCopy(random, ldevNaa(serial, id + 1, id));
+      const token = random.below(3) === 0;
+      const { cdb, list } = token ? randomTokenCommand(random) : randomCopy(random, ldevNaa(serial, id + 1, id));
       initiator.sendPdu(initiator.commandPdu(lun, cdb, false, true, list.length), list);
     }
     if (random.below(2) === 0) await initiator.answer(20);

@@ -1,5 +1,6 @@
 /** EXTENDED COPY parameter lists for the fuzzer: mostly right, then bent, so that many get past the first checks. */
 import type { Random } from '../../target/disk/types.js';
+import { tokenCommand } from '../../wire/scsi/cdb-build.js';
 import {
   encodeBlockSegment,
   encodeByteSegment,
@@ -9,7 +10,9 @@ import {
   encodeVerifySegment,
 } from '../../wire/scsi/copy-segments.js';
 import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
-import { Opcode } from '../../wire/scsi/opcodes.js';
+import { CopyOut, Opcode } from '../../wire/scsi/opcodes.js';
+import { ROD_TOKEN_BYTES, zeroRodToken } from '../../wire/scsi/rod-token.js';
+import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
 
 const LBAS = 4096;
 
@@ -68,12 +71,33 @@ export function randomCopy(random: Random, designator: Buffer): { readonly cdb: 
   return { cdb, list: bytes.subarray(0, cut) };
 }
 
+/** POPULATE TOKEN or WRITE USING TOKEN, and its list. */
+export function randomTokenCommand(random: Random): { readonly cdb: Buffer; readonly list: Buffer } {
+  const populate = flag(random);
+  const ranges = list(random, random.below(20) === 0 ? 300 : 5, () => ({
+    lba: random.below(20) === 0 ? 2 ** 53 : random.below(LBAS),
+    blocks: random.below(8) === 0 ? 0xffffffff : random.below(200),
+  }));
+  const immediate = flag(random);
+  const types = [0x00800000, 0x00800002, 0x0080ffff, 0xffff0001, random.below(2 ** 32)];
+  const rodType = flag(random) ? null : types[random.below(types.length)]!;
+  const token = random.below(3) === 0 ? random.bytes(ROD_TOKEN_BYTES) : zeroRodToken();
+  const bytes = populate
+    ? encodePopulateList({ immediate, inactivityTimeout: random.below(90_000), rodType, ranges })
+    : encodeWriteTokenList({ immediate, deleteToken: flag(random), offset: random.below(300), token, ranges });
+  if (flag(random)) bytes[random.below(bytes.length)] = random.below(256);
+  const cut = random.below(6) === 0 ? random.below(bytes.length) : bytes.length;
+  const length = random.below(8) === 0 ? random.below(20_000) : cut;
+  const cdb = tokenCommand(populate ? CopyOut.populateToken : CopyOut.writeUsingToken, random.below(4), length);
+  return { cdb, list: bytes.subarray(0, cut) };
+}
+
 /** A command that asks for, or aborts, what `randomCopy` began. */
 export function randomCopyQuery(random: Random): Buffer {
   const cdb = Buffer.alloc(16);
   const abort = random.below(5) === 0;
   cdb[0] = abort ? Opcode.thirdPartyCopyOut : Opcode.thirdPartyCopyIn;
-  cdb[1] = abort ? 0x1c : random.below(8);
+  cdb[1] = abort ? 0x1c : random.below(9);
   if (abort || cdb[1] > 4) cdb[5] = random.below(4);
   else cdb[2] = random.below(4);
   cdb.writeUInt32BE(random.below(2) === 0 ? random.below(200) : 70_000, 10);
