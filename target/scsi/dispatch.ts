@@ -33,14 +33,13 @@ export function prepare(unit: LogicalUnit, task: Task): void {
 
 /** Second step, when nothing stands in the command's way: checks it, fetches data-out and runs it. */
 export function execute(unit: LogicalUnit, task: Task): void {
+  task.descriptorSense = unit.modes.descriptorSense;
   if (unit.ldev.commandFaults) throughFaults(unit, task, unit.ldev.commandFaults, carryOut);
   else carryOut(unit, task);
 }
 
 function carryOut(unit: LogicalUnit, task: Task): void {
   const command = task.command;
-  task.descriptorSense = unit.modes.descriptorSense;
-
   if (!task.delegated && unit.attentions.pending(task.nexus.id) && command?.passesAttention !== true) {
     const condition = unit.attentions.take(task.nexus.id);
     if (condition !== null) {

@@ -82,6 +82,23 @@ t.test('commands without blocks: status or sense, by name, code or service actio
   t.match(faults.list(), [{ hits: 1, fired: 1 }], 'another service action is another command');
 });
 
+t.test('sense in descriptor format where the host asks for it', async (t) => {
+  const unit = await login(t);
+  const modes = await unit.modeSense(0x0a);
+  const control = Buffer.concat([Buffer.alloc(8), modes.subarray(-12)]);
+  const select = (dSense: number) => {
+    control[8 + 2] = (control[8 + 2]! & ~0x04) | dSense;
+    return unit.command(Buffer.from('55100000000000001400', 'hex'), { dataOut: control });
+  };
+  await select(0x04);
+  faults.add({ command: 'TEST UNIT READY', effect: '4/44/0' });
+  const error = await unit.command(TEST_UNIT_READY).catch((each) => each);
+  t.match(error, { sense: { key: 4, asc: 0x4400 } });
+  t.equal(error.senseData[0], 0x72);
+  faults.clear();
+  await select(0);
+});
+
 t.test('the n-th alone; a unit attention stays pending behind a rule', async (t) => {
   const unit = await login(t);
   await unit.readCapacity();

@@ -101,6 +101,8 @@ export const AccessStateSet = Type.Object(
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const FaultAdd = FaultRuleSchema;
+/** Of every LDEV, and with it scenarios, when `ldev` is left out. */
+export const FaultClear = Type.Object({ ldev: Type.Optional(LdevName) }, strict);
 export const ScenarioPlay = ScenarioSchema;
 
 export const CaptureStart = Type.Object(
@@ -129,6 +131,7 @@ export const TraceStart = Type.Object(
 export type TraceStart = Static<typeof TraceStart>;
 export type CaptureStart = Static<typeof CaptureStart>;
 export type FaultAdd = Static<typeof FaultAdd>;
+export type FaultClear = Static<typeof FaultClear>;
 export type ScenarioPlay = Static<typeof ScenarioPlay>;
 export type LdevCreate = Static<typeof LdevCreate>;
 export type LdevExpand = Static<typeof LdevExpand>;

@@ -3,7 +3,7 @@ import type { FaultRule } from '../../volumes/layers/active-fault.js';
 import { ldevName } from '../../volumes/model.js';
 import { faultSpec, portNames } from '../fault-schema.js';
 import type { ArrayView } from '../view.js';
-import { FaultAdd, type FaultReply, ScenarioPlay } from './api.js';
+import { FaultAdd, FaultClear, type FaultReply, ScenarioPlay } from './api.js';
 import { ldevId } from './ldev-routes.js';
 
 export function faultRoutes(app: FastifyInstance, array: ArrayView): void {
@@ -16,11 +16,11 @@ export function faultRoutes(app: FastifyInstance, array: ArrayView): void {
     reply(faults.add(faultSpec(body, portNames(volumes)))),
   );
 
-  app.delete<{ Querystring: { ldev?: string } }>('/faults', ({ query: { ldev } }, answer) => {
-    if (ldev === undefined) {
+  app.delete<{ Querystring: FaultClear }>('/faults', { schema: { querystring: FaultClear } }, ({ query }, answer) => {
+    if (query.ldev === undefined) {
       scenarios.stop();
       faults.clear();
-    } else faults.clear(ldevId(ldev));
+    } else faults.clear(ldevId(query.ldev));
     return answer.code(204).send();
   });
 
