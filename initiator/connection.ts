@@ -67,6 +67,11 @@ export class Connection {
     this.parser.dataDigest = data;
   }
 
+  /** PDUs whose header digest does not match are passed over, not the end of the connection (ErrorRecoveryLevel 1 and 2). */
+  skipDamaged(): void {
+    this.parser.skipsDamaged = () => {};
+  }
+
   /** Makes room for a header and its AHS in `stage`; returns where to encode it. */
   begin(ahsBytes = 0): number {
     if (this.used + BHS_BYTES + ahsBytes + COPY_BYTES + 16 > STAGE_BYTES) this.newStage();

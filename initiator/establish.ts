@@ -27,9 +27,19 @@ export interface Established {
   readonly parameters: SessionParameters;
   readonly portal: Portal;
   readonly tsih: number;
+  readonly cid: number;
   readonly cmdSn: number;
+  readonly expCmdSn: number;
   readonly maxCmdSn: number;
   readonly expStatSn: number;
+}
+
+/** The session that a connection is to join. */
+export interface Joining {
+  readonly tsih: number;
+  readonly cmdSn: number;
+  /** What the leading connection agreed on. */
+  readonly parameters: SessionParameters;
 }
 
 const MAX_REDIRECTIONS = 4;
@@ -44,6 +54,9 @@ export interface LoginRoute {
   /** Six bytes. */
   readonly isid: Buffer;
   readonly environment: Environment;
+  readonly cid: number;
+  /** Null: a new session. */
+  readonly joining: Joining | null;
 }
 
 /**
@@ -77,7 +90,12 @@ class LoginExchange {
     private readonly route: LoginRoute,
     private readonly adopt: (established: Established) => void,
   ) {
-    this.login = new Login(route.options, route.target, route.environment.randomBytes);
+    this.login = new Login(
+      route.options,
+      route.target,
+      route.environment.randomBytes,
+      route.joining?.parameters ?? null,
+    );
   }
 
   /** Resolves to where the target has moved, or to null when logged in. */
@@ -137,6 +155,10 @@ class LoginExchange {
     });
   }
 
+  private get firstCmdSn(): number {
+    return this.route.joining?.cmdSn ?? 1;
+  }
+
   private send(step: LoginStep): void {
     this.step = step;
     this.sendRequest(step, encodeText(step.keys));
@@ -154,10 +176,10 @@ class LoginExchange {
       versionMax: 0,
       versionMin: 0,
       isid: this.route.isid,
-      tsih: 0,
+      tsih: this.route.joining?.tsih ?? 0,
       initiatorTaskTag: LOGIN_TAG,
-      cid: 0,
-      cmdSn: 1,
+      cid: this.route.cid,
+      cmdSn: this.firstCmdSn,
       expStatSn: this.expStatSn,
     });
     connection.finish(at, [text], text.length);
@@ -192,7 +214,9 @@ class LoginExchange {
       portal: this.route.portal,
       tsih: response.tsih,
       // Login requests are immediate, so the number they carry is the first command's (RFC 7143 4.2.2.1).
-      cmdSn: 1,
+      cid: this.route.cid,
+      cmdSn: this.firstCmdSn,
+      expCmdSn: response.expCmdSn,
       maxCmdSn: response.maxCmdSn,
       expStatSn: this.expStatSn,
     };

@@ -18,6 +18,8 @@ export interface SessionParameters {
   readonly maxBurstLength: number;
   readonly firstBurstLength: number;
   readonly maxOutstandingR2T: number;
+  readonly maxConnections: number;
+  readonly errorRecoveryLevel: number;
   readonly time2Wait: number;
   readonly time2Retain: number;
   readonly targetPortalGroupTag: number | null;
@@ -83,16 +85,35 @@ const KEYS: readonly NegotiatedKey[] = [
   {
     name: 'MaxOutstandingR2T',
     fallback: '1',
-    offer: (options) => String(options.maxOutstandingR2T),
+    // RFC 7143 13.19: with DataSequenceInOrder=Yes no more than one at the higher recovery levels.
+    offer: (options) => String(options.errorRecoveryLevel > 0 ? 1 : options.maxOutstandingR2T),
     discovery: false,
     rule: 'minimum',
   },
-  { name: 'MaxConnections', fallback: '1', offer: () => '1', discovery: false, rule: 'minimum' },
+  {
+    name: 'MaxConnections',
+    fallback: '1',
+    offer: (options) => String(options.connections),
+    discovery: false,
+    rule: 'minimum',
+  },
   { name: 'DefaultTime2Wait', fallback: '2', offer: () => '0', discovery: true, rule: 'maximum' },
-  { name: 'DefaultTime2Retain', fallback: '20', offer: () => '0', discovery: true, rule: 'minimum' },
+  {
+    name: 'DefaultTime2Retain',
+    fallback: '20',
+    offer: (options) => (options.errorRecoveryLevel === 2 ? '20' : '0'),
+    discovery: true,
+    rule: 'minimum',
+  },
   { name: 'DataPDUInOrder', fallback: 'Yes', offer: () => 'Yes', discovery: false, rule: 'or' },
   { name: 'DataSequenceInOrder', fallback: 'Yes', offer: () => 'Yes', discovery: false, rule: 'or' },
-  { name: 'ErrorRecoveryLevel', fallback: '0', offer: () => '0', discovery: true, rule: 'minimum' },
+  {
+    name: 'ErrorRecoveryLevel',
+    fallback: '0',
+    offer: (options) => String(options.errorRecoveryLevel),
+    discovery: true,
+    rule: 'minimum',
+  },
 ];
 
 /** Values a target answers with in place of a selection (RFC 7143 6.2). */
@@ -135,11 +156,30 @@ export function concludeNegotiation(options: ResolvedOptions, answers: ReadonlyM
     // A target that answers out of order must not make the first burst exceed the largest one (RFC 7143 13.14).
     firstBurstLength: Math.min(firstBurst, number('MaxBurstLength')),
     maxOutstandingR2T: number('MaxOutstandingR2T'),
+    maxConnections: number('MaxConnections'),
+    errorRecoveryLevel: number('ErrorRecoveryLevel'),
     time2Wait: number('DefaultTime2Wait'),
     time2Retain: number('DefaultTime2Retain'),
     targetPortalGroupTag: tag === undefined ? null : numberOf('TargetPortalGroupTag', tag, 0, 65535),
     targetAlias: answers.get('TargetAlias') ?? null,
   };
+}
+
+/** Of a connection that joins a session: only what each connection has for itself is negotiated. */
+export function connectionOffer(options: ResolvedOptions): [string, string][] {
+  return operationalOffer(options, true).filter(([name]) => CONNECTION_KEYS.has(name));
+}
+
+const CONNECTION_KEYS: ReadonlySet<string> = new Set(['HeaderDigest', 'DataDigest', 'MaxRecvDataSegmentLength']);
+
+/** The result of a connection's login: the session's parameters with its own. */
+export function concludeJoining(
+  options: ResolvedOptions,
+  session: SessionParameters,
+  answers: ReadonlyMap<string, string>,
+): SessionParameters {
+  const { headerDigest, dataDigest, maxSendDataSegmentLength } = concludeNegotiation(options, answers);
+  return { ...session, headerDigest, dataDigest, maxSendDataSegmentLength };
 }
 
 function conclude(key: NegotiatedKey, offer: string, answer: string | undefined): string {

@@ -4,7 +4,13 @@
 import { randomBytes } from 'node:crypto';
 import { ChapInitiator } from './chap-initiator.js';
 import { LoginError } from './errors.js';
-import { concludeNegotiation, operationalOffer, type SessionParameters } from './login-negotiation.js';
+import {
+  concludeJoining,
+  concludeNegotiation,
+  connectionOffer,
+  operationalOffer,
+  type SessionParameters,
+} from './login-negotiation.js';
 import type { ResolvedOptions } from './options.js';
 
 /** Stages, as in CSG and NSG (RFC 7143 11.12.3). */
@@ -53,6 +59,8 @@ export class Login {
     /** Null: a discovery session. */
     private readonly targetName: string | null,
     random: (count: number) => Buffer = randomBytes,
+    /** Of the session that the connection is to join; null: it is a new session's leading connection. */
+    private readonly joining: SessionParameters | null = null,
   ) {
     this.chap = options.chap ? new ChapInitiator(options.chap, options.mutualChap, random) : null;
   }
@@ -142,7 +150,8 @@ export class Login {
     const keys = [...replies];
     if (!this.operationalSent) {
       this.operationalSent = true;
-      keys.push(...operationalOffer(this.options, this.targetName === null));
+      const { options, joining } = this;
+      keys.push(...(joining === null ? operationalOffer(options, this.targetName === null) : connectionOffer(options)));
     }
     for (const [key] of keys) this.offered.add(key);
     return { stage: Stage.operational, nextStage: Stage.fullFeature, transit: true, keys };
@@ -150,7 +159,8 @@ export class Login {
 
   private conclude(): SessionParameters {
     if (this.options.mutualChap && !this.chap?.finished) throw new LoginError('the target did not prove itself');
-    return concludeNegotiation(this.options, this.answers);
+    const { options, joining, answers } = this;
+    return joining === null ? concludeNegotiation(options, answers) : concludeJoining(options, joining, answers);
   }
 }
 

@@ -40,6 +40,10 @@ export interface SessionOptions {
   readonly maxBurstLength?: number;
   readonly firstBurstLength?: number;
   readonly maxOutstandingR2T?: number;
+  /** 0: a connection that breaks is made anew; 1: what is lost on it is asked for again; 2: another takes over its tasks. */
+  readonly errorRecoveryLevel?: number;
+  /** Connections of the session, as many as the target lets be made. */
+  readonly connections?: number;
   readonly connectTimeoutMs?: number;
   readonly loginTimeoutMs?: number;
   /** Until a command is aborted; 0 for never. */
@@ -65,6 +69,8 @@ const RANGES = {
   maxBurstLength: [512, 0xffffff],
   firstBurstLength: [512, 0xffffff],
   maxOutstandingR2T: [1, 65535],
+  errorRecoveryLevel: [0, 2],
+  connections: [1, 64],
 } as const;
 
 /**
@@ -85,6 +91,8 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     maxBurstLength: options.maxBurstLength ?? 1048576,
     firstBurstLength: options.firstBurstLength ?? 262144,
     maxOutstandingR2T: options.maxOutstandingR2T ?? 1,
+    errorRecoveryLevel: options.errorRecoveryLevel ?? 0,
+    connections: options.connections ?? 1,
     connectTimeoutMs: options.connectTimeoutMs ?? 5000,
     loginTimeoutMs: options.loginTimeoutMs ?? 10000,
     commandTimeoutMs: options.commandTimeoutMs ?? 30000,

@@ -3,14 +3,19 @@
  * issues again what can be.
  */
 import { EventEmitter } from 'node:events';
-import { AsyncEvent, type AsyncMessage, TaskFunction, TaskFunctionResponse } from '../wire/iscsi/bhs.js';
-import { decodeText, type TextPair } from '../wire/iscsi/text.js';
+import { AsyncEvent, type AsyncMessage, TaskFunction, type TaskFunctionResponse } from '../wire/iscsi/bhs.js';
+import type { TextPair } from '../wire/iscsi/text.js';
+import { decodeAnswer, decodeFunctionResponse } from './answers.js';
+import { CommandNumbers } from './command-numbers.js';
 import { type Environment, systemEnvironment, type Timer } from './environment.js';
 import { ClosedError, ConnectError, ConnectionLostError, InitiatorError, LoginError, TimeoutError } from './errors.js';
-import { establish } from './establish.js';
-import { FullFeature, type FullFeatureOwner } from './full-feature.js';
+import { establish, type Joining } from './establish.js';
+import { FullFeature, type FullFeatureOwner, type SessionShare } from './full-feature.js';
+import { Liveness } from './liveness.js';
 import type { SessionParameters } from './login-negotiation.js';
 import { type ResolvedOptions, resolveOptions, type SessionOptions } from './options.js';
+import { takeOver } from './reassign.js';
+import { TagTable } from './tag-table.js';
 import type { ScsiTask } from './task.js';
 import { TaskQueue } from './task-queue.js';
 import { formatPortal, type Portal } from './url.js';
@@ -45,13 +50,18 @@ export class Session extends EventEmitter<SessionEvents> {
   private readonly environment: Environment;
   private readonly isid: Buffer;
   private readonly queue = new TaskQueue();
-  private phase: FullFeature | null = null;
+  /** Connections in full feature phase. */
+  private readonly phases: FullFeature[] = [];
+  /** Whose turn it is among them. */
+  private turn = 0;
+  private share: SessionShare | null = null;
+  private tsih = 0;
+  private readonly liveness = new Map<FullFeature, Liveness>();
+  /** Connections that are being replaced, at ErrorRecoveryLevel 2. */
+  private readonly broken = new Set<FullFeature>();
   private lastParameters: SessionParameters | null = null;
   private watchTimer: Timer | null = null;
   private retryTimer: Timer | null = null;
-  private heardAtWatch = 0;
-  private heardAt = 0;
-  private pinging = false;
 
   private constructor(
     readonly portal: Portal,
@@ -89,7 +99,24 @@ export class Session extends EventEmitter<SessionEvents> {
 
   /** Commands sent or waiting to be. */
   get pending(): number {
-    return this.queue.length + (this.phase?.outstanding().length ?? 0);
+    let sent = 0;
+    for (const phase of [...this.phases, ...this.broken]) sent += phase.outstanding().length;
+    return this.queue.length + sent;
+  }
+
+  /** Connections now. */
+  get connections(): number {
+    return this.phases.length;
+  }
+
+  /** What was done at ErrorRecoveryLevel 1 and above on the present connections. */
+  get recovered(): { readonly snacks: number; readonly retries: number } {
+    const sum = { snacks: 0, retries: 0 };
+    for (const { recovery } of this.phases) {
+      sum.snacks += recovery?.snacks ?? 0;
+      sum.retries += recovery?.retries ?? 0;
+    }
+    return sum;
   }
 
   /** Sends a task as soon as the target's window allows; `task.done` is called once. */
@@ -100,8 +127,8 @@ export class Session extends EventEmitter<SessionEvents> {
     task.reissues = 0;
     const timeout = task.timeoutMs === 0 ? this.options.commandTimeoutMs : task.timeoutMs;
     task.deadline = timeout === 0 ? Number.POSITIVE_INFINITY : this.environment.now() + timeout;
-    const { phase } = this;
-    if (phase !== null && this.queue.length === 0 && phase.open && this.state === 'open') {
+    const phase = this.queue.length === 0 && this.state === 'open' ? this.next() : null;
+    if (phase !== null) {
       phase.send(task);
       return;
     }
@@ -120,7 +147,11 @@ export class Session extends EventEmitter<SessionEvents> {
    * @returns the response in words of RFC 7143 11.6.1, `complete` for success
    */
   manage(fn: TaskFunctionName, lun: Buffer, task: ScsiTask | null = null): Promise<keyof typeof TaskFunctionResponse> {
-    return this.ask((phase, finish) => phase.manage(TaskFunction[fn], lun, task, finish), decodeFunctionResponse);
+    return this.ask(
+      (phase, finish) => phase.manage(TaskFunction[fn], lun, task, finish),
+      decodeFunctionResponse,
+      task?.path,
+    );
   }
 
   /** Sends keys in a Text Request; resolves to the keys of the answer. */
@@ -132,7 +163,7 @@ export class Session extends EventEmitter<SessionEvents> {
   ping(): Promise<number> {
     const started = this.environment.now();
     return this.ask(
-      (phase, finish) => phase.ping(finish),
+      (phase, finish) => void phase.ping(finish),
       () => this.environment.now() - started,
     );
   }
@@ -142,7 +173,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.state === 'closed' || this.state === 'closing') return;
     this.state = 'closing';
     this.retryTimer?.cancel();
-    const { phase } = this;
+    const [phase] = this.phases;
     this.failAll(new ClosedError('the session is closed'));
     if (phase) await this.logout(phase);
     this.finish(null);
@@ -161,9 +192,10 @@ export class Session extends EventEmitter<SessionEvents> {
   private ask<T>(
     send: (phase: FullFeature, finish: (error: InitiatorError | null, value: Buffer | number) => void) => void,
     decode: (value: Buffer | number) => T,
+    path: object | null = null,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { phase } = this;
+      const phase = this.phases.find((each) => each === path) ?? this.phases[0];
       if (!phase) {
         reject(new ConnectionLostError(`the session is ${this.state}`));
         return;
@@ -182,37 +214,130 @@ export class Session extends EventEmitter<SessionEvents> {
     });
   }
 
-  private establish(): Promise<void> {
+  /** A new session with all its connections. */
+  private async establish(): Promise<void> {
+    await this.connect(0, null);
+    const wanted = Math.min(this.options.connections, this.parameters.maxConnections);
+    // With fewer than wanted the session works, too.
+    for (let cid = 1; cid < wanted; cid++) await this.connect(cid, this.joining()).catch(() => {});
+  }
+
+  private joining(): Joining {
+    return { tsih: this.tsih, cmdSn: this.share!.numbers.cmdSn, parameters: this.parameters };
+  }
+
+  /**
+   * One connection.
+   * @param joining null: the leading one of a new session
+   * @param ready called in the turn in which it enters full feature phase
+   */
+  private connect(cid: number, joining: Joining | null, ready: (phase: FullFeature) => void = () => {}): Promise<void> {
     const { portal, target, options, isid, environment } = this;
-    return establish({ portal, target, options, isid, environment }, (established) => {
-      if (this.state === 'closing' || this.state === 'closed') {
+    return establish({ portal, target, options, isid, environment, cid, joining }, (established) => {
+      const { cmdSn, expCmdSn, maxCmdSn } = established;
+      // Closed, or its session lost, in between.
+      if (this.state === 'closing' || this.state === 'closed' || (joining !== null && joining.tsih !== this.tsih)) {
         established.connection.destroy();
         return;
       }
-      this.phase = new FullFeature(established, this.callbacks);
-      this.lastParameters = established.parameters;
-      this.state = 'open';
-      this.heardAt = environment.now();
-      this.pinging = false;
+      if (joining === null) {
+        this.tsih = established.tsih;
+        this.lastParameters = established.parameters;
+        this.share = { numbers: new CommandNumbers(cmdSn, maxCmdSn), tags: new TagTable() };
+        this.state = 'open';
+      }
+      this.share!.numbers.told(expCmdSn, maxCmdSn);
+      const phase = new FullFeature(established, this.share!, this.callbacks);
+      this.phases.push(phase);
+      this.liveness.set(phase, new Liveness(phase, options.pingIntervalMs, environment.now()));
+      ready(phase);
     });
   }
 
   private readonly callbacks: FullFeatureOwner = {
     taskDone: (task) => finishTask(task),
     ready: () => this.pump(),
-    asyncMessage: (message, data) => this.takeAsync(message, data),
-    lost: (error) => this.lost(error),
+    asyncMessage: (phase, message, data) => this.takeAsync(phase, message, data),
+    lost: (phase, error) => this.lost(phase, error),
   };
 
-  private pump(): void {
-    const { phase, queue } = this;
-    while (queue.length > 0 && phase?.open && this.state === 'open') phase.send(queue.shift());
+  /** The connection for the next command, or null if none takes any: one after the other. */
+  private next(): FullFeature | null {
+    const { phases } = this;
+    this.turn = this.turn + 1 < phases.length ? this.turn + 1 : 0;
+    const phase = phases[this.turn];
+    return phase?.open ? phase : null;
   }
 
-  private lost(error: Error): void {
-    const tasks = this.phase!.outstanding();
-    this.phase = null;
+  private pump(): void {
+    const { queue } = this;
+    while (queue.length > 0 && this.state === 'open') {
+      const phase = this.next();
+      if (phase === null) return;
+      phase.send(queue.shift());
+    }
+  }
+
+  private lost(phase: FullFeature, error: Error): void {
+    this.forgetPhase(phase);
     if (this.state === 'closing' || this.state === 'closed') return;
+    if (this.state === 'open' && this.parameters.errorRecoveryLevel === 2 && this.options.reconnect !== null) {
+      this.broken.add(phase);
+      this.emit('disconnected', error);
+      this.replace(phase, error, 0);
+    } else this.sessionLost(error, phase);
+  }
+
+  private forgetPhase(phase: FullFeature): void {
+    const index = this.phases.indexOf(phase);
+    if (index >= 0) this.phases.splice(index, 1);
+    this.liveness.delete(phase);
+  }
+
+  /** Connection recovery: another connection in place of a broken one takes over its tasks (RFC 7143 7.2.3). */
+  private replace(phase: FullFeature, error: Error, attempt: number): void {
+    const { tsih } = this;
+    const { attempts, firstDelayMs, maxDelayMs } = this.options.reconnect!;
+    const delayMs = attempt === 0 ? 0 : Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs);
+    this.environment.setTimeout(() => {
+      if (this.state !== 'open' || this.tsih !== tsih) return;
+      const takenOver = (fresh: FullFeature) => {
+        this.broken.delete(phase);
+        takeOver(fresh, phase.outstanding(), this.share!.numbers.expCmdSn, (task) => this.again(fresh, task, error));
+        this.emit('reconnected');
+        this.pump();
+      };
+      this.connect(phase.cid, this.joining(), takenOver).catch((failure: Error) => {
+        if (this.state !== 'open' || this.tsih !== tsih) return;
+        const hopeless = failure instanceof LoginError && failure.statusClass !== 3 && failure.statusClass !== null;
+        if (hopeless || attempt + 1 >= attempts) this.sessionLost(error, phase);
+        else this.replace(phase, error, attempt + 1);
+      });
+    }, delayMs);
+  }
+
+  /** The target does not know a task any more that was to be taken over. */
+  private again(phase: FullFeature, task: ScsiTask, error: Error): void {
+    phase.forget(task);
+    if (!task.reissuable || task.state !== 'sent') {
+      this.fail(task, lossOf(task, error));
+      return;
+    }
+    task.state = 'queued';
+    task.reissues += 1;
+    this.queue.unshift([task]);
+    this.pump();
+  }
+
+  private sessionLost(error: Error, phase: FullFeature): void {
+    const all = [...new Set([phase, ...this.phases, ...this.broken])];
+    const tasks = all.flatMap((each) => each.outstanding());
+    this.broken.clear();
+    this.tsih = 0;
+    for (const other of [...this.phases]) {
+      this.forgetPhase(other);
+      other.abandon();
+    }
     const { reconnect } = this.options;
     this.state = reconnect ? 'reconnecting' : 'closed';
     const again: ScsiTask[] = [];
@@ -272,16 +397,16 @@ export class Session extends EventEmitter<SessionEvents> {
     this.state = 'closed';
     this.watchTimer?.cancel();
     this.retryTimer?.cancel();
-    this.phase?.end();
-    this.phase = null;
+    for (const phase of this.phases.splice(0)) phase.end();
     this.emit('closed', error);
   }
 
   private failAll(error: InitiatorError): void {
-    const { phase } = this;
-    for (const task of phase?.outstanding() ?? []) {
-      phase!.forget(task);
-      this.fail(task, error);
+    for (const phase of [...this.phases, ...this.broken]) {
+      for (const task of phase.outstanding()) {
+        phase.forget(task);
+        this.fail(task, error);
+      }
     }
     while (this.queue.length > 0) this.fail(this.queue.shift(), error);
   }
@@ -291,19 +416,18 @@ export class Session extends EventEmitter<SessionEvents> {
     finishTask(task);
   }
 
-  private takeAsync(message: AsyncMessage, data: Buffer): void {
-    const { phase } = this;
+  private takeAsync(phase: FullFeature, message: AsyncMessage, data: Buffer): void {
     switch (message.event) {
       case AsyncEvent.logoutRequested:
-        phase?.logout(() => phase.drop(new ConnectionLostError('the target asked for logout')));
+        phase.logout(() => phase.drop(new ConnectionLostError('the target asked for logout')));
         return;
       case AsyncEvent.connectionDropped:
       case AsyncEvent.sessionDropped:
-        phase?.drop(new ConnectionLostError('the target announced that it drops the connection'));
+        phase.drop(new ConnectionLostError('the target announced that it drops the connection'));
         return;
       case AsyncEvent.negotiationRequested:
         // What is offered is what was offered before (RFC 7143 11.9.1).
-        phase?.text([['MaxRecvDataSegmentLength', String(this.options.maxRecvDataSegmentLength)]], () => {});
+        phase.text([['MaxRecvDataSegmentLength', String(this.options.maxRecvDataSegmentLength)]], () => {});
         return;
       default:
         this.emit('async', message, data);
@@ -315,7 +439,10 @@ export class Session extends EventEmitter<SessionEvents> {
       if (this.state === 'closed') return;
       const now = this.environment.now();
       this.checkDeadlines(now);
-      this.checkAlive(now);
+      for (const phase of [...this.phases]) {
+        this.liveness.get(phase)?.check(now);
+        phase.recovery?.tick();
+      }
       this.watch();
     }, WATCH_INTERVAL_MS);
   }
@@ -324,15 +451,15 @@ export class Session extends EventEmitter<SessionEvents> {
     for (const task of this.queue.removeOverdue(now)) {
       this.fail(task, new TimeoutError(`not sent in time: the session is ${this.state}`));
     }
-    const { phase } = this;
-    if (!phase) return;
-    for (const task of phase.outstanding()) {
-      if (task.deadline > now) continue;
-      if (task.state === 'aborting') {
-        phase.drop(new TimeoutError('the target does not answer ABORT TASK'));
-        return;
+    for (const phase of [...this.phases]) {
+      for (const task of phase.outstanding()) {
+        if (task.deadline > now) continue;
+        if (task.state === 'aborting') {
+          phase.drop(new TimeoutError('the target does not answer ABORT TASK'));
+          break;
+        }
+        this.abort(phase, task, now);
       }
-      this.abort(phase, task, now);
     }
   }
 
@@ -345,22 +472,6 @@ export class Session extends EventEmitter<SessionEvents> {
       phase.forget(task);
       this.fail(task, new TimeoutError('no answer in time; the command was aborted'));
     });
-  }
-
-  private checkAlive(now: number): void {
-    const { phase } = this;
-    const { pingIntervalMs } = this.options;
-    if (!phase || pingIntervalMs === 0) return;
-    if (phase.heard !== this.heardAtWatch) {
-      this.heardAtWatch = phase.heard;
-      this.heardAt = now;
-      this.pinging = false;
-    } else if (now - this.heardAt > 2 * pingIntervalMs) {
-      phase.drop(new TimeoutError(`the target has been silent for ${Math.round(now - this.heardAt)} ms`));
-    } else if (now - this.heardAt > pingIntervalMs && !this.pinging) {
-      this.pinging = true;
-      phase.ping(() => {});
-    }
   }
 
   /** For messages: portal and target. */
@@ -379,18 +490,6 @@ function lossOf(task: ScsiTask, error: Error): InitiatorError {
   return task.state === 'aborting'
     ? new TimeoutError(`no answer in time; aborting failed: ${error.message}`)
     : new ConnectionLostError(`the connection broke while the command was out: ${error.message}`);
-}
-
-function decodeFunctionResponse(value: Buffer | number): keyof typeof TaskFunctionResponse {
-  const found = Object.entries(TaskFunctionResponse).find(([, code]) => code === value);
-  return (found?.[0] ?? 'rejected') as keyof typeof TaskFunctionResponse;
-}
-
-/** A SendTargets answer lists every target and address: far more pairs than a login has. */
-const MAX_ANSWER_PAIRS = 1 << 20;
-
-function decodeAnswer(value: Buffer | number): TextPair[] {
-  return decodeText(value as Buffer, { pairs: MAX_ANSWER_PAIRS });
 }
 
 /** Random format (RFC 7143 11.12.5): type 10b, three random bytes, qualifier. */

@@ -55,6 +55,13 @@ export class ScsiTask {
   reissues = 0;
   /** Next DataSN expected. */
   dataSn = 0;
+  /** Those before it that were lost; null: none ever was. */
+  missing: Set<number> | null = null;
+  /** Next R2TSN expected, and up to which byte data was sent or asked for. */
+  r2tSn = 0;
+  solicited = 0;
+  /** The connection that it was sent on, and is answered on. */
+  path: object | null = null;
 
   constructor(
     /** LUN, eight bytes. */

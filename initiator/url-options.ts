@@ -7,6 +7,8 @@ export function optionsOf(url: IscsiUrl): SessionOptions {
     ...(url.chap && { chap: url.chap }),
     ...(url.mutualChap && { mutualChap: url.mutualChap }),
     ...(url.headerDigest && { headerDigest: url.headerDigest }),
+    ...(url.errorRecoveryLevel !== null && { errorRecoveryLevel: url.errorRecoveryLevel }),
+    ...(url.connections !== null && { connections: url.connections }),
     ...(url.dataDigest && { dataDigest: url.dataDigest }),
   };
 }

@@ -29,6 +29,8 @@ export interface IscsiUrl extends Portal {
   readonly mutualChap: ChapCredentials | null;
   readonly headerDigest: DigestOffer | null;
   readonly dataDigest: DigestOffer | null;
+  readonly errorRecoveryLevel: number | null;
+  readonly connections: number | null;
 }
 
 /** A URL that cannot be used; `message` says where and what would be right. */
@@ -67,6 +69,8 @@ export function parseUrl(
     mutualChap: chap && mutualCredentials(parameters, environment),
     headerDigest: parameters.header_digest ?? null,
     dataDigest: parameters.data_digest ?? null,
+    errorRecoveryLevel: parameters.erl ?? null,
+    connections: parameters.connections ?? null,
   };
 }
 
@@ -156,7 +160,12 @@ interface QueryParameters {
   target_password?: string;
   header_digest?: DigestOffer;
   data_digest?: DigestOffer;
+  erl?: number;
+  connections?: number;
 }
+
+/** Arguments that are numbers, with what they may be. */
+const NUMBERS = { erl: [0, 2], connections: [1, 64] } as const;
 
 function parseQuery(query: string | null): QueryParameters {
   const parameters: QueryParameters = {};
@@ -164,6 +173,7 @@ function parseQuery(query: string | null): QueryParameters {
     const [key, value] = cut(pair, pair.indexOf('='));
     if (key === 'target_user' || key === 'target_password') parameters[key] = value ?? '';
     else if (key === 'header_digest' || key === 'data_digest') parameters[key] = digestArgument(key, value);
+    else if (key === 'erl' || key === 'connections') parameters[key] = numberArgument(key, value);
     else throw unknownArgument(key, query!);
   }
   return parameters;
@@ -174,11 +184,20 @@ function unknownArgument(key: string, query: string): UrlError {
   if (query.includes('@'))
     return new UrlError('a ? comes before the @: such a secret goes into LIBISCSI_CHAP_PASSWORD');
   const which = query.includes('target_password') ? '' : ` "${key}"`;
-  return new UrlError(`unknown URL argument${which} (known: target_user, target_password, header_digest, data_digest)`);
+  return new UrlError(
+    `unknown URL argument${which} (known: target_user, target_password, header_digest, data_digest, erl, connections)`,
+  );
 }
 
 function digestArgument(key: string, value: string | null): DigestOffer {
   if (value === 'crc32c') return 'CRC32C';
   if (value === 'none') return 'None';
   throw new UrlError(`${key}=${value ?? ''}: expected crc32c or none`);
+}
+
+function numberArgument(key: keyof typeof NUMBERS, value: string | null): number {
+  const [low, high] = NUMBERS[key];
+  const number = /^\d+$/.test(value ?? '') ? Number(value) : Number.NaN;
+  if (number >= low && number <= high) return number;
+  throw new UrlError(`${key}=${value ?? ''}: expected a number from ${low} to ${high}`);
 }

@@ -83,7 +83,15 @@ export class PduParser {
   /** May be switched from within `onPdu`: in force from the next PDU on. */
   headerDigest = false;
   dataDigest = false;
+  /**
+   * When set, a PDU whose header digest does not match is passed over and shown to it (ErrorRecoveryLevel 1 and 2). Its
+   * lengths say where the next PDU begins, if they are right: the next header digest must match, or the stream is lost.
+   */
+  skipsDamaged: ((bhs: Buffer) => void) | null = null;
 
+  /** The PDU under way is damaged, or the one before it was. */
+  #damaged = false;
+  #skipping = false;
   #state: State = State.Header;
   #bhs!: Buffer;
   #ahs: Buffer | null = null;
@@ -241,7 +249,13 @@ export class PduParser {
   }
 
   #checkHeader(digest: number): void {
-    if (headerDigest(this.#bhs, this.#ahs) !== digest) this.#fail('header-digest', 'header digest does not match');
+    if (headerDigest(this.#bhs, this.#ahs) === digest) this.#damaged = false;
+    else if (this.skipsDamaged === null || this.#damaged) this.#fail('header-digest', 'header digest does not match');
+    else {
+      this.#damaged = true;
+      this.#skipping = true;
+      if (this.#dataLength > this.limits.maxDataSegment) this.#fail('header-digest', 'header digest does not match');
+    }
     this.#checkLengths();
   }
 
@@ -308,6 +322,14 @@ export class PduParser {
     if (this.#dataLength > 0) this.#data = [];
     this.#crumbs = null;
     this.#state = State.Header;
-    this.onPdu(pdu);
+    if (this.#skipping) this.#skip(pdu);
+    else this.onPdu(pdu);
+  }
+
+  #skip(pdu: Pdu): void {
+    this.#skipping = false;
+    // With a data digest the lengths can be judged right here.
+    if (!pdu.dataIntact) this.#fail('header-digest', 'header digest and data digest do not match');
+    this.skipsDamaged!(pdu.bhs);
   }
 }

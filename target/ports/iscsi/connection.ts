@@ -2,7 +2,14 @@
  * One TCP connection: its socket, the parser on the way in, the gathered output on the way out, and its phase.
  */
 import type { Socket } from 'node:net';
-import { type LoginRequest, nextSerial, opcodeOf, RejectReason } from '../../../wire/iscsi/bhs.js';
+import {
+  dataSegmentLength,
+  expStatSnOf,
+  type LoginRequest,
+  nextSerial,
+  opcodeOf,
+  RejectReason,
+} from '../../../wire/iscsi/bhs.js';
 import type { OperationalParameters } from '../../../wire/iscsi/keys.js';
 import { operationalParameters } from '../../../wire/iscsi/keys.js';
 import { type Pdu, PduError, PduParser } from '../../../wire/iscsi/pdu-parser.js';
@@ -19,10 +26,18 @@ import { sendReject } from './reject.js';
 import { formatAddress } from './send-targets.js';
 import type { Session } from './session.js';
 import type { PortCounters } from './stats.js';
+import { TextExchange } from './text-requests.js';
 import { Transmit } from './transmit.js';
+import { Unacknowledged } from './unacknowledged.js';
 
 /** `closing`: what was sent is on its way, input is ignored. */
 type Phase = 'login' | 'full-feature' | 'closing' | 'closed';
+
+/**
+ * What ends with a connection: the connection alone, by a logout that says so, or its session. `lost`: it broke, or
+ * was given up.
+ */
+export type Ending = 'lost' | 'connection' | 'session';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -38,6 +53,11 @@ export class Connection implements Receiver, Tappable {
   readonly localAddress: string;
   parameters: OperationalParameters = operationalParameters(new Map());
   session: Session | null = null;
+  /** Of its session's connections, by the initiator's choice. */
+  cid = 0;
+  readonly text = new TextExchange();
+  /** Null with ErrorRecoveryLevel 0. */
+  unacknowledged: Unacknowledged | null = null;
   /** As the initiator gave it in its login. */
   initiatorName: string | null = null;
   /** The next StatSN. */
@@ -154,15 +174,28 @@ export class Connection implements Receiver, Tappable {
     return statSn;
   }
 
+  /** Ends a PDU that carries status and was begun at `at`. */
+  sendStatus(at: number, segment: Buffer = NOTHING): void {
+    const { unacknowledged, transmit } = this;
+    if (unacknowledged !== null) unacknowledged.addStatus(transmit.slab, at, segment);
+    transmit.header(at, segment.length);
+    transmit.segment(segment);
+  }
+
   /** The first Login Request: sequence numbers begin with what it says. */
   beginLogin(request: LoginRequest): void {
     this.statSn = request.expStatSn;
+    this.cid = request.cid;
     this.#loginCmdSn = request.cmdSn;
   }
 
   /** After the last Login Response was laid out. What was agreed holds from the next PDU on, both ways. */
   enterFullFeaturePhase(parameters: OperationalParameters, declared: boolean): void {
     this.parameters = parameters;
+    if (parameters.errorRecoveryLevel > 0) {
+      this.unacknowledged = new Unacknowledged(this.transmit, this.port.limits);
+      this.#parser.skipsDamaged = (bhs) => this.#skipped(bhs);
+    }
     this.#login = null;
     this.#enter('full-feature');
     if (declared) this.#parser.limits.maxDataSegment = this.port.limits.maxRecvDataSegmentLength;
@@ -173,16 +206,16 @@ export class Connection implements Receiver, Tappable {
   }
 
   /** Ends the conversation: what was said leaves, then the connection is closed. */
-  finish(why: string): void {
+  finish(why: string, ending: Ending = 'lost'): void {
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
     this.#enter('closing');
-    this.#endSession(why);
+    this.#leave(why, ending);
     this.transmit.flush();
     this.socket.resume();
     this.socket.end();
   }
 
-  /** Gives the connection up at once; with ErrorRecoveryLevel 0 that is session recovery (RFC 7143 7.1.5). */
+  /** Gives the connection up at once. */
   drop(why: string): void {
     if (this.#phase === 'closed') return;
     this.counters.connectionsDropped++;
@@ -206,7 +239,7 @@ export class Connection implements Receiver, Tappable {
     if (!this.transmit.congested) this.#drained();
   }
 
-  /** Another connection has taken the session over. */
+  /** Another connection has taken its place. */
   replaced(): void {
     this.session = null;
     this.#lost('reinstated');
@@ -241,7 +274,8 @@ export class Connection implements Receiver, Tappable {
   #watch(silent: (ms: number, since: number) => boolean, now: number): void {
     const { pingAfterMs, pingTimeoutMs, dataTimeoutMs } = this.port.limits;
     const session = this.session!;
-    const dueSince = session.dataDueSince;
+    if (this.unacknowledged !== null) session.askAgain(this, now);
+    const dueSince = session.dataDueSince(this);
     const overdue = silent(dataTimeoutMs, dueSince) || silent(pingAfterMs + pingTimeoutMs, session.dataOutAt);
     if (dueSince < Infinity && overdue) {
       this.drop('data that was asked for did not come');
@@ -285,8 +319,21 @@ export class Connection implements Receiver, Tappable {
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
     this.counters.pdusIn[opcodeOf(pdu.bhs)]!++;
     this.input.add();
-    if (this.session !== null) this.session.receive(pdu);
+    if (this.unacknowledged !== null) this.#acknowledge(this.unacknowledged, pdu);
+    if (this.session !== null) this.session.receive(this, pdu);
     else this.#login!.receive(pdu);
+  }
+
+  /** Every PDU of an initiator tells what has arrived of what was sent. */
+  #acknowledge(unacknowledged: Unacknowledged, pdu: Pdu): void {
+    unacknowledged.acknowledge(expStatSnOf(pdu.bhs), this.statSn);
+    if (unacknowledged.excessive) this.drop('does not acknowledge what was sent');
+  }
+
+  /** A PDU whose header digest did not match, and which was passed over (RFC 7143 7.8). */
+  #skipped(bhs: Buffer): void {
+    this.counters.headerDigestErrors++;
+    this.log.warn('header digest', `${this.name}: a PDU of ${dataSegmentLength(bhs)} bytes of data was passed over`);
   }
 
   /** Runs something that does not come from a chunk of input. What it throws costs the connection, not the process. */
@@ -334,16 +381,15 @@ export class Connection implements Receiver, Tappable {
     if (this.#phase === 'closed') return;
     this.#enter('closed');
     this.#stall?.cancel();
-    this.#endSession(why);
+    this.#leave(why, 'lost');
     this.#tap?.closed(byHost);
     this.tap = null;
     this.socket.destroy();
   }
 
-  #endSession(why: string): void {
-    const { session } = this;
-    if (session === null) return;
-    this.port.endSession(session, why);
+  #leave(why: string, ending: Ending): void {
+    if (this.session !== null) this.port.connectionEnded(this, this.session, why, ending);
+    this.unacknowledged?.close();
   }
 
   #enter(phase: Phase): void {

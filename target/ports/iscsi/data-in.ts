@@ -12,6 +12,9 @@ import {
 import { encodeSense } from '../../../wire/scsi/sense-codec.js';
 import type { IscsiTask } from './iscsi-task.js';
 import type { Session } from './session.js';
+import type { SentData } from './unacknowledged.js';
+
+const NOTHING = Buffer.alloc(0);
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -42,7 +45,9 @@ export function sendCompletion(session: Session, task: IscsiTask): void {
     // Status travels in the last Data-In unless there is sense, or a bidirectional command (RFC 7143 11.7.3).
     const collapse = task.sense === null && !task.writes;
     const pdus = sendData(session, task, length, collapse);
-    session.connection.transmit.hold(task);
+    const { unacknowledged, transmit } = task.connection;
+    if (unacknowledged === null) transmit.hold(task);
+    else unacknowledged.addData(sentData(task, length, collapse, pdus), dataIn.statSn);
     if (!collapse) sendResponse(session, task, pdus);
   } else {
     sendResponse(session, task, 0);
@@ -51,8 +56,8 @@ export function sendCompletion(session: Session, task: IscsiTask): void {
 }
 
 function sendData(session: Session, task: IscsiTask, length: number, collapse: boolean): number {
-  const connection = session.connection;
-  const transmit = connection.transmit;
+  const { connection } = task;
+  const { transmit, unacknowledged } = connection;
   const { sendDataSegmentLength, maxBurstLength } = connection.parameters;
   const buffers = task.dataIn;
   let index = 0;
@@ -66,6 +71,7 @@ function sendData(session: Session, task: IscsiTask, length: number, collapse: b
     const sequenceEnds = last || burst === maxBurstLength;
     if (sequenceEnds) burst = 0;
     dataIn.final = sequenceEnds;
+    if (unacknowledged !== null) askForAcknowledgement(task, sequenceEnds && !last);
     dataIn.initiatorTaskTag = task.tag;
     dataIn.dataSn = sn;
     dataIn.bufferOffset = offset;
@@ -100,8 +106,31 @@ function sendData(session: Session, task: IscsiTask, length: number, collapse: b
   return sn;
 }
 
+/** A bit of Data-In (RFC 7143 11.7.4). As Target Transfer Tag the task's own tag will do. */
+function askForAcknowledgement(task: IscsiTask, ask: boolean): void {
+  dataIn.acknowledge = ask;
+  dataIn.lun = ask ? task.lun : null;
+  dataIn.targetTransferTag = ask ? task.tag : RESERVED_TAG;
+}
+
+function sentData(task: IscsiTask, length: number, collapsed: boolean, pdus: number): SentData {
+  const { sendDataSegmentLength, maxBurstLength } = task.connection.parameters;
+  return {
+    task,
+    length,
+    collapsed,
+    pdus,
+    segmentLength: sendDataSegmentLength,
+    burstLength: maxBurstLength,
+    baseSn: 0,
+    baseOffset: 0,
+    acknowledged: 0,
+    gone: false,
+  };
+}
+
 function sendResponse(session: Session, task: IscsiTask, dataInPdus: number): void {
-  const connection = session.connection;
+  const { connection } = task;
   const transmit = connection.transmit;
   const out = residualBase(task);
   const expected = task.writes ? task.expectedDataOut : task.expectedDataIn;
@@ -124,16 +153,16 @@ function sendResponse(session: Session, task: IscsiTask, dataInPdus: number): vo
     maxCmdSn: session.window.maxCmdSn,
     expDataSn: dataInPdus + task.r2tSn,
   });
-  if (task.sense === null) {
-    transmit.header(at, 0);
-    return;
-  }
-  const sense = encodeSense(task.sense, task.descriptorSense);
+  connection.sendStatus(at, task.sense === null ? NOTHING : senseSegment(task));
+}
+
+/** SenseLength, then the sense itself (RFC 7143 11.4.7). */
+function senseSegment(task: IscsiTask): Buffer {
+  const sense = encodeSense(task.sense!, task.descriptorSense);
   const segment = Buffer.allocUnsafe(2 + sense.length);
   segment.writeUInt16BE(sense.length, 0);
   sense.copy(segment, 2);
-  transmit.header(at, segment.length);
-  transmit.segment(segment);
+  return segment;
 }
 
 /** The transfer that the CDB asked for, to be held against what the initiator expected. */
@@ -144,7 +173,7 @@ function residualBase(task: IscsiTask): number {
 }
 
 /** RFC 7143 11.4.5.1: overflow when the command had more to transfer than the initiator expected. */
-function residualFlags(actual: number, expected: number): number {
+export function residualFlags(actual: number, expected: number): number {
   if (actual === expected) return Residual.none;
   return actual > expected ? Residual.overflow : Residual.underflow;
 }

@@ -3,6 +3,7 @@
  * for solicited data. Order is as negotiated: DataPDUInOrder=Yes, DataSequenceInOrder=Yes.
  */
 import {
+  compareSerial,
   dataBufferOffset,
   dataFinal,
   dataSn,
@@ -19,10 +20,13 @@ import {
   type Sense,
   unexpectedUnsolicitedData,
 } from '../../../wire/scsi/sense.js';
+import type { Connection } from './connection.js';
 import { type IscsiTask, NO_R2TS, type OutstandingR2t } from './iscsi-task.js';
 import { rejectDataDigest, sendReject } from './reject.js';
 import type { Session } from './session.js';
 
+/** Tags of replaced R2Ts that a task remembers. */
+const REPLACED_KEPT = 16;
 /** Data that waits is copied if it is less than this part of the memory it lies in. */
 const WASTE_FACTOR = 4;
 
@@ -72,10 +76,10 @@ export class SolicitedBudget {
 }
 
 /** Takes the immediate data of a command and says whether unsolicited Data-Outs are to follow. */
-export function beginDataOut(session: Session, task: IscsiTask, pdu: Pdu, final: boolean): void {
-  const { initialR2T, immediateData, firstBurstLength } = session.connection.parameters;
+export function beginDataOut(task: IscsiTask, pdu: Pdu, final: boolean): void {
+  const { initialR2T, immediateData, firstBurstLength } = task.connection.parameters;
   task.unsolicitedOpen = !final;
-  task.dataOutAt = session.connection.heardAt;
+  task.dataOutAt = task.connection.heardAt;
   if (!final && initialR2T) task.condition = unexpectedUnsolicitedData();
   if (pdu.dataLength === 0) return;
   if (!immediateData) task.condition = unexpectedUnsolicitedData();
@@ -92,33 +96,43 @@ export function fetchDataOut(session: Session, task: IscsiTask, bytes: number): 
 }
 
 /** A Data-Out PDU arrived. */
-export function receiveDataOut(session: Session, pdu: Pdu): void {
+export function receiveDataOut(session: Session, connection: Connection, pdu: Pdu): void {
   const bhs = pdu.bhs;
-  const { input } = session.connection;
+  const { input } = connection;
   // Of its chunk only the header, which is looked at here and now.
   if (pdu.supplied) input.done(input.stamp);
   const task = session.tasks.get(initiatorTaskTag(bhs));
-  if (task === undefined) {
+  // RFC 7143 4.2.2.4.1: data goes where the command went.
+  if (task === undefined || task.connection !== connection) {
     // Data under way while its task was aborted is no error of the initiator's.
-    if (session.recentlyAborted(initiatorTaskTag(bhs))) return;
-    sendReject(session.connection, RejectReason.protocolError, bhs, 'data-out for no task');
+    if (session.mayBeLate(initiatorTaskTag(bhs))) return;
+    sendReject(connection, RejectReason.protocolError, bhs, 'data-out for no task of this connection');
     return;
   }
-  session.dataOutAt = task.dataOutAt = session.connection.heardAt;
+  session.dataOutAt = task.dataOutAt = connection.heardAt;
   const tag = dataTargetTransferTag(bhs);
   if (tag === RESERVED_TAG) receiveUnsolicited(session, task, pdu);
   else receiveSolicited(session, task, pdu, tag);
 }
 
 function receiveUnsolicited(session: Session, task: IscsiTask, pdu: Pdu): void {
-  const { firstBurstLength } = session.connection.parameters;
+  const { firstBurstLength } = task.connection.parameters;
+  if (task.unsolicitedLost) {
+    if (task.unsolicitedOpen && dataFinal(pdu.bhs)) endUnsolicited(session, task);
+    return;
+  }
   if (!task.unsolicitedOpen) {
-    sendReject(session.connection, RejectReason.protocolError, pdu.bhs, 'unsolicited data after its end');
+    sendReject(task.connection, RejectReason.protocolError, pdu.bhs, 'unsolicited data after its end');
     fail(session, task, unexpectedUnsolicitedData());
     return;
   }
   const limit = Math.min(firstBurstLength, task.expectedDataOut);
-  if (accept(session, task, pdu, task.unsolicitedSn, task.received, limit - task.received)) keep(task, pdu);
+  if (isLost(task, pdu, task.unsolicitedSn)) {
+    task.unsolicitedLost = true;
+    if (dataFinal(pdu.bhs)) endUnsolicited(session, task);
+    return;
+  }
+  if (accept(task, pdu, task.unsolicitedSn, task.received, limit - task.received)) keep(task, pdu);
   task.unsolicitedSn = (task.unsolicitedSn + 1) >>> 0;
   if (!dataFinal(pdu.bhs)) return;
   task.unsolicitedOpen = false;
@@ -130,8 +144,9 @@ function receiveUnsolicited(session: Session, task: IscsiTask, pdu: Pdu): void {
 function receiveSolicited(session: Session, task: IscsiTask, pdu: Pdu, tag: number): void {
   const r2t = task.r2ts[0];
   if (r2t === undefined || r2t.tag !== tag) {
+    if (task.replacedTags?.includes(tag)) return;
     sendReject(
-      session.connection,
+      task.connection,
       RejectReason.invalidPduField,
       pdu.bhs,
       'data-out for no outstanding R2T, or out of order',
@@ -139,10 +154,15 @@ function receiveSolicited(session: Session, task: IscsiTask, pdu: Pdu, tag: numb
     fail(session, task, notEnoughUnsolicitedData());
     return;
   }
+  if (isLost(task, pdu, r2t.dataSn)) {
+    replaceR2t(session, task, r2t);
+    return;
+  }
   const left = r2t.length - r2t.received;
-  if (accept(session, task, pdu, r2t.dataSn, r2t.offset + r2t.received, left)) {
+  if (accept(task, pdu, r2t.dataSn, r2t.offset + r2t.received, left)) {
     keep(task, pdu);
     r2t.received += pdu.dataLength;
+    task.askedAgain = 0;
   }
   r2t.dataSn = (r2t.dataSn + 1) >>> 0;
   if (!dataFinal(pdu.bhs)) return;
@@ -152,12 +172,64 @@ function receiveSolicited(session: Session, task: IscsiTask, pdu: Pdu, tag: numb
 }
 
 /**
+ * With ErrorRecoveryLevel 1 and 2: whether this Data-Out, or one before it, is lost and can be asked for again (RFC 7143
+ * 7.8, choice a; 7.9). It is dropped then.
+ */
+function isLost(task: IscsiTask, pdu: Pdu, sn: number): boolean {
+  if (task.connection.unacknowledged === null || task.condition !== null) return false;
+  if (!pdu.dataIntact) {
+    rejectDataDigest(task.connection, pdu.bhs);
+    return true;
+  }
+  return compareSerial(dataSn(pdu.bhs), sn) > 0;
+}
+
+/** No more unsolicited data is awaited: what is missing of it is asked for. */
+function endUnsolicited(session: Session, task: IscsiTask): void {
+  task.unsolicitedOpen = false;
+  task.unsolicitedLost = true;
+  session.expectLateData(task.tag);
+  proceed(session, task);
+}
+
+/** A recovery R2T (RFC 7143 7.2.2): for what has not come of a sequence. What still comes for the old tag is dropped. */
+function replaceR2t(session: Session, task: IscsiTask, old: OutstandingR2t): void {
+  task.replacedTags ??= [];
+  task.replacedTags.push(old.tag);
+  if (task.replacedTags.length > REPLACED_KEPT) task.replacedTags.shift();
+  session.expectLateData(task.tag);
+  task.connection.counters.recoveryR2ts++;
+  const offset = old.offset + old.received;
+  task.r2ts[task.r2ts.indexOf(old)] = sendR2t(session, task, offset, old.length - old.received);
+}
+
+/** Data that was announced or asked for does not come: it, or the R2T, was lost. */
+export function askAgain(session: Session, task: IscsiTask): void {
+  task.dataOutAt = session.parts.clock.now();
+  if (task.askedAgain++ >= session.limits.askAgainTimes) {
+    task.connection.drop('data that was asked for does not come');
+  } else if (task.unsolicitedOpen) endUnsolicited(session, task);
+  else if (task.condition === null && !task.responseDue) replaceR2t(session, task, task.r2ts[0]!);
+  else {
+    // Nothing will be made of it.
+    task.r2ts = NO_R2TS;
+    session.expectLateData(task.tag);
+    proceed(session, task);
+  }
+}
+
+/** Sends R2Ts again that are not satisfied (R2T SNACK): those with R2TSN `from` up to before `to`. */
+export function resendR2ts(session: Session, task: IscsiTask, from: number, to: number): void {
+  for (const r2t of task.r2ts) if (r2t.sn >= from && r2t.sn < to) layOutR2t(session, task, r2t);
+}
+
+/**
  * Checks a Data-Out against what is next. Once the task has failed its data is only counted until it stops.
  * A data digest error costs the task (RFC 7143 7.8, choice b): Reject now, CHECK CONDITION when all data came.
  */
-function accept(session: Session, task: IscsiTask, pdu: Pdu, sn: number, offset: number, room: number): boolean {
+function accept(task: IscsiTask, pdu: Pdu, sn: number, offset: number, room: number): boolean {
   if (!pdu.dataIntact) {
-    rejectDataDigest(session.connection, pdu.bhs);
+    rejectDataDigest(task.connection, pdu.bhs);
     task.condition ??= protocolServiceCrcError();
     return false;
   }
@@ -172,7 +244,7 @@ function accept(session: Session, task: IscsiTask, pdu: Pdu, sn: number, offset:
           ? `${pdu.dataLength} bytes where ${room} were due`
           : null;
   if (wrong === null) return true;
-  sendReject(session.connection, RejectReason.invalidPduField, bhs, `data-out: ${wrong}`);
+  sendReject(task.connection, RejectReason.invalidPduField, bhs, `data-out: ${wrong}`);
   task.condition = notEnoughUnsolicitedData();
   return false;
 }
@@ -233,27 +305,25 @@ function unspent(task: IscsiTask): number {
 function solicit(session: Session, task: IscsiTask): void {
   // The memory became free because tasks are being ended, of which this is one.
   if (session.ended || task.orphaned || task.aborted) return;
-  const { maxOutstandingR2T, maxBurstLength } = session.connection.parameters;
+  const { maxOutstandingR2T, maxBurstLength } = task.connection.parameters;
   if (task.r2ts === NO_R2TS) task.r2ts = [];
   session.dataOutAt = task.dataOutAt = session.parts.clock.now();
   while (task.solicited < task.wanted && task.r2ts.length < maxOutstandingR2T) {
     const length = Math.min(maxBurstLength, task.wanted - task.solicited);
-    const r2t: OutstandingR2t = {
-      tag: session.takeTransferTag(),
-      offset: task.solicited,
-      length,
-      received: 0,
-      dataSn: 0,
-    };
-    task.r2ts.push(r2t);
+    task.r2ts.push(sendR2t(session, task, task.solicited, length));
     task.solicited += length;
     task.budgetAsked += length;
-    sendR2t(session, task, r2t);
   }
 }
 
-function sendR2t(session: Session, task: IscsiTask, r2t: OutstandingR2t): void {
-  const { transmit, statSn } = session.connection;
+function sendR2t(session: Session, task: IscsiTask, offset: number, length: number): OutstandingR2t {
+  const r2t = { sn: task.r2tSn++, tag: session.takeTransferTag(), offset, length, received: 0, dataSn: 0 };
+  layOutR2t(session, task, r2t);
+  return r2t;
+}
+
+function layOutR2t(session: Session, task: IscsiTask, r2t: OutstandingR2t): void {
+  const { transmit, statSn } = task.connection;
   const at = transmit.begin();
   encodeR2t(transmit.slab, at, {
     lun: task.lun,
@@ -262,7 +332,7 @@ function sendR2t(session: Session, task: IscsiTask, r2t: OutstandingR2t): void {
     statSn,
     expCmdSn: session.window.expCmdSn,
     maxCmdSn: session.window.maxCmdSn,
-    r2tSn: task.r2tSn++,
+    r2tSn: r2t.sn,
     bufferOffset: r2t.offset,
     desiredLength: r2t.length,
   });

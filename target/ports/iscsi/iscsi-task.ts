@@ -1,9 +1,12 @@
 import type { Sense } from '../../../wire/scsi/sense.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import { Task, type TaskAttribute, type TaskOwner } from '../../scsi/task.js';
+import type { Connection } from './connection.js';
 
 /** One R2T that was sent and not yet satisfied. */
 export interface OutstandingR2t {
+  /** R2TSN. */
+  readonly sn: number;
   readonly tag: number;
   readonly offset: number;
   readonly length: number;
@@ -30,6 +33,12 @@ export class IscsiTask extends Task {
   /** In the order in which they were sent; data comes in that order (DataSequenceInOrder=Yes). */
   r2ts: OutstandingR2t[] = NO_R2TS;
   r2tSn = 0;
+  /** Unsolicited data was lost; what else comes of it is dropped, and an R2T asks for it (ErrorRecoveryLevel 1 and 2). */
+  unsolicitedLost = false;
+  /** Of R2Ts that recovery R2Ts have replaced; null: of none. */
+  replacedTags: number[] | null = null;
+  /** How often in a row its data was asked for again without any coming. */
+  askedAgain = 0;
   /** Up to where R2Ts have asked. */
   solicited = 0;
   /** Of the port's memory for solicited data. */
@@ -54,6 +63,8 @@ export class IscsiTask extends Task {
 
   constructor(
     owner: TaskOwner,
+    /** Its command came there, and there it is answered. */
+    public connection: Connection,
     nexus: Nexus,
     lun: Buffer,
     cdb: Buffer,

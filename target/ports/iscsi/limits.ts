@@ -26,6 +26,16 @@ export interface IscsiLimits {
   readonly maxBurstLength: number;
   readonly firstBurstLength: number;
   readonly maxOutstandingR2T: number;
+  /** At most: what an initiator offers less of holds. */
+  readonly errorRecoveryLevel: 0 | 1 | 2;
+  readonly connectionsPerSession: number;
+  /** Of one connection, kept until acknowledged (ErrorRecoveryLevel 1 and 2): bytes of reads, PDUs with status. */
+  readonly keptBytes: number;
+  readonly keptStatuses: number;
+  /** Silence of a command whose data is due, after which it is asked for again (ErrorRecoveryLevel 1 and 2). */
+  readonly askAgainMs: number;
+  /** How often in a row without any of it coming. */
+  readonly askAgainTimes: number;
   /** Memory of one port for data asked for by R2T. */
   readonly solicitedBytes: number;
   /** Memory of one port for unsolicited data: new sessions get a smaller window when it is spoken for. */
@@ -52,6 +62,12 @@ export const defaultLimits: IscsiLimits = {
   maxBurstLength: 1_048_576,
   firstBurstLength: 65_536,
   maxOutstandingR2T: 8,
+  errorRecoveryLevel: 1,
+  connectionsPerSession: 4,
+  keptBytes: 8 * 1024 * 1024,
+  keptStatuses: 4096,
+  askAgainMs: 2_000,
+  askAgainTimes: 8,
   solicitedBytes: 256 * 1024 * 1024,
   unsolicitedBytes: 512 * 1024 * 1024,
   outputBytes: 4 * 1024 * 1024,

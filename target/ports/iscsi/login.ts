@@ -218,7 +218,9 @@ export class Login {
   #negotiate(pairs: readonly TextPair[]): TextPair[] {
     const stage = this.#stage === LoginStage.securityNegotiation ? 'security' : 'operational';
     const discovery = this.#identity!.type === 'discovery';
-    const { answers, results } = negotiate(pairs, this.port.ownValues, this.#results, stage, discovery);
+    const { tsih } = this.#first!;
+    const session = tsih === 0 ? null : (this.port.sessionOf(tsih)?.agreed ?? new Map());
+    const { answers, results } = negotiate(pairs, this.port.ownValues, this.#results, { stage, discovery, session });
     for (const [key, value] of results) this.#results.set(key, value);
     return answers;
   }
@@ -275,7 +277,7 @@ export class Login {
   #establish(request: LoginRequest): void {
     const identity = this.#identity!;
     this.#checkStill(identity);
-    const tsih = this.port.establish(this.connection, {
+    const session = this.port.establish(this.connection, {
       request: this.#first!,
       type: identity.type,
       initiatorName: identity.initiatorName,
@@ -283,8 +285,9 @@ export class Login {
       authentication: this.#security!.authentication,
       results: this.#results,
     });
-    this.#respond(request, LoginStatus.success, true, tsih);
-    this.connection.enterFullFeaturePhase(operationalParameters(this.#results), this.#declared);
+    this.#respond(request, LoginStatus.success, true, session.identity.tsih);
+    const parameters = operationalParameters(new Map([...session.agreed, ...this.#results]));
+    this.connection.enterFullFeaturePhase(parameters, this.#declared);
   }
 
   #refuse(request: LoginRequest | null, status: LoginStatus, why: string): void {

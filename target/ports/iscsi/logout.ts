@@ -10,11 +10,22 @@ import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { Connection } from './connection.js';
 import type { Session } from './session.js';
 
-/** With one connection, closing it closes the session; recovery needs ErrorRecoveryLevel 2. */
-export function receiveLogout(session: Session, pdu: Pdu): void {
+/** What the reason codes ask for: of this connection, another one, or all. */
+export function receiveLogout(session: Session, connection: Connection, pdu: Pdu): void {
   const request = decodeLogoutRequest(pdu.bhs);
-  const connection = session.connection;
-  const response = responseTo(session, request.reason, request.cid);
+  const row = rows[request.reason];
+  const named = session.connections.get(request.cid);
+  const response =
+    row === undefined
+      ? LogoutResponseCode.cleanupFailed
+      : row.ends === null
+        ? LogoutResponseCode.recoveryNotSupported
+        : row.ends === 'connection' && named === undefined
+          ? LogoutResponseCode.cidNotFound
+          : LogoutResponseCode.closed;
+  const ends = response === LogoutResponseCode.closed ? row!.ends : null;
+  // Another connection ends before the response says so; this one after it.
+  if (ends === 'connection' && named !== connection) named!.finish('logged out on another connection', ends);
   const { transmit } = connection;
   const at = transmit.begin();
   encodeLogoutResponse(transmit.slab, at, {
@@ -23,25 +34,19 @@ export function receiveLogout(session: Session, pdu: Pdu): void {
     statSn: connection.takeStatSn(),
     expCmdSn: connection.expCmdSn,
     maxCmdSn: connection.maxCmdSn,
-    time2Wait: connection.parameters.defaultTime2Wait,
+    time2Wait: session.parameters.defaultTime2Wait,
     time2Retain: 0,
   });
-  transmit.header(at, 0);
-  if (response === LogoutResponseCode.closed) connection.finish('logged out');
+  connection.sendStatus(at);
+  if (ends === 'session' || (ends === 'connection' && named === connection)) connection.finish('logged out', ends);
 }
 
-function responseTo(session: Session, reason: number, cid: number): number {
-  switch (reason) {
-    case LogoutReason.closeSession:
-      return LogoutResponseCode.closed;
-    case LogoutReason.closeConnection:
-      return cid === session.identity.cid ? LogoutResponseCode.closed : LogoutResponseCode.cidNotFound;
-    case LogoutReason.removeConnectionForRecovery:
-      return LogoutResponseCode.recoveryNotSupported;
-    default:
-      return LogoutResponseCode.cleanupFailed;
-  }
-}
+/** By reason code: what ends; null: not supported. */
+const rows: Readonly<Record<number, { readonly ends: 'session' | 'connection' | null }>> = {
+  [LogoutReason.closeSession]: { ends: 'session' },
+  [LogoutReason.closeConnection]: { ends: 'connection' },
+  [LogoutReason.removeConnectionForRecovery]: { ends: null },
+};
 
 /** Tells the host what is going to happen; parameters as RFC 7143 11.9.1 has them for `event`. */
 export function sendAsyncMessage(
@@ -62,5 +67,5 @@ export function sendAsyncMessage(
     parameter2: parameters[1],
     parameter3: parameters[2],
   });
-  transmit.header(at, 0);
+  connection.sendStatus(at);
 }

@@ -1,5 +1,13 @@
 /** The target's side of the operational negotiation (RFC 7143 6.2, 13). */
-import { answerOffer, IRRELEVANT, type KeyName, keyRules, NOT_UNDERSTOOD, REJECT } from '../../../wire/iscsi/keys.js';
+import {
+  answerOffer,
+  IRRELEVANT,
+  type KeyName,
+  type KeyRule,
+  keyRules,
+  NOT_UNDERSTOOD,
+  REJECT,
+} from '../../../wire/iscsi/keys.js';
 import type { TextPair } from '../../../wire/iscsi/text.js';
 import type { IscsiLimits } from './limits.js';
 
@@ -8,7 +16,7 @@ export function ownValues(limits: IscsiLimits): ReadonlyMap<string, string> {
   const values: Partial<Record<KeyName, string>> = {
     HeaderDigest: 'CRC32C,None',
     DataDigest: 'CRC32C,None',
-    MaxConnections: '1',
+    MaxConnections: String(limits.connectionsPerSession),
     InitialR2T: 'No',
     ImmediateData: 'Yes',
     MaxBurstLength: String(limits.maxBurstLength),
@@ -19,7 +27,7 @@ export function ownValues(limits: IscsiLimits): ReadonlyMap<string, string> {
     MaxOutstandingR2T: String(limits.maxOutstandingR2T),
     DataPDUInOrder: 'Yes',
     DataSequenceInOrder: 'Yes',
-    ErrorRecoveryLevel: '0',
+    ErrorRecoveryLevel: String(limits.errorRecoveryLevel),
     TaskReporting: 'RFC3720',
     // RFC 7144: its task management functions.
     iSCSIProtocolLevel: '2',
@@ -33,17 +41,23 @@ export interface Negotiated {
   readonly results: readonly TextPair[];
 }
 
+/** Of the login in which keys are negotiated. */
+export interface NegotiationContext {
+  readonly stage: 'security' | 'operational';
+  readonly discovery: boolean;
+  /** What is in force in the session that the connection is to join, by key; null for the leading connection. */
+  readonly session: ReadonlyMap<string, string> | null;
+}
+
 /**
  * Answers operational keys.
  * @param agreed what earlier PDUs of this login agreed on
- * @param stage the present login stage
  */
 export function negotiate(
   pairs: readonly TextPair[],
   own: ReadonlyMap<string, string>,
   agreed: ReadonlyMap<string, string>,
-  stage: 'security' | 'operational',
-  discovery: boolean,
+  { stage, discovery, session }: NegotiationContext,
 ): Negotiated {
   const answers: TextPair[] = [];
   const results: TextPair[] = [];
@@ -62,7 +76,11 @@ export function negotiate(
       answers.push([key, IRRELEVANT]);
       continue;
     }
-    const ours = key === 'FirstBurstLength' ? firstBurst(pairs, own, agreed) : (own.get(key) ?? '');
+    if (session !== null && rule.use === 'LO' && rule.fn !== 'declarative') {
+      answers.push([key, answerInForce(rule, value, session.get(key) ?? rule.default ?? '')]);
+      continue;
+    }
+    const ours = dependent[key]?.(pairs, own, agreed) ?? own.get(key) ?? '';
     const { answer, result } = answerOffer(rule, value, ours);
     if (answer !== null) answers.push([key, answer]);
     if (result !== null) results.push([key, result]);
@@ -70,17 +88,46 @@ export function negotiate(
   return { answers, results };
 }
 
-/** RFC 7143 13.14: FirstBurstLength must not exceed MaxBurstLength, whichever of them comes first. */
-function firstBurst(
+/**
+ * A leading-only key on another connection. It should not be there (RFC 7143 13); what it offers is confirmed if that
+ * comes to what is in force, and rejected otherwise.
+ */
+function answerInForce(rule: KeyRule, offered: string, inForce: string): string {
+  return answerOffer(rule, offered, inForce).answer === inForce ? inForce : REJECT;
+}
+
+/** What this side would have, where that depends on another key. */
+type Dependent = (
+  pairs: readonly TextPair[],
+  own: ReadonlyMap<string, string>,
+  agreed: ReadonlyMap<string, string>,
+) => string;
+
+const dependent: Readonly<Record<string, Dependent>> = {
+  // 13.14: it must not exceed MaxBurstLength, whichever of them comes first.
+  FirstBurstLength: (pairs, own, agreed) =>
+    String(Math.min(Number(own.get('FirstBurstLength')), Number(outcome('MaxBurstLength', pairs, own, agreed)))),
+  // 13.19: with DataSequenceInOrder=Yes and ErrorRecoveryLevel above 0 it is 1.
+  MaxOutstandingR2T: (pairs, own, agreed) =>
+    outcome('ErrorRecoveryLevel', pairs, own, agreed) === '0' ? own.get('MaxOutstandingR2T')! : '1',
+  ErrorRecoveryLevel: (_pairs, own, agreed) =>
+    Number(agreed.get('MaxOutstandingR2T') ?? 1) > 1 ? '0' : own.get('ErrorRecoveryLevel')!,
+  // Nothing is kept of a session whose last connection is gone, unless its tasks can be taken up again.
+  DefaultTime2Retain: (pairs, own, agreed) =>
+    outcome('ErrorRecoveryLevel', pairs, own, agreed) === '2' ? own.get('DefaultTime2Retain')! : '0',
+};
+
+/** What becomes of a number, by what was agreed, or is offered now, or stays. */
+function outcome(
+  name: KeyName,
   pairs: readonly TextPair[],
   own: ReadonlyMap<string, string>,
   agreed: ReadonlyMap<string, string>,
 ): string {
-  const offered = pairs.find(([key]) => key === 'MaxBurstLength')?.[1];
-  const rule = keyRules.get('MaxBurstLength')!;
-  const maxBurst =
-    agreed.get('MaxBurstLength') ??
-    (offered === undefined ? null : answerOffer(rule, offered, own.get('MaxBurstLength')!).result) ??
-    rule.default!;
-  return String(Math.min(Number(own.get('FirstBurstLength')), Number(maxBurst)));
+  const before = agreed.get(name);
+  if (before !== undefined) return before;
+  const rule = keyRules.get(name)!;
+  const offered = pairs.find(([key]) => key === name)?.[1];
+  const ours = name === 'ErrorRecoveryLevel' ? dependent.ErrorRecoveryLevel!(pairs, own, agreed) : own.get(name)!;
+  return (offered === undefined ? null : answerOffer(rule, offered, ours).result) ?? rule.default!;
 }

@@ -3,12 +3,10 @@ import { decodeTextRequest, encodeNopIn, RESERVED_TAG, RejectReason } from '../.
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { Connection } from './connection.js';
 import { sendReject } from './reject.js';
-import type { Session } from './session.js';
 
 /** A host's ping is answered with its data; its answer to ours needs no more than having been heard. */
-export function receiveNopOut(session: Session, pdu: Pdu): void {
+export function receiveNopOut(connection: Connection, pdu: Pdu): void {
   const request = decodeTextRequest(pdu.bhs);
-  const connection = session.connection;
   if (request.initiatorTaskTag === RESERVED_TAG) {
     if (!request.immediate) sendReject(connection, RejectReason.invalidPduField, pdu.bhs, 'no tag and not immediate');
     return;
@@ -29,8 +27,7 @@ export function receiveNopOut(session: Session, pdu: Pdu): void {
     expCmdSn: connection.expCmdSn,
     maxCmdSn: connection.maxCmdSn,
   });
-  transmit.header(at, bytes);
-  if (bytes > 0) transmit.segment(Buffer.concat(pdu.data as Buffer[], bytes));
+  connection.sendStatus(at, Buffer.concat(pdu.data as Buffer[], bytes));
 }
 
 /** Asks whether the host is still there. */

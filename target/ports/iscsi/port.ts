@@ -1,14 +1,14 @@
 /** An iSCSI port of the array: the listener, its connections and sessions. */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { AsyncEvent, LoginStatus } from '../../../wire/iscsi/bhs.js';
-import { operationalParameters } from '../../../wire/iscsi/keys.js';
+import { keyRules, operationalParameters } from '../../../wire/iscsi/keys.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import { admits } from '../../volumes/host-groups.js';
 import type { HostGroup, TargetPort } from '../../volumes/model.js';
 import type { Capture } from '../capture/capture.js';
 import { PortTaps } from './capture/port-taps.js';
 import { CommandWindow } from './command-window.js';
-import { Connection } from './connection.js';
+import { Connection, type Ending } from './connection.js';
 import { SolicitedBudget } from './data-out.js';
 import { GuessDelays } from './guess-delays.js';
 import { SegmentPool } from './input-memory.js';
@@ -135,28 +135,46 @@ export class IscsiPort {
 
   /**
    * A login succeeded: makes the session, or gives an existing one the connection.
-   * @returns its TSIH
    * @throws LoginRefused
    */
-  establish(connection: Connection, login: LoginResult): number {
+  establish(connection: Connection, login: LoginResult): Session {
     const initiatorPort = `${login.initiatorName},i,0x${login.request.isid.toString('hex')}`;
     const session =
       login.request.tsih === 0
-        ? this.#newSession(connection, login, initiatorPort)
-        : this.#reinstateConnection(connection, login, initiatorPort);
+        ? this.#newSession(login, initiatorPort)
+        : this.#joinSession(connection, login, initiatorPort);
     connection.session = session;
+    session.connections.add(connection);
     this.counters.loginsOk++;
     const target = login.group === null ? 'discovery' : login.group.target;
     this.log.info('login', `${connection.name}: ${initiatorPort} to ${target}, authentication ${login.authentication}`);
-    return session.identity.tsih;
+    return session;
   }
 
-  endSession(session: Session, why: string): void {
+  /** The session that a login names by its TSIH. */
+  sessionOf(tsih: number): Session | undefined {
+    return this.#sessions.get(tsih);
+  }
+
+  /** A connection is not one of its session any more. */
+  connectionEnded(connection: Connection, session: Session, why: string, ending: Ending): void {
+    if (!session.connections.remove(connection)) return;
+    if (ending !== 'connection' || session.connections.size === 0) this.endSession(session, why);
+    else session.terminate(connection);
+  }
+
+  /** @param close what becomes of its connections */
+  endSession(
+    session: Session,
+    why: string,
+    close: (connection: Connection) => void = (connection) => connection.finish(why),
+  ): void {
     if (session.ended) return;
     this.#sessions.delete(session.identity.tsih);
     this.#unsolicitedBytes -= session.unsolicitedBytes;
     session.end();
-    this.log.info('session ended', `${session.connection.name}: ${session.identity.initiatorPort}: ${why}`);
+    this.log.info('session ended', `${session.connections.leading.name}: ${session.identity.initiatorPort}: ${why}`);
+    for (const connection of session.connections.removeAll()) close(connection);
   }
 
   /** Ends all sessions with a target, after telling their hosts (RFC 7143 11.9.1, event 2). */
@@ -178,12 +196,16 @@ export class IscsiPort {
     const told = session.nexus !== null;
     const drop = (): void => {
       if (session.ended) return;
-      if (told) sendAsyncMessage(session.connection, AsyncEvent.connectionDropped, [session.identity.cid, 0, 0]);
-      session.connection.finish(why);
+      if (told) {
+        for (const connection of session.connections)
+          sendAsyncMessage(connection, AsyncEvent.connectionDropped, [connection.cid, 0, 0]);
+      }
+      this.endSession(session, why);
     };
     if (logoutSeconds === null || !told) drop();
     else {
-      sendAsyncMessage(session.connection, AsyncEvent.logoutRequested, [0, 0, logoutSeconds]);
+      for (const connection of session.connections)
+        sendAsyncMessage(connection, AsyncEvent.logoutRequested, [0, 0, logoutSeconds]);
       this.parts.clock.setTimeout(drop, logoutSeconds * 1000);
     }
     return true;
@@ -210,13 +232,12 @@ export class IscsiPort {
     this.#connections.add(new Connection(this, socket, excess));
   }
 
-  #newSession(connection: Connection, login: LoginResult, initiatorPort: string): Session {
+  #newSession(login: LoginResult, initiatorPort: string): Session {
     const { request, group, type } = login;
     for (const other of [...this.#sessions.values()]) {
       // Session reinstatement (RFC 7143 6.3.5): the same initiator port logs in to the same target anew.
       if (type === 'normal' && other.group === group && other.identity.initiatorPort === initiatorPort) {
-        this.endSession(other, 'reinstated');
-        other.connection.abandon();
+        this.endSession(other, 'reinstated', (connection) => connection.abandon());
       }
     }
     const { initialR2T, immediateData, firstBurstLength } = operationalParameters(login.results);
@@ -237,7 +258,6 @@ export class IscsiPort {
       {
         type,
         tsih: this.#freeTsih(),
-        cid: request.cid,
         initiatorName: login.initiatorName,
         initiatorPort,
         isid: request.isid,
@@ -250,7 +270,7 @@ export class IscsiPort {
       (depth + this.limits.immediateCommands) * perCommand,
       nexus,
       group,
-      connection,
+      sessionScope(login.results),
     );
     this.#unsolicitedBytes += session.unsolicitedBytes;
     this.#sessions.set(session.identity.tsih, session);
@@ -258,18 +278,22 @@ export class IscsiPort {
     return session;
   }
 
-  /** Another TCP connection for a session there is: only in place of its own (MaxConnections=1). */
-  #reinstateConnection(connection: Connection, login: LoginResult, initiatorPort: string): Session {
+  /** One more connection for a session there is, or one in place of another (RFC 7143 6.3.4). */
+  #joinSession(connection: Connection, login: LoginResult, initiatorPort: string): Session {
     const { request, group } = login;
     const session = this.#sessions.get(request.tsih);
     if (session === undefined || session.group !== group || session.identity.initiatorPort !== initiatorPort) {
       throw new LoginRefused(LoginStatus.sessionDoesNotExist, `no session with TSIH ${request.tsih}`);
     }
-    if (request.cid !== session.identity.cid) {
-      throw new LoginRefused(LoginStatus.tooManyConnections, `CID ${request.cid}: one connection per session`);
+    const old = session.connections.get(connection.cid);
+    if (old !== undefined) {
+      session.connections.remove(old);
+      old.replaced();
+      session.terminate(old);
+    } else if (session.connections.size >= session.parameters.maxConnections) {
+      const why = `CID ${request.cid}: the session has ${session.connections.size} connections`;
+      throw new LoginRefused(LoginStatus.tooManyConnections, why);
     }
-    session.connection.replaced();
-    session.moveTo(connection);
     return session;
   }
 
@@ -313,8 +337,14 @@ export class IscsiPort {
   }
 }
 
-function describe({ identity, connection, window, group }: Session, port: string): SessionInfo {
-  const { parameters } = connection;
+/** Of what a login agreed on, that which holds for all connections of the session. */
+function sessionScope(results: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...results].filter(([key]) => keyRules.get(key)!.scope === 'session'));
+}
+
+function describe({ identity, connections, window, group }: Session, port: string): SessionInfo {
+  const { leading } = connections;
+  const { parameters } = leading;
   return {
     type: identity.type,
     initiator: identity.initiatorName,
@@ -322,9 +352,12 @@ function describe({ identity, connection, window, group }: Session, port: string
     target: group === null ? '' : group.target,
     port,
     tsih: identity.tsih,
-    localAddress: connection.localAddress,
-    remoteAddress: connection.remoteAddress,
+    localAddress: leading.localAddress,
+    remoteAddress: leading.remoteAddress,
     authentication: identity.authentication,
+    connections: connections.size,
+    maxConnections: parameters.maxConnections,
+    errorRecoveryLevel: parameters.errorRecoveryLevel,
     headerDigest: parameters.headerDigest,
     dataDigest: parameters.dataDigest,
     initialR2T: parameters.initialR2T,

@@ -17,8 +17,7 @@ export function sendReject(connection: Connection, reason: RejectReason, bhs: Bu
     maxCmdSn: connection.maxCmdSn,
     dataSn: 0,
   });
-  transmit.header(at, bhs.length);
-  transmit.segment(bhs);
+  connection.sendStatus(at, bhs);
 }
 
 /** A data digest error (RFC 7143 7.8): the PDU is discarded. */

@@ -1,7 +1,6 @@
 /**
- * A session in full feature phase: the command window, the tasks, and what each PDU sets going. One connection
- * at a time (MaxConnections=1); ErrorRecoveryLevel 0: the session ends with its connection, unless another one
- * takes its place first (connection reinstatement).
+ * A session in full feature phase: its connections, one command window for all of them, the tasks, and what each PDU
+ * sets going. A task belongs to the connection that its command came on (RFC 7143 4.2.2.4.1).
  */
 import {
   cmdSnOf,
@@ -20,28 +19,31 @@ import {
   RESERVED_TAG,
   RejectReason,
 } from '../../../wire/iscsi/bhs.js';
+import { type OperationalParameters, operationalParameters } from '../../../wire/iscsi/keys.js';
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import { Status, type Task, TaskAttribute, type TaskOwner } from '../../scsi/task.js';
 import type { HostGroup } from '../../volumes/model.js';
 import type { CommandWindow } from './command-window.js';
 import type { Connection } from './connection.js';
+import { ConnectionSet } from './connection-set.js';
 import { sendCompletion } from './data-in.js';
-import { beginDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
+import { askAgain, beginDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
+import { HeldCommands, NOTHING } from './held-commands.js';
 import { IscsiTask } from './iscsi-task.js';
 import type { IscsiLimits } from './limits.js';
 import { receiveLogout } from './logout.js';
 import { receiveNopOut } from './nop.js';
 import type { PortParts } from './parts.js';
 import { rejectDataDigest, sendReject } from './reject.js';
+import { receiveSnack } from './snack.js';
 import { receiveTaskManagement } from './task-management.js';
-import { receiveTextRequest, TextExchange } from './text-requests.js';
+import { receiveTextRequest } from './text-requests.js';
 
 /** What a session was made from. */
 export interface SessionIdentity {
   readonly type: 'normal' | 'discovery';
   readonly tsih: number;
-  readonly cid: number;
   readonly initiatorName: string;
   /** `<iqn>,i,0x<isid>` */
   readonly initiatorPort: string;
@@ -49,26 +51,21 @@ export interface SessionIdentity {
   readonly authentication: 'none' | 'chap' | 'mutual-chap';
 }
 
-/** A CmdSN in the window that stands for nothing: a command that was rejected, or aborted before it came. */
-const NOTHING = Symbol('nothing');
-type Held = IscsiTask | Pdu | typeof NOTHING;
-
-/** ITTs of tasks aborted lately, kept because their data may still be under way. */
-const ABORTED_KEPT = 64;
+/** ITTs of tasks that ended before all their data had come, which may still be under way. */
+const LATE_KEPT = 64;
 
 export class Session implements TaskOwner {
   readonly tasks = new Map<number, IscsiTask>();
-  readonly text = new TextExchange();
+  readonly connections = new ConnectionSet();
   /** `clock.now()` when data-out last came or was asked for, of any task. */
   dataOutAt = 0;
   /** Task management requests that are not answered yet. */
   managing = 0;
   ended = false;
 
-  /** Arrived, not deliverable yet: out of order, or the output is backed up. By CmdSN. */
-  readonly #held = new Map<number, Held>();
-  #heldBytes = 0;
-  #aborted: number[] = [];
+  readonly parameters: OperationalParameters;
+  readonly #held: HeldCommands;
+  #late: number[] = [];
   #immediate = 0;
   #transferTag = 0;
   #lun = Buffer.alloc(8);
@@ -78,29 +75,33 @@ export class Session implements TaskOwner {
     readonly parts: PortParts,
     readonly window: CommandWindow,
     readonly budget: SolicitedBudget,
-    readonly limits: Pick<IscsiLimits, 'immediateCommands' | 'heldBytes'>,
+    readonly limits: Pick<IscsiLimits, 'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes'>,
     /** Of the port's memory for unsolicited data. */
     readonly unsolicitedBytes: number,
     /** Null for a discovery session, as is the host group. */
     readonly nexus: Nexus | null,
     readonly group: HostGroup | null,
-    public connection: Connection,
-  ) {}
+    /** What the leading login agreed on for the session, by key. */
+    readonly agreed: ReadonlyMap<string, string>,
+  ) {
+    this.#held = new HeldCommands(limits.heldBytes);
+    this.parameters = operationalParameters(agreed);
+  }
 
-  /** Works off one PDU. */
-  receive(pdu: Pdu): void {
+  /** Works off one PDU of a connection. */
+  receive(connection: Connection, pdu: Pdu): void {
     const opcode = opcodeOf(pdu.bhs);
     if (opcode === Opcode.scsiCommand) {
-      if (this.nexus === null) this.#rejectInDiscovery(pdu);
-      else this.#receiveCommand(pdu);
+      if (this.nexus === null) this.#rejectInDiscovery(connection, pdu);
+      else this.#receiveCommand(connection, pdu);
       return;
     }
     if (opcode === Opcode.scsiDataOut) {
-      if (this.nexus === null) this.#rejectInDiscovery(pdu);
-      else receiveDataOut(this, pdu);
+      if (this.nexus === null) this.#rejectInDiscovery(connection, pdu);
+      else receiveDataOut(this, connection, pdu);
       return;
     }
-    this.#receiveRequest(pdu, opcode);
+    this.#receiveRequest(connection, pdu, opcode);
   }
 
   /** A Target Transfer Tag that is not in use. */
@@ -140,16 +141,16 @@ export class Session implements TaskOwner {
     this.#discard(own);
   }
 
-  drop(_task: Task): void {
-    this.connection.drop('fault rule');
+  drop(task: Task): void {
+    (task as IscsiTask).connection.drop('fault rule');
   }
 
-  stall(_task: Task, ms: number | null): void {
-    this.connection.stall(ms);
+  stall(task: Task, ms: number | null): void {
+    (task as IscsiTask).connection.stall(ms);
   }
 
   respondCorrupted(task: Task, digest: 'header' | 'data'): void {
-    const { transmit, log, name } = this.connection;
+    const { transmit, log, name } = (task as IscsiTask).connection;
     const corrupted = transmit.corrupting(digest, () => this.respond(task));
     if (!corrupted) log.warn('fault rule', `${name}: no ${digest} digest in the answer, so none is wrong`);
   }
@@ -166,23 +167,34 @@ export class Session implements TaskOwner {
     this.parts.adapter.manage(this.nexus!, 'abort-task', task.lun, task.tag, () => {});
   }
 
-  recentlyAborted(tag: number): boolean {
-    return this.#aborted.includes(tag);
+  /** Data of a command that is not needed any more may still be under way. */
+  expectLateData(tag: number): void {
+    this.#late.push(tag);
+    if (this.#late.length > LATE_KEPT) this.#late.shift();
+  }
+
+  /** Asks again for data that a connection has been silent about (RFC 7143 7.2.2, sequence reception time-out). */
+  askAgain(connection: Connection, now: number): void {
+    const since = now - this.limits.askAgainMs * 1e6;
+    for (const task of [...this.tasks.values()]) {
+      if (task.connection === connection && task.dataPending && task.dataOutAt < since) askAgain(this, task);
+    }
+  }
+
+  mayBeLate(tag: number): boolean {
+    return this.#late.includes(tag);
   }
 
   /** Gives commands on that were held back, as far as their turn has come. */
   deliverHeld(): void {
-    while (this.#held.size > 0 && !this.connection.congested && !this.ended) {
+    while (this.#held.size > 0 && !this.ended) {
       const entry = this.#held.get(this.window.expCmdSn);
-      if (entry === undefined) return;
+      if (entry === undefined || (entry !== NOTHING && entry.connection.congested)) return;
       this.#held.delete(this.window.expCmdSn);
       this.window.advance();
       if (entry === NOTHING) this.window.complete();
       else if (entry instanceof IscsiTask) this.#submit(entry);
-      else {
-        this.#heldBytes -= entry.dataLength;
-        this.#execute(entry, false);
-      }
+      else this.#execute(entry.connection, entry.pdu, false);
     }
   }
 
@@ -198,34 +210,31 @@ export class Session implements TaskOwner {
    * that was announced, which the host need not send any more.
    */
   abortWaiting(concerns: (task: IscsiTask) => boolean): void {
-    for (const [cmdSn, entry] of this.#held) {
-      if (!(entry instanceof IscsiTask) || !concerns(entry)) continue;
-      this.#held.set(cmdSn, NOTHING);
-      this.tasks.delete(entry.tag);
-      if (entry.dataPending) this.#rememberAborted(entry.tag);
+    for (const task of this.#held.passOver(concerns)) {
+      this.tasks.delete(task.tag);
+      if (task.dataPending) this.expectLateData(task.tag);
     }
     for (const task of this.tasks.values()) {
       if ((task.responseDue || !task.submitted) && concerns(task)) this.#discard(task);
     }
   }
 
-  /** Since when data-out that was announced or asked for has been awaited, of the task that is longest so; or Infinity. */
-  get dataDueSince(): number {
+  /**
+   * Since when data-out that was announced or asked for has been awaited on a connection, of the task that is longest
+   * so; or Infinity.
+   */
+  dataDueSince(connection: Connection): number {
     let since = Infinity;
     for (const task of this.tasks.values()) {
-      if (task.dataPending && task.dataOutAt < since) since = task.dataOutAt;
+      if (task.dataPending && task.dataOutAt < since && task.connection === connection) since = task.dataOutAt;
     }
     return since;
   }
 
-  /** Connection reinstatement (RFC 7143 6.3.4): the tasks of the connection before are terminated. */
-  moveTo(connection: Connection): void {
-    this.connection = connection;
-    this.text.begin(RESERVED_TAG);
-    for (const entry of this.#held.values()) if (entry instanceof IscsiTask) this.tasks.delete(entry.tag);
-    this.#held.clear();
-    this.#heldBytes = 0;
-    const tasks = [...this.tasks.values()];
+  /** A connection is gone, or another takes its place (RFC 7143 6.3.4): its tasks are terminated. */
+  terminate(connection: Connection): void {
+    for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
+    const tasks = [...this.tasks.values()].filter((task) => task.connection === connection);
     for (const task of tasks) {
       this.#forget(task);
       task.orphaned = true;
@@ -238,7 +247,7 @@ export class Session implements TaskOwner {
     }
   }
 
-  /** The connection is gone or given up: every task ends without a response. */
+  /** Every task ends without a response. */
   end(): void {
     if (this.ended) return;
     this.ended = true;
@@ -251,27 +260,27 @@ export class Session implements TaskOwner {
     this.tasks.clear();
   }
 
-  #receiveCommand(pdu: Pdu): void {
+  #receiveCommand(connection: Connection, pdu: Pdu): void {
     const bhs = pdu.bhs;
     if (!pdu.dataIntact) {
-      rejectDataDigest(this.connection, bhs);
+      rejectDataDigest(connection, bhs);
       return;
     }
     if (isImmediate(bhs)) {
       if (this.#immediate >= this.limits.immediateCommands) {
-        sendReject(this.connection, RejectReason.tooManyImmediateCommands, bhs, `${this.#immediate} outstanding`);
+        sendReject(connection, RejectReason.tooManyImmediateCommands, bhs, `${this.#immediate} outstanding`);
         return;
       }
-      const task = this.#accept(pdu, true);
+      const task = this.#accept(connection, pdu, true);
       if (task === null) return;
       this.#immediate++;
       this.#submit(task);
       return;
     }
     const cmdSn = cmdSnOf(bhs);
-    if (!this.#due(cmdSn, bhs)) return;
-    const task = this.#accept(pdu, false);
-    if (cmdSn !== this.window.expCmdSn || this.connection.congested) {
+    if (!this.#due(connection, cmdSn, bhs)) return;
+    const task = this.#accept(connection, pdu, false);
+    if (cmdSn !== this.window.expCmdSn || connection.congested) {
       this.#held.set(cmdSn, task ?? NOTHING);
       return;
     }
@@ -282,97 +291,103 @@ export class Session implements TaskOwner {
   }
 
   /** Requests other than SCSI commands: the same order, no task. */
-  #receiveRequest(pdu: Pdu, opcode: number): void {
+  #receiveRequest(connection: Connection, pdu: Pdu, opcode: number): void {
     const bhs = pdu.bhs;
+    if (opcode === Opcode.snackRequest) {
+      receiveSnack(this, connection, pdu);
+      return;
+    }
     if (!REQUESTS.has(opcode)) {
-      sendReject(this.connection, RejectReason.commandNotSupported, bhs, 'not to be sent in full feature phase');
+      sendReject(connection, RejectReason.commandNotSupported, bhs, 'not to be sent in full feature phase');
       return;
     }
     if (!pdu.dataIntact) {
-      rejectDataDigest(this.connection, bhs);
+      rejectDataDigest(connection, bhs);
       return;
     }
     if (isImmediate(bhs)) {
-      this.#execute(pdu, true);
+      this.#execute(connection, pdu, true);
       return;
     }
     const cmdSn = cmdSnOf(bhs);
-    if (!this.#due(cmdSn, bhs)) return;
-    if (cmdSn !== this.window.expCmdSn || this.connection.congested) {
-      this.#hold(cmdSn, pdu);
+    if (!this.#due(connection, cmdSn, bhs)) return;
+    if (cmdSn !== this.window.expCmdSn || connection.congested) {
+      this.#hold(connection, cmdSn, pdu);
       return;
     }
     this.window.advance();
-    this.#execute(pdu, false);
+    this.#execute(connection, pdu, false);
     if (this.#held.size > 0) this.deliverHeld();
   }
 
   /**
-   * Keeps a request until its turn comes. On one connection commands come in order, so that no host has much to be
-   * kept; the data of SCSI commands is accounted for with the window.
+   * Keeps a request until its turn comes. Commands come nearly in order, so that no host has much to be kept.
    */
-  #hold(cmdSn: number, pdu: Pdu): void {
-    this.#heldBytes += pdu.dataLength;
-    if (this.#heldBytes > this.limits.heldBytes) this.connection.drop('too much data sent before its turn');
-    else this.#held.set(cmdSn, pdu);
+  #hold(connection: Connection, cmdSn: number, pdu: Pdu): void {
+    const kept = this.#held.setRequest(cmdSn, { connection, pdu });
+    if (!kept) connection.drop('too much data sent before its turn');
   }
 
   /** RFC 7143 4.2.2.1: outside the window, and duplicates within, are silently ignored. */
-  #due(cmdSn: number, bhs: Buffer): boolean {
+  #due(connection: Connection, cmdSn: number, bhs: Buffer): boolean {
     if (this.window.includes(cmdSn) && !this.#held.has(cmdSn)) return true;
-    this.connection.counters.commandsIgnored++;
+    connection.counters.commandsIgnored++;
     const { expCmdSn, maxCmdSn } = this.window;
-    this.connection.log.warn(
+    connection.log.warn(
       'command ignored',
-      `${this.connection.name}: ${opcodeName(opcodeOf(bhs))} with CmdSN ${cmdSn}, window ${expCmdSn} to ${maxCmdSn}`,
+      `${connection.name}: ${opcodeName(opcodeOf(bhs))} with CmdSN ${cmdSn}, window ${expCmdSn} to ${maxCmdSn}`,
     );
     return false;
   }
 
-  #execute(pdu: Pdu, immediate: boolean): void {
+  #execute(connection: Connection, pdu: Pdu, immediate: boolean): void {
     if (!immediate) this.window.complete();
     const opcode = opcodeOf(pdu.bhs);
-    if (opcode === Opcode.textRequest) receiveTextRequest(this, pdu);
-    else if (opcode === Opcode.logoutRequest) receiveLogout(this, pdu);
-    else if (this.nexus === null) this.#rejectInDiscovery(pdu);
-    else if (opcode === Opcode.nopOut) receiveNopOut(this, pdu);
-    else receiveTaskManagement(this, pdu);
+    if (opcode === Opcode.textRequest) receiveTextRequest(this, connection, pdu);
+    else if (opcode === Opcode.logoutRequest) receiveLogout(this, connection, pdu);
+    else if (this.nexus === null) this.#rejectInDiscovery(connection, pdu);
+    else if (opcode === Opcode.nopOut) receiveNopOut(connection, pdu);
+    else receiveTaskManagement(this, connection, pdu);
   }
 
   /** RFC 7143 4.3: a discovery session takes SendTargets and Logout only. */
-  #rejectInDiscovery(pdu: Pdu): void {
-    sendReject(this.connection, RejectReason.protocolError, pdu.bhs, 'not allowed in a discovery session');
+  #rejectInDiscovery(connection: Connection, pdu: Pdu): void {
+    sendReject(connection, RejectReason.protocolError, pdu.bhs, 'not allowed in a discovery session');
   }
 
   /** Makes the task of a SCSI Command, or refuses it and returns null. */
-  #accept(pdu: Pdu, immediate: boolean): IscsiTask | null {
+  #accept(connection: Connection, pdu: Pdu, immediate: boolean): IscsiTask | null {
     const bhs = pdu.bhs;
     const tag = initiatorTaskTag(bhs);
     const read = commandRead(bhs);
     const write = commandWrite(bhs);
     const final = commandFinal(bhs);
     const attribute = commandAttribute(bhs);
-    if (tag === RESERVED_TAG) return this.#refuse(bhs, RejectReason.invalidPduField, 'reserved Initiator Task Tag');
-    if (this.tasks.has(tag)) return this.#refuse(bhs, RejectReason.taskInProgress, 'Initiator Task Tag in use');
+    if (tag === RESERVED_TAG)
+      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'reserved Initiator Task Tag');
+    if (this.tasks.has(tag))
+      return this.#refuse(connection, bhs, RejectReason.taskInProgress, 'Initiator Task Tag in use');
     if (attribute > TaskAttribute.aca)
-      return this.#refuse(bhs, RejectReason.invalidPduField, 'reserved task attribute');
-    if (!write && !final) return this.#refuse(bhs, RejectReason.invalidPduField, 'neither F nor W');
-    if (!write && pdu.dataLength > 0) return this.#refuse(bhs, RejectReason.invalidPduField, 'data without W');
+      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'reserved task attribute');
+    if (!write && !final) return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'neither F nor W');
+    if (!write && pdu.dataLength > 0)
+      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'data without W');
     let cdb = commandCdb(bhs);
     const length = commandExpectedLength(bhs);
     let readLength = read && !write ? length : 0;
     if (pdu.ahs !== null) {
       const ahs = decodeCommandAhs(pdu.ahs);
-      if (ahs === null) return this.#refuse(bhs, RejectReason.invalidPduField, 'malformed AHS');
+      if (ahs === null) return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'malformed AHS');
       if (ahs.extendedCdb !== null) cdb = Buffer.concat([cdb, ahs.extendedCdb]);
       if (read && write) readLength = ahs.bidirectionalReadLength ?? 0;
     }
-    const { input } = this.connection;
+    const { input } = connection;
     // A command that waits for its data would keep the chunk it came in.
     const leavesInput = write && pdu.dataLength < length && (pdu.supplied || pdu.dataLength === 0);
     if (leavesInput) cdb = Buffer.from(cdb);
     const task = new IscsiTask(
       this,
+      connection,
       this.nexus!,
       this.#lunOf(bhs),
       cdb,
@@ -388,12 +403,12 @@ export class Session implements TaskOwner {
     if (leavesInput) input.done(input.stamp);
     else task.inputStamp = input.stamp;
     this.tasks.set(tag, task);
-    if (write) beginDataOut(this, task, pdu, final);
+    if (write) beginDataOut(task, pdu, final);
     return task;
   }
 
-  #refuse(bhs: Buffer, reason: RejectReason, why: string): null {
-    sendReject(this.connection, reason, bhs, why);
+  #refuse(connection: Connection, bhs: Buffer, reason: RejectReason, why: string): null {
+    sendReject(connection, reason, bhs, why);
     return null;
   }
 
@@ -436,7 +451,7 @@ export class Session implements TaskOwner {
   #discard(task: IscsiTask): void {
     this.#forget(task);
     this.#giveBack(task);
-    if (task.dataPending) this.#rememberAborted(task.tag);
+    if (task.dataPending) this.expectLateData(task.tag);
     task.release();
   }
 
@@ -451,7 +466,7 @@ export class Session implements TaskOwner {
   /** Memory for data; others may be waiting for it. */
   #giveBack(task: IscsiTask): void {
     if (task.budget > 0 || task.waitsForBudget) this.budget.giveBack(task);
-    const { input, port } = this.connection;
+    const { input, port } = task.connection;
     if (task.segments !== null) {
       for (const segment of task.segments) port.segments.give(segment);
       task.segments = null;
@@ -460,11 +475,6 @@ export class Session implements TaskOwner {
     // Of transfers nothing is kept; others may have put what came with them somewhere.
     const conflict = task.command?.conflict;
     if (conflict === 'read' || conflict === 'write') input.done(task.inputStamp);
-  }
-
-  #rememberAborted(tag: number): void {
-    this.#aborted.push(tag);
-    if (this.#aborted.length > ABORTED_KEPT) this.#aborted.shift();
   }
 }
 

@@ -17,6 +17,9 @@ export class PortCounters {
   rejects = 0;
   headerDigestErrors = 0;
   dataDigestErrors = 0;
+  snacks = 0;
+  /** R2Ts for data that was lost. */
+  recoveryR2ts = 0;
   /** Commands outside the CmdSN window, and duplicates. */
   commandsIgnored = 0;
 }
@@ -41,6 +44,8 @@ export interface PortStats {
   readonly rejects: number;
   readonly headerDigestErrors: number;
   readonly dataDigestErrors: number;
+  readonly snacks: number;
+  readonly recoveryR2ts: number;
   readonly commandsIgnored: number;
   /** Bytes that outstanding R2Ts ask for. */
   readonly solicitedBytes: number;
@@ -55,9 +60,14 @@ export interface SessionInfo {
   readonly target: string;
   readonly port: string;
   readonly tsih: number;
+  /** Of its leading connection, or of the first that is left. */
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly authentication: 'none' | 'chap' | 'mutual-chap';
+  /** Now, and at most. */
+  readonly connections: number;
+  readonly maxConnections: number;
+  readonly errorRecoveryLevel: number;
   readonly headerDigest: boolean;
   readonly dataDigest: boolean;
   readonly initialR2T: boolean;

@@ -10,6 +10,7 @@ import {
 } from '../../../wire/iscsi/bhs.js';
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../channel/task-management.js';
+import type { Connection } from './connection.js';
 import type { IscsiTask } from './iscsi-task.js';
 import { sendReject } from './reject.js';
 import type { Session } from './session.js';
@@ -45,50 +46,52 @@ const responses: Readonly<Record<TaskManagementOutcome, number>> = {
   rejected: TaskFunctionResponse.rejected,
 };
 
-export function receiveTaskManagement(session: Session, pdu: Pdu): void {
+export function receiveTaskManagement(session: Session, connection: Connection, pdu: Pdu): void {
   const request = decodeTaskManagementRequest(pdu.bhs);
-  const { connection } = session;
   if (session.managing >= session.limits.immediateCommands) {
     const why = `${session.managing} task management requests outstanding`;
     if (request.immediate) sendReject(connection, RejectReason.tooManyImmediateCommands, pdu.bhs, why);
-    else respond(session, request, TaskFunctionResponse.rejected);
+    else respond(session, connection, request, TaskFunctionResponse.rejected);
     return;
   }
   if (request.fn === TaskFunction.taskReassign) {
     // Allegiance moves between connections at ErrorRecoveryLevel 2 only (RFC 7143 11.5.1).
-    respond(session, request, TaskFunctionResponse.reassignmentNotSupported);
+    respond(session, connection, request, TaskFunctionResponse.reassignmentNotSupported);
     return;
   }
   const row = functions[request.fn];
   if (row === undefined || row.level > connection.parameters.protocolLevel) {
-    respond(session, request, TaskFunctionResponse.functionNotSupported);
+    respond(session, connection, request, TaskFunctionResponse.functionNotSupported);
     return;
   }
   if (row.fn === 'abort-task') {
-    abortTask(session, request);
+    abortTask(session, connection, request);
     return;
   }
   if (isKnownHere(session, request)) {
-    respond(session, request, TaskFunctionResponse.succeeded);
+    respond(session, connection, request, TaskFunctionResponse.succeeded);
     return;
   }
   if (row.scope !== 'none') {
     session.abortWaiting((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
   }
-  carryOut(session, request, row.fn);
+  carryOut(session, connection, request, row.fn);
 }
 
-/** Has the channel adapter carry a function out. The answer goes to the connection that asked, if it is still there. */
-function carryOut(session: Session, request: TaskManagementRequest, fn: TaskManagementFunction): void {
-  const { connection } = session;
+/** Has the channel adapter carry a function out. */
+function carryOut(
+  session: Session,
+  connection: Connection,
+  request: TaskManagementRequest,
+  fn: TaskManagementFunction,
+): void {
   const tag = fn === 'abort-task' || fn === 'query-task' ? request.referencedTaskTag : null;
   // The request's own LUN lies in a chunk of input that should not be kept.
   const lun = Buffer.from(request.lun);
   session.managing++;
   session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information = 0) => {
     session.managing--;
-    if (session.connection !== connection) return;
-    respond(session, request, responses[outcome], information);
+    respond(session, connection, request, responses[outcome], information);
     if (fn === 'target-cold-reset' && outcome === 'complete') connection.coldReset();
   });
 }
@@ -104,30 +107,41 @@ function isKnownHere(session: Session, request: TaskManagementRequest): boolean 
 }
 
 /** RFC 7143 11.5.1, 11.6.1: the task may be delivered, waiting for its turn, or not have come at all. */
-function abortTask(session: Session, request: TaskManagementRequest): void {
+function abortTask(session: Session, connection: Connection, request: TaskManagementRequest): void {
   const task = session.tasks.get(request.referencedTaskTag);
   if (task === undefined) {
     const unseen = compareSerial(request.refCmdSn, request.cmdSn) < 0 && session.passOver(request.refCmdSn);
-    respond(session, request, unseen ? TaskFunctionResponse.complete : TaskFunctionResponse.taskDoesNotExist);
+    respond(
+      session,
+      connection,
+      request,
+      unseen ? TaskFunctionResponse.complete : TaskFunctionResponse.taskDoesNotExist,
+    );
     if (unseen) session.deliverHeld();
     return;
   }
   if (!task.lun.equals(request.lun)) {
-    respond(session, request, TaskFunctionResponse.taskDoesNotExist);
+    respond(session, connection, request, TaskFunctionResponse.taskDoesNotExist);
     return;
   }
   session.abortWaiting((each) => each === task);
-  if (session.tasks.get(request.referencedTaskTag) === task) carryOut(session, request, 'abort-task');
-  else respond(session, request, TaskFunctionResponse.complete);
+  if (session.tasks.get(request.referencedTaskTag) === task) carryOut(session, connection, request, 'abort-task');
+  else respond(session, connection, request, TaskFunctionResponse.complete);
 }
 
 function isOlder(task: IscsiTask, request: TaskManagementRequest): boolean {
   return compareSerial(task.cmdSn, request.cmdSn) < 0;
 }
 
-function respond(session: Session, request: TaskManagementRequest, response: number, information = 0): void {
-  const connection = session.connection;
-  if (session.ended) return;
+/** The answer goes to the connection that asked, if it is still there. */
+function respond(
+  session: Session,
+  connection: Connection,
+  request: TaskManagementRequest,
+  response: number,
+  information = 0,
+): void {
+  if (!session.connections.has(connection)) return;
   const { transmit } = connection;
   const at = transmit.begin();
   encodeTaskManagementResponse(transmit.slab, at, {
@@ -138,5 +152,5 @@ function respond(session: Session, request: TaskManagementRequest, response: num
     expCmdSn: connection.expCmdSn,
     maxCmdSn: connection.maxCmdSn,
   });
-  transmit.header(at, 0);
+  connection.sendStatus(at);
 }

@@ -16,11 +16,12 @@ import {
   TextError,
   type TextPair,
 } from '../../../wire/iscsi/text.js';
+import type { Connection } from './connection.js';
 import { sendReject } from './reject.js';
 import { sendTargets } from './send-targets.js';
 import type { Session } from './session.js';
 
-/** A text exchange over several PDUs; a session has one at a time (RFC 7143 11.10.4). */
+/** A text exchange over several PDUs; a connection has one at a time (RFC 7143 11.10.4). */
 export class TextExchange {
   readonly assembler = new TextAssembler();
   /** Of the answer, not sent yet. */
@@ -39,9 +40,9 @@ export class TextExchange {
   }
 }
 
-export function receiveTextRequest(session: Session, pdu: Pdu): void {
+export function receiveTextRequest(session: Session, connection: Connection, pdu: Pdu): void {
   const request = decodeTextRequest(pdu.bhs);
-  const exchange = session.text;
+  const exchange = connection.text;
   try {
     const problem = disorder(exchange, request, pdu);
     if (problem !== null) throw problem;
@@ -49,19 +50,19 @@ export function receiveTextRequest(session: Session, pdu: Pdu): void {
     if (exchange.segments.length === 0) {
       const text = exchange.assembler.add(pdu.data, request.continues);
       if (text === null) {
-        sendText(session, request, Buffer.alloc(0), { final: false, continues: false });
+        sendText(session, connection, request, Buffer.alloc(0), { final: false, continues: false });
         return;
       }
-      const answer = encodeText(answerPairs(session, decodeText(text)));
-      exchange.segments = splitText(answer, session.connection.parameters.sendDataSegmentLength);
+      const answer = encodeText(answerPairs(session, connection, decodeText(text)));
+      exchange.segments = splitText(answer, connection.parameters.sendDataSegmentLength);
       exchange.final = request.final;
     }
-    sendSegment(session, request);
+    sendSegment(session, connection, request);
   } catch (error) {
     if (!(error instanceof Disorder || error instanceof TextError)) throw error;
     exchange.begin(RESERVED_TAG);
     const reason = error instanceof Disorder ? error.reason : RejectReason.protocolError;
-    sendReject(session.connection, reason, pdu.bhs, error.message);
+    sendReject(connection, reason, pdu.bhs, error.message);
   }
 }
 
@@ -87,14 +88,14 @@ function disorder(exchange: TextExchange, request: TextRequest, pdu: Pdu): Disor
   return new Disorder(RejectReason.protocolError, 'keys before the answer was fetched');
 }
 
-function sendSegment(session: Session, request: TextRequest): void {
-  const exchange = session.text;
+function sendSegment(session: Session, connection: Connection, request: TextRequest): void {
+  const exchange = connection.text;
   const segment = exchange.segments.shift()!;
   const more = exchange.segments.length > 0;
-  sendText(session, request, segment, { final: !more && exchange.final, continues: more });
+  sendText(session, connection, request, segment, { final: !more && exchange.final, continues: more });
 }
 
-function answerPairs(session: Session, pairs: readonly TextPair[]): TextPair[] {
+function answerPairs(session: Session, connection: Connection, pairs: readonly TextPair[]): TextPair[] {
   const answers: TextPair[] = [];
   const seen = new Set<string>();
   for (const [key, value] of pairs) {
@@ -103,37 +104,37 @@ function answerPairs(session: Session, pairs: readonly TextPair[]): TextPair[] {
     seen.add(key);
     const rule = keyRules.get(key);
     if (rule === undefined) answers.push([key, NOT_UNDERSTOOD]);
-    else if (key === 'SendTargets') answers.push(...answerSendTargets(session, value));
+    else if (key === 'SendTargets') answers.push(...answerSendTargets(session, connection, value));
     else if (rule.use !== 'ALL' || rule.sender === 'target') answers.push([key, REJECT]);
     else {
       const { answer, result } = answerOffer(rule, value, '');
       if (answer !== null) answers.push([key, answer]);
       if (key === 'MaxRecvDataSegmentLength' && result !== null) {
-        session.connection.parameters.sendDataSegmentLength = Number(result);
+        connection.parameters.sendDataSegmentLength = Number(result);
       }
     }
   }
   return answers;
 }
 
-function answerSendTargets(session: Session, value: string): TextPair[] {
+function answerSendTargets(session: Session, connection: Connection, value: string): TextPair[] {
   const targets = sendTargets(session.parts, {
     value,
     initiatorName: session.identity.initiatorName,
     ownTarget: session.group === null ? null : session.group.target,
-    localAddress: session.connection.localAddress,
+    localAddress: connection.localAddress,
   });
   return targets ?? [['SendTargets', REJECT]];
 }
 
 function sendText(
   session: Session,
+  connection: Connection,
   request: TextRequest,
   text: Buffer,
   flags: { readonly final: boolean; readonly continues: boolean },
 ): void {
-  const { connection, text: exchange } = session;
-  exchange.targetTransferTag = flags.final ? RESERVED_TAG : session.takeTransferTag();
+  connection.text.targetTransferTag = flags.final ? RESERVED_TAG : session.takeTransferTag();
   const { transmit } = connection;
   const at = transmit.begin();
   encodeTextResponse(transmit.slab, at, {
@@ -141,11 +142,10 @@ function sendText(
     continues: flags.continues,
     lun: request.lun,
     initiatorTaskTag: request.initiatorTaskTag,
-    targetTransferTag: exchange.targetTransferTag,
+    targetTransferTag: connection.text.targetTransferTag,
     statSn: connection.takeStatSn(),
     expCmdSn: connection.expCmdSn,
     maxCmdSn: connection.maxCmdSn,
   });
-  transmit.header(at, text.length);
-  transmit.segment(text);
+  connection.sendStatus(at, text);
 }

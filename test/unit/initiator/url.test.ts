@@ -2,7 +2,14 @@ import t from 'tap';
 import { connect } from '../../../initiator/connect.js';
 import { formatUrl, parsePortal, parseUrl, UrlError } from '../../../initiator/url.js';
 
-const none = { chap: null, mutualChap: null, headerDigest: null, dataDigest: null };
+const none = {
+  chap: null,
+  mutualChap: null,
+  headerDigest: null,
+  dataDigest: null,
+  errorRecoveryLevel: null,
+  connections: null,
+};
 
 t.test('forms of URL', async (t) => {
   const cases: [string, object][] = [
@@ -44,6 +51,11 @@ t.test('CHAP names and secrets', async (t) => {
   );
 });
 
+t.test('numbers', async (t) => {
+  const url = parseUrl('iscsi://h/iqn.a/0?erl=2&connections=3', {});
+  t.same([url.errorRecoveryLevel, url.connections], [2, 3]);
+});
+
 t.test('digest arguments', async (t) => {
   const url = parseUrl('iscsi://h/iqn.a/0?header_digest=crc32c&data_digest=none', {});
   t.same([url.headerDigest, url.dataDigest], ['CRC32C', 'None']);
@@ -63,6 +75,8 @@ t.test('what cannot be used says why', async (t) => {
     [`iscsi://h/${'i'.repeat(224)}/0`, /223 bytes/],
     ['iscsi://me@h/iqn.a/0', /has no secret/],
     ['iscsi://h/iqn.a/0?header_digest=md5', /expected crc32c or none/],
+    ['iscsi://h/iqn.a/0?erl=3', /erl=3: expected a number from 0 to 2/],
+    ['iscsi://h/iqn.a/0?connections=x', /expected a number from 1 to 64/],
     ['iscsi://h/iqn.a/0?iser', /unknown URL argument "iser"/],
   ];
   for (const [url, message] of cases) {

@@ -21,7 +21,12 @@
  *  36 AsyncEvent (1) | 37 AsyncVCode (1)      36 DataSN/R2TSN (4)
  *  38 Parameter1 | 40 Parameter2 | 42 Parameter3 (2 each)   data: the header of the rejected PDU
  *
- * SNACK Request: 0 0x10 | 1 |1|...|Type(4)|; sent only at ErrorRecoveryLevel 1 and above, so only its opcode is here.
+ * SNACK Request
+ *   0 |..| 0x10 | 1 |1|...| Type (4)
+ *   8 LUN (8): DataACK only
+ *  16 Initiator Task Tag (4): reserved in Status SNACK and DataACK
+ *  20 Target Transfer Tag (4) of DataACK, SNACK Tag of R-Data SNACK
+ *  28 ExpStatSN (4) | 40 BegRun (4) | 44 RunLength (4)
  */
 
 export const ControlOpcode = {
@@ -64,6 +69,45 @@ export const RejectReason = {
   waitingForLogout: 0x0c,
 } as const;
 export type RejectReason = (typeof RejectReason)[keyof typeof RejectReason];
+
+/** RFC 7143 11.16.1. */
+export const SnackType = { dataOrR2t: 0, status: 1, dataAck: 2, rData: 3 } as const;
+
+export interface SnackRequest {
+  readonly type: number;
+  readonly lun: Buffer | null;
+  readonly initiatorTaskTag: number;
+  readonly targetTransferTag: number;
+  readonly expStatSn: number;
+  /** The first StatSN, DataSN or R2TSN; DataACK: the next one expected. */
+  readonly begRun: number;
+  /** How many; 0: all from there on. */
+  readonly runLength: number;
+}
+
+export function encodeSnackRequest(to: Buffer, at: number, f: SnackRequest): void {
+  to.fill(0, at, at + BHS);
+  to[at] = ControlOpcode.snackRequest;
+  to[at + 1] = FINAL | f.type;
+  if (f.lun !== null) f.lun.copy(to, at + 8, 0, 8);
+  to.writeUInt32BE(f.initiatorTaskTag, at + 16);
+  to.writeUInt32BE(f.targetTransferTag, at + 20);
+  to.writeUInt32BE(f.expStatSn, at + 28);
+  to.writeUInt32BE(f.begRun, at + 40);
+  to.writeUInt32BE(f.runLength, at + 44);
+}
+
+export function decodeSnackRequest(bhs: Buffer): SnackRequest {
+  return {
+    type: bhs[1]! & 0x0f,
+    lun: bhs.subarray(8, 16),
+    initiatorTaskTag: bhs.readUInt32BE(16),
+    targetTransferTag: bhs.readUInt32BE(20),
+    expStatSn: bhs.readUInt32BE(28),
+    begRun: bhs.readUInt32BE(40),
+    runLength: bhs.readUInt32BE(44),
+  };
+}
 
 /** Text Request and NOP-Out have the same fields; NOP-Out is always final and never continues. */
 export interface TextRequest {

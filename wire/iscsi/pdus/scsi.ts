@@ -163,6 +163,9 @@ export function decodeScsiResponse(bhs: Buffer): ScsiResponse {
   };
 }
 
+/** Of SCSI Response, for code that must not allocate. */
+export const expDataSnOf = (bhs: Buffer): number => bhs.readUInt32BE(36);
+
 export interface DataOut {
   readonly final: boolean;
   readonly lun: Buffer;
