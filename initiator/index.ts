@@ -26,6 +26,7 @@ export {
 export { type CommandData, type CommandResult, LogicalUnit } from './logical-unit.js';
 export type { SessionParameters } from './login-negotiation.js';
 export type { ChapCredentials, DigestOffer, ReconnectOptions, SessionOptions } from './options.js';
-export { Session, type SessionEvents, type SessionState, type TaskFunctionName } from './session.js';
+export { Session, type TaskFunctionName } from './session.js';
+export type { SessionEvents, SessionState } from './session-events.js';
 export { ScsiStatus, ScsiTask } from './task.js';
 export { formatUrl, type IscsiUrl, type Portal, parseUrl, UrlError } from './url.js';

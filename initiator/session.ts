@@ -15,6 +15,7 @@ import { Liveness } from './liveness.js';
 import type { SessionParameters } from './login-negotiation.js';
 import { type ResolvedOptions, resolveOptions, type SessionOptions } from './options.js';
 import { takeOver } from './reassign.js';
+import type { SessionEvents, SessionState } from './session-events.js';
 import { TagTable } from './tag-table.js';
 import type { ScsiTask } from './task.js';
 import { TaskQueue } from './task-queue.js';
@@ -24,22 +25,6 @@ import { formatPortal, type Portal } from './url.js';
 const WATCH_INTERVAL_MS = 250;
 /** A target gets this long to answer ABORT TASK or Logout before the connection is dropped. */
 const LAST_WORD_MS = 3000;
-
-export type SessionState = 'connecting' | 'open' | 'reconnecting' | 'closing' | 'closed';
-
-/** Events of a session and their arguments. */
-export interface SessionEvents {
-  /** The connection broke; unless the session is then closed, it is being got back. */
-  disconnected: [error: Error];
-  reconnected: [];
-  /** An attempt to get back failed; the next follows after `delayMs`. */
-  retrying: [error: Error, delayMs: number];
-  /** A unit attention was reported to a command, in words. */
-  attention: [text: string, sense: Buffer];
-  /** An asynchronous message other than a request to log out or a notice of a drop. */
-  async: [message: AsyncMessage, data: Buffer];
-  closed: [error: Error | null];
-}
 
 /** Task management functions by name. */
 export type TaskFunctionName = keyof typeof TaskFunction;
@@ -298,7 +283,8 @@ export class Session extends EventEmitter<SessionEvents> {
   private replace(phase: FullFeature, error: Error, attempt: number): void {
     const { tsih } = this;
     const { attempts, firstDelayMs, maxDelayMs } = this.options.reconnect!;
-    const delayMs = attempt === 0 ? 0 : Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs);
+    const delayMs =
+      attempt === 0 ? 1000 * this.parameters.time2Wait : Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs);
     this.environment.setTimeout(() => {
       if (this.state !== 'open' || this.tsih !== tsih) return;
       const takenOver = (fresh: FullFeature) => {
@@ -309,8 +295,7 @@ export class Session extends EventEmitter<SessionEvents> {
       };
       this.connect(phase.cid, this.joining(), takenOver).catch((failure: Error) => {
         if (this.state !== 'open' || this.tsih !== tsih) return;
-        const hopeless = failure instanceof LoginError && failure.statusClass !== 3 && failure.statusClass !== null;
-        if (hopeless || attempt + 1 >= attempts) this.sessionLost(error, phase);
+        if (isHopeless(failure) || attempt + 1 >= attempts) this.sessionLost(error, phase);
         else this.replace(phase, error, attempt + 1);
       });
     }, delayMs);
@@ -366,9 +351,8 @@ export class Session extends EventEmitter<SessionEvents> {
       this.establish().then(
         () => this.resume(),
         (error: Error) => {
-          const hopeless = error instanceof LoginError && error.statusClass !== 3 && error.statusClass !== null;
           if (this.state !== 'reconnecting') return;
-          if (hopeless || attempt + 1 >= reconnect.attempts) {
+          if (isHopeless(error) || attempt + 1 >= reconnect.attempts) {
             this.giveUp(error);
             return;
           }
@@ -478,6 +462,11 @@ export class Session extends EventEmitter<SessionEvents> {
   get name(): string {
     return `${formatPortal(this.portal)}${this.target === null ? '' : `/${this.target}`}`;
   }
+}
+
+/** A login that will be refused again. */
+function isHopeless(error: Error): boolean {
+  return error instanceof LoginError && error.statusClass !== 3 && error.statusClass !== null;
 }
 
 /** Hands a task back to its submitter, who may submit it again at once. */

@@ -247,7 +247,7 @@ export class Connection implements Receiver, Tappable {
 
   /** Closes without ceremony: there is nobody to tell. */
   abandon(): void {
-    this.#lost('port closed');
+    this.#lost('port closed', false, 'session');
   }
 
   /** TARGET COLD RESET (RFC 7143 11.5.1): all sessions with this target end. */
@@ -377,11 +377,11 @@ export class Connection implements Receiver, Tappable {
     transmit.flush();
   }
 
-  #lost(why: string, byHost = false): void {
+  #lost(why: string, byHost = false, ending: Ending = 'lost'): void {
     if (this.#phase === 'closed') return;
     this.#enter('closed');
     this.#stall?.cancel();
-    this.#leave(why, 'lost');
+    this.#leave(why, ending);
     this.#tap?.closed(byHost);
     this.tap = null;
     this.socket.destroy();

@@ -218,6 +218,13 @@ export function askAgain(session: Session, task: IscsiTask): void {
   }
 }
 
+/** On another connection than before (ErrorRecoveryLevel 2): what has not come of the data is asked for there. */
+export function continueDataOut(session: Session, task: IscsiTask): void {
+  if (!task.dataPending) return;
+  task.askedAgain = 0;
+  askAgain(session, task);
+}
+
 /** Sends R2Ts again that are not satisfied (R2T SNACK): those with R2TSN `from` up to before `to`. */
 export function resendR2ts(session: Session, task: IscsiTask, from: number, to: number): void {
   for (const r2t of task.r2ts) if (r2t.sn >= from && r2t.sn < to) layOutR2t(session, task, r2t);

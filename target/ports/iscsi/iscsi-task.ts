@@ -56,6 +56,10 @@ export class IscsiTask extends Task {
   responseDue = false;
   /** Its connection was replaced by another (RFC 7143 6.3.4): it ends without a response, and its tag is free. */
   orphaned = false;
+  /** Its connection is gone, and it waits for another to take it up (ErrorRecoveryLevel 2). */
+  stranded = false;
+  /** It is over, and nobody was there to answer. */
+  unsent = false;
   /** Its turn has come, by CmdSN. */
   delivered = false;
   /** Given to the channel adapter. */

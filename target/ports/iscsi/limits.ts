@@ -29,6 +29,8 @@ export interface IscsiLimits {
   /** At most: what an initiator offers less of holds. */
   readonly errorRecoveryLevel: 0 | 1 | 2;
   readonly connectionsPerSession: number;
+  /** Seconds that tasks of a lost connection wait to be taken up, at most (ErrorRecoveryLevel 2). */
+  readonly time2Retain: number;
   /** Of one connection, kept until acknowledged (ErrorRecoveryLevel 1 and 2): bytes of reads, PDUs with status. */
   readonly keptBytes: number;
   readonly keptStatuses: number;
@@ -62,7 +64,8 @@ export const defaultLimits: IscsiLimits = {
   maxBurstLength: 1_048_576,
   firstBurstLength: 65_536,
   maxOutstandingR2T: 8,
-  errorRecoveryLevel: 1,
+  errorRecoveryLevel: 2,
+  time2Retain: 20,
   connectionsPerSession: 4,
   keptBytes: 8 * 1024 * 1024,
   keptStatuses: 4096,

@@ -7,7 +7,7 @@ import {
   LogoutResponseCode,
 } from '../../../wire/iscsi/bhs.js';
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
-import type { Connection } from './connection.js';
+import type { Connection, Ending } from './connection.js';
 import type { Session } from './session.js';
 
 /** What the reason codes ask for: of this connection, another one, or all. */
@@ -15,17 +15,11 @@ export function receiveLogout(session: Session, connection: Connection, pdu: Pdu
   const request = decodeLogoutRequest(pdu.bhs);
   const row = rows[request.reason];
   const named = session.connections.get(request.cid);
-  const response =
-    row === undefined
-      ? LogoutResponseCode.cleanupFailed
-      : row.ends === null
-        ? LogoutResponseCode.recoveryNotSupported
-        : row.ends === 'connection' && named === undefined
-          ? LogoutResponseCode.cidNotFound
-          : LogoutResponseCode.closed;
-  const ends = response === LogoutResponseCode.closed ? row!.ends : null;
+  const response = row === undefined ? LogoutResponseCode.cleanupFailed : responseTo(session, row, request.cid);
+  const ending = response === LogoutResponseCode.closed ? row!.ending : null;
+  const ends = ending !== null && (ending === 'session' || named === connection);
   // Another connection ends before the response says so; this one after it.
-  if (ends === 'connection' && named !== connection) named!.finish('logged out on another connection', ends);
+  if (ending !== null && !ends) named?.finish('logged out on another connection', ending);
   const { transmit } = connection;
   const at = transmit.begin();
   encodeLogoutResponse(transmit.slab, at, {
@@ -35,18 +29,33 @@ export function receiveLogout(session: Session, connection: Connection, pdu: Pdu
     expCmdSn: connection.expCmdSn,
     maxCmdSn: connection.maxCmdSn,
     time2Wait: session.parameters.defaultTime2Wait,
-    time2Retain: 0,
+    time2Retain: ending === 'lost' ? session.parameters.defaultTime2Retain : 0,
   });
   connection.sendStatus(at);
-  if (ends === 'session' || (ends === 'connection' && named === connection)) connection.finish('logged out', ends);
+  if (ends) connection.finish('logged out', ending);
 }
 
-/** By reason code: what ends; null: not supported. */
-const rows: Readonly<Record<number, { readonly ends: 'session' | 'connection' | null }>> = {
-  [LogoutReason.closeSession]: { ends: 'session' },
-  [LogoutReason.closeConnection]: { ends: 'connection' },
-  [LogoutReason.removeConnectionForRecovery]: { ends: null },
+interface LogoutRow {
+  /** What ends; `lost`: the connection, and its tasks wait to be taken up. */
+  readonly ending: Ending;
+  /** ErrorRecoveryLevel that it needs. */
+  readonly level: number;
+}
+
+/** By reason code. */
+const rows: Readonly<Record<number, LogoutRow>> = {
+  [LogoutReason.closeSession]: { ending: 'session', level: 0 },
+  [LogoutReason.closeConnection]: { ending: 'connection', level: 0 },
+  [LogoutReason.removeConnectionForRecovery]: { ending: 'lost', level: 2 },
 };
+
+function responseTo(session: Session, { ending, level }: LogoutRow, cid: number): number {
+  if (session.parameters.errorRecoveryLevel < level) return LogoutResponseCode.recoveryNotSupported;
+  if (ending === 'session' || session.connections.get(cid) !== undefined) return LogoutResponseCode.closed;
+  // It may have been noticed already that it is gone.
+  const known = ending === 'lost' && session.stranded?.awaits(cid);
+  return known ? LogoutResponseCode.closed : LogoutResponseCode.cidNotFound;
+}
 
 /** Tells the host what is going to happen; parameters as RFC 7143 11.9.1 has them for `event`. */
 export function sendAsyncMessage(

@@ -22,8 +22,7 @@ export function ownValues(limits: IscsiLimits): ReadonlyMap<string, string> {
     MaxBurstLength: String(limits.maxBurstLength),
     FirstBurstLength: String(limits.firstBurstLength),
     DefaultTime2Wait: '0',
-    // ErrorRecoveryLevel 0: nothing is kept of a session whose connection is gone.
-    DefaultTime2Retain: '0',
+    DefaultTime2Retain: String(limits.time2Retain),
     MaxOutstandingR2T: String(limits.maxOutstandingR2T),
     DataPDUInOrder: 'Yes',
     DataSequenceInOrder: 'Yes',

@@ -96,14 +96,15 @@ export class IscsiPort {
     for (const connection of this.#connections) {
       if (graceMs > 0 && connection.session?.nexus) {
         sendAsyncMessage(connection, AsyncEvent.logoutRequested, [0, 0, Math.max(1, Math.floor(graceMs / 1000))]);
-      } else connection.finish('port closes');
+      } else connection.finish('port closes', 'session');
     }
     await this.#emptied(graceMs);
-    for (const connection of this.#connections) connection.finish('port closes');
+    for (const connection of this.#connections) connection.finish('port closes', 'session');
     await this.#emptied(Math.min(graceMs, TICK_MS));
     for (const connection of this.#connections) connection.abandon();
     // Sockets close a moment later, and cache slots are given back then.
     await this.#emptied(TICK_MS);
+    for (const session of [...this.#sessions.values()]) this.endSession(session, 'port closes');
     this.#ticker?.cancel();
     this.#ticker = null;
   }
@@ -159,8 +160,21 @@ export class IscsiPort {
   /** A connection is not one of its session any more. */
   connectionEnded(connection: Connection, session: Session, why: string, ending: Ending): void {
     if (!session.connections.remove(connection)) return;
-    if (ending !== 'connection' || session.connections.size === 0) this.endSession(session, why);
+    if (ending === 'lost' && this.#recovers(session)) this.#strand(session, connection);
+    else if (ending !== 'connection' || session.connections.size === 0) this.endSession(session, why);
     else session.terminate(connection);
+  }
+
+  #recovers(session: Session): boolean {
+    return session.parameters.errorRecoveryLevel === 2 && session.nexus !== null && !session.ended;
+  }
+
+  /** The tasks of a connection that is gone wait for another one to take them up. */
+  #strand(session: Session, connection: Connection): void {
+    session.strand(connection, () => {
+      if (session.connections.size > 0) session.terminate(connection);
+      else this.endSession(session, 'nobody came to take up its tasks');
+    });
   }
 
   /** @param close what becomes of its connections */
@@ -288,8 +302,9 @@ export class IscsiPort {
     const old = session.connections.get(connection.cid);
     if (old !== undefined) {
       session.connections.remove(old);
+      if (this.#recovers(session)) this.#strand(session, old);
+      else session.terminate(old);
       old.replaced();
-      session.terminate(old);
     } else if (session.connections.size >= session.parameters.maxConnections) {
       const why = `CID ${request.cid}: the session has ${session.connections.size} connections`;
       throw new LoginRefused(LoginStatus.tooManyConnections, why);

@@ -79,6 +79,27 @@ export function resegment(connection: Connection, sent: SentStatus, snackTag: nu
   return { ...sent, bhs, data };
 }
 
+/**
+ * The whole answer to a task on another connection than it was sent on, with a StatSN of that one.
+ * @param from DataSN of the first Data-In that the initiator misses
+ */
+export function resendAnswer(connection: Connection, old: SentStatus, from: number): void {
+  const kept = connection.unacknowledged!;
+  const statSn = connection.takeStatSn();
+  const sent = { ...old, statSn };
+  if (old.data === null || old.data.gone) {
+    resendStatus(connection, sent);
+    kept.add(sent);
+  } else if (old.data.segmentLength !== connection.parameters.sendDataSegmentLength) {
+    kept.add(resegment(connection, sent, RESERVED_TAG));
+  } else {
+    resendData(connection, old.data, Math.max(from, old.data.acknowledged), old.data.pdus, statSn);
+    // All of it has arrived but the status.
+    if (!old.data.collapsed || from >= old.data.pdus) resendStatus(connection, sent);
+    kept.add(sent);
+  }
+}
+
 /** The byte that a Data-In PDU began with. */
 function offsetOf(data: SentData, sn: number): number {
   let offset = data.baseOffset;

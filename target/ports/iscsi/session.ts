@@ -4,14 +4,6 @@
  */
 import {
   cmdSnOf,
-  commandAttribute,
-  commandCdb,
-  commandExpectedLength,
-  commandFinal,
-  commandRead,
-  commandWrite,
-  decodeCommandAhs,
-  initiatorTaskTag,
   isImmediate,
   Opcode,
   opcodeName,
@@ -22,13 +14,14 @@ import {
 import { type OperationalParameters, operationalParameters } from '../../../wire/iscsi/keys.js';
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { Nexus } from '../../scsi/nexus.js';
-import { Status, type Task, TaskAttribute, type TaskOwner } from '../../scsi/task.js';
+import { Status, type Task, type TaskOwner } from '../../scsi/task.js';
 import type { HostGroup } from '../../volumes/model.js';
+import { acceptCommand, LastLun } from './accept-command.js';
 import type { CommandWindow } from './command-window.js';
 import type { Connection } from './connection.js';
 import { ConnectionSet } from './connection-set.js';
 import { sendCompletion } from './data-in.js';
-import { askAgain, beginDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
+import { askAgain, continueDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
 import { HeldCommands, NOTHING } from './held-commands.js';
 import { IscsiTask } from './iscsi-task.js';
 import type { IscsiLimits } from './limits.js';
@@ -37,6 +30,7 @@ import { receiveNopOut } from './nop.js';
 import type { PortParts } from './parts.js';
 import { rejectDataDigest, sendReject } from './reject.js';
 import { receiveSnack } from './snack.js';
+import { Stranded } from './stranded.js';
 import { receiveTaskManagement } from './task-management.js';
 import { receiveTextRequest } from './text-requests.js';
 
@@ -64,18 +58,23 @@ export class Session implements TaskOwner {
   ended = false;
 
   readonly parameters: OperationalParameters;
+  readonly luns = new LastLun();
+  /** Of connections that are gone; null: there were none, or the session does not recover them. */
+  stranded: Stranded | null = null;
   readonly #held: HeldCommands;
   #late: number[] = [];
   #immediate = 0;
   #transferTag = 0;
-  #lun = Buffer.alloc(8);
 
   constructor(
     readonly identity: SessionIdentity,
     readonly parts: PortParts,
     readonly window: CommandWindow,
     readonly budget: SolicitedBudget,
-    readonly limits: Pick<IscsiLimits, 'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes'>,
+    readonly limits: Pick<
+      IscsiLimits,
+      'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes' | 'keptStatuses'
+    >,
     /** Of the port's memory for unsolicited data. */
     readonly unsolicitedBytes: number,
     /** Null for a discovery session, as is the host group. */
@@ -215,7 +214,7 @@ export class Session implements TaskOwner {
       if (task.dataPending) this.expectLateData(task.tag);
     }
     for (const task of this.tasks.values()) {
-      if ((task.responseDue || !task.submitted) && concerns(task)) this.#discard(task);
+      if ((task.responseDue || task.unsent || !task.submitted) && concerns(task)) this.#discard(task);
     }
   }
 
@@ -247,6 +246,29 @@ export class Session implements TaskOwner {
     }
   }
 
+  /**
+   * A connection is gone, and its tasks wait for another to take them up (RFC 7143 7.2.3, ErrorRecoveryLevel 2).
+   * @param expired called when none has in time
+   */
+  strand(connection: Connection, expired: () => void): void {
+    // They are sent again: the window has not moved past them.
+    for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
+    for (const task of this.tasks.values()) if (task.connection === connection) task.stranded = true;
+    this.stranded ??= new Stranded(this.parts.clock, this.limits.keptStatuses);
+    const { defaultTime2Wait, defaultTime2Retain } = this.parameters;
+    this.stranded.add(connection, defaultTime2Wait + defaultTime2Retain, expired);
+  }
+
+  /** A connection takes up a task that was stranded. It goes on once its new allegiance is reported. */
+  adopt(task: IscsiTask, connection: Connection): void {
+    task.connection = connection;
+    task.stranded = false;
+    if (task.unsent) {
+      task.unsent = false;
+      this.#finish(task);
+    } else continueDataOut(this, task);
+  }
+
   /** Every task ends without a response. */
   end(): void {
     if (this.ended) return;
@@ -255,9 +277,10 @@ export class Session implements TaskOwner {
     if (this.nexus !== null) this.parts.adapter.detach(this.nexus);
     for (const task of this.tasks.values()) {
       this.budget.giveBack(task);
-      if (task.responseDue) task.release();
+      if (task.responseDue || task.unsent) task.release();
     }
     this.tasks.clear();
+    this.stranded?.close();
   }
 
   #receiveCommand(connection: Connection, pdu: Pdu): void {
@@ -271,7 +294,7 @@ export class Session implements TaskOwner {
         sendReject(connection, RejectReason.tooManyImmediateCommands, bhs, `${this.#immediate} outstanding`);
         return;
       }
-      const task = this.#accept(connection, pdu, true);
+      const task = acceptCommand(this, connection, pdu, true);
       if (task === null) return;
       this.#immediate++;
       this.#submit(task);
@@ -279,7 +302,7 @@ export class Session implements TaskOwner {
     }
     const cmdSn = cmdSnOf(bhs);
     if (!this.#due(connection, cmdSn, bhs)) return;
-    const task = this.#accept(connection, pdu, false);
+    const task = acceptCommand(this, connection, pdu, false);
     if (cmdSn !== this.window.expCmdSn || connection.congested) {
       this.#held.set(cmdSn, task ?? NOTHING);
       return;
@@ -355,71 +378,6 @@ export class Session implements TaskOwner {
     sendReject(connection, RejectReason.protocolError, pdu.bhs, 'not allowed in a discovery session');
   }
 
-  /** Makes the task of a SCSI Command, or refuses it and returns null. */
-  #accept(connection: Connection, pdu: Pdu, immediate: boolean): IscsiTask | null {
-    const bhs = pdu.bhs;
-    const tag = initiatorTaskTag(bhs);
-    const read = commandRead(bhs);
-    const write = commandWrite(bhs);
-    const final = commandFinal(bhs);
-    const attribute = commandAttribute(bhs);
-    if (tag === RESERVED_TAG)
-      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'reserved Initiator Task Tag');
-    if (this.tasks.has(tag))
-      return this.#refuse(connection, bhs, RejectReason.taskInProgress, 'Initiator Task Tag in use');
-    if (attribute > TaskAttribute.aca)
-      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'reserved task attribute');
-    if (!write && !final) return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'neither F nor W');
-    if (!write && pdu.dataLength > 0)
-      return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'data without W');
-    let cdb = commandCdb(bhs);
-    const length = commandExpectedLength(bhs);
-    let readLength = read && !write ? length : 0;
-    if (pdu.ahs !== null) {
-      const ahs = decodeCommandAhs(pdu.ahs);
-      if (ahs === null) return this.#refuse(connection, bhs, RejectReason.invalidPduField, 'malformed AHS');
-      if (ahs.extendedCdb !== null) cdb = Buffer.concat([cdb, ahs.extendedCdb]);
-      if (read && write) readLength = ahs.bidirectionalReadLength ?? 0;
-    }
-    const { input } = connection;
-    // A command that waits for its data would keep the chunk it came in.
-    const leavesInput = write && pdu.dataLength < length && (pdu.supplied || pdu.dataLength === 0);
-    if (leavesInput) cdb = Buffer.from(cdb);
-    const task = new IscsiTask(
-      this,
-      connection,
-      this.nexus!,
-      this.#lunOf(bhs),
-      cdb,
-      tag,
-      attribute as TaskAttribute,
-      write ? length : 0,
-      readLength,
-      immediate,
-      cmdSnOf(bhs),
-      write,
-      read,
-    );
-    if (leavesInput) input.done(input.stamp);
-    else task.inputStamp = input.stamp;
-    this.tasks.set(tag, task);
-    if (write) beginDataOut(task, pdu, final);
-    return task;
-  }
-
-  #refuse(connection: Connection, bhs: Buffer, reason: RejectReason, why: string): null {
-    sendReject(connection, reason, bhs, why);
-    return null;
-  }
-
-  /** Hosts address one LUN many times in a row: one buffer serves them. */
-  #lunOf(bhs: Buffer): Buffer {
-    const lun = this.#lun;
-    if (lun.readUInt32BE(0) === bhs.readUInt32BE(8) && lun.readUInt32BE(4) === bhs.readUInt32BE(12)) return lun;
-    this.#lun = Buffer.from(bhs.subarray(8, 16));
-    return this.#lun;
-  }
-
   #submit(task: IscsiTask): void {
     task.delivered = true;
     if (task.condition !== null) {
@@ -432,6 +390,10 @@ export class Session implements TaskOwner {
   }
 
   #finish(task: IscsiTask): void {
+    if (task.stranded && !task.orphaned && !this.ended) {
+      task.unsent = true;
+      return;
+    }
     this.#forget(task);
     if (this.ended || task.orphaned) {
       this.#giveBack(task);

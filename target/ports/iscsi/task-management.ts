@@ -12,6 +12,7 @@ import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../channel/task-management.js';
 import type { Connection } from './connection.js';
 import type { IscsiTask } from './iscsi-task.js';
+import { reassign } from './reassign.js';
 import { sendReject } from './reject.js';
 import type { Session } from './session.js';
 
@@ -55,8 +56,7 @@ export function receiveTaskManagement(session: Session, connection: Connection, 
     return;
   }
   if (request.fn === TaskFunction.taskReassign) {
-    // Allegiance moves between connections at ErrorRecoveryLevel 2 only (RFC 7143 11.5.1).
-    respond(session, connection, request, TaskFunctionResponse.reassignmentNotSupported);
+    reassign(session, connection, request, (response) => respond(session, connection, request, response));
     return;
   }
   const row = functions[request.fn];

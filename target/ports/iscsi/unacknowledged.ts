@@ -74,6 +74,12 @@ export class Unacknowledged {
     this.#data = null;
   }
 
+  /** What was sent on another connection before. */
+  add(sent: SentStatus): void {
+    if (sent.data !== null && !sent.data.gone) this.#bytes += sent.data.length;
+    this.#sent.push(sent);
+  }
+
   /** Everything before `expStatSn` has arrived; the next StatSN is `statSn`. */
   acknowledge(expStatSn: number, statSn: number): void {
     if (compareSerial(expStatSn, statSn) > 0) return;

@@ -25,7 +25,7 @@ const keys: [string, string, string | undefined][] = [
   ['MaxOutstandingR2T', '64', '8'],
   ['DataPDUInOrder', 'No', 'Yes'],
   ['DataSequenceInOrder', 'No', 'Yes'],
-  ['ErrorRecoveryLevel', '2', '1'],
+  ['ErrorRecoveryLevel', '2', '2'],
   ['IFMarker', 'Yes', 'Reject'],
   ['OFMarker', 'No', 'Reject'],
   ['IFMarkInt', '1~4', 'Reject'],

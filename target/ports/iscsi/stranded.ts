@@ -1,0 +1,74 @@
+/**
+ * What connections that are gone leave behind at ErrorRecoveryLevel 2 (RFC 7143 7.2.3): answers that were sent and are not
+ * acknowledged. They, and the tasks that are not over, wait for TASK REASSIGN until Time2Wait and Time2Retain have passed.
+ */
+import { Opcode, opcodeOf } from '../../../wire/iscsi/bhs.js';
+import type { Clock } from '../../disk/types.js';
+import type { Connection } from './connection.js';
+import type { SentStatus } from './unacknowledged.js';
+
+interface Left {
+  readonly connection: Connection;
+  readonly sent: SentStatus;
+}
+
+export class Stranded {
+  /** By Initiator Task Tag. */
+  readonly #left = new Map<number, Left>();
+  readonly #timers = new Map<Connection, { cancel(): void }>();
+
+  constructor(
+    private readonly clock: Clock,
+    /** Answers that are kept; the oldest go first. */
+    private readonly limit: number,
+  ) {}
+
+  add(connection: Connection, seconds: number, expired: () => void): void {
+    for (const sent of connection.unacknowledged?.takeAll() ?? []) {
+      if (sent.bhs !== null && opcodeOf(sent.bhs) !== Opcode.scsiResponse) continue;
+      this.forget(sent.tag);
+      this.#left.set(sent.tag, { connection, sent });
+    }
+    for (const tag of this.#left.keys()) {
+      if (this.#left.size <= this.limit) break;
+      this.forget(tag);
+    }
+    const timer = this.clock.setTimeout(() => {
+      this.#timers.delete(connection);
+      for (const [tag, left] of this.#left) if (left.connection === connection) this.forget(tag);
+      expired();
+    }, seconds * 1000);
+    this.#timers.set(connection, timer);
+  }
+
+  /** A connection with this CID is gone and waited for. */
+  awaits(cid: number): boolean {
+    for (const connection of this.#timers.keys()) if (connection.cid === cid) return true;
+    return false;
+  }
+
+  /** Hands over the answer to a task. */
+  take(tag: number): SentStatus | undefined {
+    const left = this.#left.get(tag);
+    this.#left.delete(tag);
+    return left?.sent;
+  }
+
+  /** The initiator uses the tag for something else: it has had its answer. */
+  forget(tag: number): void {
+    const left = this.#left.get(tag);
+    if (left === undefined) return;
+    this.#left.delete(tag);
+    const { data } = left.sent;
+    if (data === null || data.gone) return;
+    data.gone = true;
+    // The kernel may not have let go of it yet.
+    left.connection.transmit.hold(data.task);
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    for (const tag of [...this.#left.keys()]) this.forget(tag);
+  }
+}
