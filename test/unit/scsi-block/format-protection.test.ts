@@ -104,6 +104,16 @@ t.test('one that fails or is aborted leaves the medium corrupted until another o
   t.equal(lu.protection, 0);
 });
 
+t.test('it unmaps whole regions at a time, so that they are given back', async (t) => {
+  for (const [protection, blockSize, perRegion] of [
+    [0, 512, 65_536],
+    [1, 512, 2048 * 31],
+    [1, 4096, 2048 * 3],
+  ] as const) {
+    t.equal(new TestUnit({ protection, blockSize }).unit.eraseStepBlocks % perRegion, 0);
+  }
+});
+
 t.test('INQUIRY and the extended INQUIRY data tell what can be had', async (t) => {
   const lu = new Formatted();
   t.equal(lu.run(Buffer.from([0x12, 0, 0, 0, 96, 0])).data[5]! & 1, 1, 'PROTECT');

@@ -194,6 +194,21 @@ t.test('a format that is cut off leaves it unformatted; without room it is refus
   await array.stop();
 });
 
+t.test('the longest atomic write fits one commit of the cache, wherever it begins', async (t) => {
+  for (const blockSize of [512, 4096] as const) {
+    const { perSlot, atomicBlocks } = protectedLayouts[blockSize];
+    const array = made(t, blockSize, 1, 1000);
+    const { top } = array.volumes.ldev(1)!;
+    for (let lba = 0; lba < perSlot; lba += Math.ceil(perSlot / 6)) {
+      const data = Buffer.alloc(atomicBlocks * (blockSize + PI_BYTES), lba + 1);
+      const io = { ...withInformation, atomic: true };
+      t.equal(await write(top, lba, data, blockSize + PI_BYTES, io), null, `${blockSize}: from ${lba} on`);
+      t.ok(((await read(top, lba, atomicBlocks, withInformation)) as Buffer).equals(data));
+    }
+    await array.stop();
+  }
+});
+
 t.test('a sector that cannot be read is told as the block it belongs to', async (t) => {
   const layout = protectedLayouts[512];
   t.equal(layout.blockOf(layout.sectorOf(40), 31, 31), 40);
