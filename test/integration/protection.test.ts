@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { offloadCopy } from '../../initiator/copy/offload.js';
 import { connect, type LogicalUnit } from '../../initiator/index.js';
 import { seededRandom } from '../../target/base/random.js';
 import { PI_BYTES } from '../../wire/scsi/protection.js';
@@ -72,6 +73,13 @@ t.test('formats, 32 bytes, copies', async (t) => {
     dataIn: 64,
   });
   t.same([opcodes.data[1], opcodes.data.readUInt16BE(2), opcodes.data[4]], [3, 32, 0x7f], 'READ(32) is reported');
+
+  // By the array: user data, with information of the destination's own.
+  await offloadCopy(first, second, { lba: 200, blocks: 100 }, 1000, () => {});
+  const copied = await second.execute(longCdb(0x09, { lba: 1000, length: 100, options: protect(3) }), {
+    dataIn: sent.length,
+  });
+  t.ok(copied.data.equals(protectedBlocks(data, 1000)));
 
   await second.execute(format(FORMAT.none));
   t.match(await second.readCapacity(), { protectionType: 0 });
