@@ -1,9 +1,10 @@
 /** SANITIZE on a whole array: a kill delays it and no more, and nothing of the data is left in any file. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { connect, type LogicalUnit } from '../../initiator/index.js';
+import { filesWith } from '../support/files-with.js';
 import { serve } from '../support/serve.js';
 
 t.setTimeout(120_000);
@@ -12,12 +13,6 @@ const MARK = Buffer.from('lunarray sanitize test: this must not be found');
 const OTHER = Buffer.from('lunarray sanitize test: this must stay');
 const CAPACITY = 32 * 2 ** 20;
 const BLOCK_ERASE = Buffer.from([0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0]);
-
-function filesWith(directory: string, mark: Buffer): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(mark))
-    .map(({ name }) => name);
-}
 
 const directory = mkdtempSync(join(tmpdir(), 'lunarray-sanitize-'));
 t.teardown(() => rmSync(directory, { recursive: true, force: true }));
