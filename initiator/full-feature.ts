@@ -132,6 +132,7 @@ export class FullFeature implements ConnectionOwner, Recovering {
     task.received = 0;
     task.dataSn = 0;
     task.missing = null;
+    task.reassign = null;
     task.r2tSn = 0;
     this.sendCommand(task, burst.immediate, burst.unsolicited);
   }
@@ -416,6 +417,7 @@ export class FullFeature implements ConnectionOwner, Recovering {
   }
 
   completed(task: ScsiTask): void {
+    task.reassign = null;
     this.tags.remove(task.tag);
     this.owner.taskDone(task);
   }

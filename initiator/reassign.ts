@@ -18,15 +18,30 @@ export function takeOver(
   for (const task of tasks) {
     task.path = phase;
     if (compareSerial(task.cmdSn, expCmdSn) >= 0) phase.resend(task);
-    else {
-      const finish = (error: Error | null, response: Buffer | number) => {
-        // With an error this connection broke, too: the next one sees to the task.
-        if (error === null && response !== TaskFunctionResponse.complete) gone(task);
-      };
-      phase.manage(TaskFunction.taskReassign, task.lun, task, finish, nextDataSn(task));
-    }
+    else reassign(phase, task, gone);
   }
 }
+
+/** TASK REASSIGN; `task.reassign` sends it once more while it is not answered: it may have been lost. */
+function reassign(phase: FullFeature, task: ScsiTask, gone: (task: ScsiTask) => void): void {
+  const ask = () => {
+    const finish = (error: Error | null, response: Buffer | number) => {
+      // With an error this connection broke, too: the next one sees to the task.
+      if (error !== null || task.reassign !== ask) return;
+      task.reassign = null;
+      if (!TAKEN_OVER.has(response)) gone(task);
+    };
+    phase.manage(TaskFunction.taskReassign, task.lun, task, finish, nextDataSn(task));
+  };
+  task.reassign = ask;
+  ask();
+}
+
+/** Asked twice, the target says that the task is allegiant: to this connection. */
+const TAKEN_OVER: ReadonlySet<Buffer | number> = new Set([
+  TaskFunctionResponse.complete,
+  TaskFunctionResponse.taskStillAllegiant,
+]);
 
 /** The first DataSN that has not come; of a write, the next R2TSN. */
 function nextDataSn(task: ScsiTask): number {

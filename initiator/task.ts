@@ -60,6 +60,8 @@ export class ScsiTask {
   /** Next R2TSN expected, and up to which byte data was sent or asked for. */
   r2tSn = 0;
   solicited = 0;
+  /** Asks once more that its present connection may take it over; null: that is settled. */
+  reassign: (() => void) | null = null;
   /** The connection that it was sent on, and is answered on. */
   path: object | null = null;
 

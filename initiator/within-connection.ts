@@ -165,7 +165,10 @@ export class WithinConnection {
     let left = RESENT_AT_ONCE;
     for (const task of this.owner.outstanding()) {
       const lost = compareSerial(task.cmdSn, expCmdSn) >= 0 && compareSerial(task.cmdSn, sentBefore) < 0;
-      if (lost && left-- > 0) this.retry(task);
+      if (task.reassign !== null) {
+        left -= 1;
+        task.reassign();
+      } else if (lost && left-- > 0) this.retry(task);
       // Its R2T may have been lost: of which the target thinks otherwise if there was none.
       else if (!lost && task.dataOutBytes > task.solicited) {
         this.snack(SnackType.dataOrR2t, task.tag, task.r2tSn, 0);

@@ -31,6 +31,8 @@ export interface IscsiLimits {
   readonly connectionsPerSession: number;
   /** Seconds that tasks of a lost connection wait to be taken up, at most (ErrorRecoveryLevel 2). */
   readonly time2Retain: number;
+  /** Sessions of a port that have no connection and wait for one (ErrorRecoveryLevel 2); beyond them the oldest ends. */
+  readonly desertedSessions: number;
   /** Of one connection, kept until acknowledged (ErrorRecoveryLevel 1 and 2): bytes of reads, PDUs with status. */
   readonly keptBytes: number;
   readonly keptStatuses: number;
@@ -67,6 +69,7 @@ export const defaultLimits: IscsiLimits = {
   errorRecoveryLevel: 2,
   time2Retain: 20,
   connectionsPerSession: 4,
+  desertedSessions: 64,
   keptBytes: 8 * 1024 * 1024,
   keptStatuses: 4096,
   askAgainMs: 2_000,

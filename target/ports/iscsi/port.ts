@@ -172,9 +172,13 @@ export class IscsiPort {
   /** The tasks of a connection that is gone wait for another one to take them up. */
   #strand(session: Session, connection: Connection): void {
     session.strand(connection, () => {
-      if (session.connections.size > 0) session.terminate(connection);
-      else this.endSession(session, 'nobody came to take up its tasks');
+      session.terminate(connection);
+      // Another of its connections may be waited for longer.
+      if (session.connections.size === 0 && !session.stranded!.waiting)
+        this.endSession(session, 'nobody came to take up its tasks');
     });
+    const deserted = [...this.#sessions.values()].filter((each) => each.connections.size === 0);
+    if (deserted.length > this.limits.desertedSessions) this.endSession(deserted[0]!, 'too many wait for their hosts');
   }
 
   /** @param close what becomes of its connections */

@@ -7,6 +7,9 @@ import type { Clock } from '../../disk/types.js';
 import type { Connection } from './connection.js';
 import type { SentStatus } from './unacknowledged.js';
 
+/** Connections of one session that are waited for; beyond them the wait for the oldest ends. */
+const AWAITED = 16;
+
 interface Left {
   readonly connection: Connection;
   readonly sent: SentStatus;
@@ -15,7 +18,7 @@ interface Left {
 export class Stranded {
   /** By Initiator Task Tag. */
   readonly #left = new Map<number, Left>();
-  readonly #timers = new Map<Connection, { cancel(): void }>();
+  readonly #timers = new Map<Connection, { cancel(): void; readonly expire: () => void }>();
 
   constructor(
     private readonly clock: Clock,
@@ -33,12 +36,23 @@ export class Stranded {
       if (this.#left.size <= this.limit) break;
       this.forget(tag);
     }
-    const timer = this.clock.setTimeout(() => {
+    const expire = () => {
       this.#timers.delete(connection);
       for (const [tag, left] of this.#left) if (left.connection === connection) this.forget(tag);
       expired();
-    }, seconds * 1000);
-    this.#timers.set(connection, timer);
+    };
+    const timer = this.clock.setTimeout(expire, seconds * 1000);
+    this.#timers.set(connection, { cancel: () => timer.cancel(), expire });
+    for (const oldest of this.#timers.values()) {
+      if (this.#timers.size <= AWAITED) break;
+      oldest.cancel();
+      oldest.expire();
+    }
+  }
+
+  /** Any connection is waited for. */
+  get waiting(): boolean {
+    return this.#timers.size > 0;
   }
 
   /** A connection with this CID is gone and waited for. */

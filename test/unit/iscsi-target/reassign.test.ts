@@ -232,3 +232,32 @@ t.test('a session without connections ends with its host group, and with a new l
   t.equal(port.stats().sessions, 1);
   t.equal(channel.nexuses.size, 1);
 });
+
+t.test('sessions without connections have an end: the oldest goes', async (t) => {
+  const all = await openBench(t, { clock: new TestClock(), limits: { desertedSessions: 2 } });
+  for (let i = 0; i < 4; i++) {
+    const host = await all.connect();
+    const isid = Buffer.from([0x40, 0, 1, 0x37, 0, i]);
+    await host.login({ ...names, ErrorRecoveryLevel: '2' }, { isid });
+    await gone(all, host);
+  }
+  t.same(
+    all.port.sessions().map(({ tsih }) => tsih),
+    [3, 4],
+  );
+  t.equal(all.channel.nexuses.size, 2);
+});
+
+t.test('connections that break again and again are not all waited for', async (t) => {
+  const { host, bench: all, channel, port } = await bench(t);
+  channel.run = () => {};
+  host.scsi();
+  await host.ping();
+  let last = host;
+  for (let i = 0; i < 17; i++) {
+    await gone(all, last);
+    last = await join(all, host);
+  }
+  t.ok(channel.tasks[0]!.aborted, 'the wait for the first has ended');
+  t.match(port.sessions(), [{ connections: 1 }]);
+});
