@@ -1,62 +1,71 @@
-/** The whole family ALL on the LUs that its tests need, and the verdict on each test. */
+/** The family ALL on the profiles that its tests apply to, and the verdict on each test. */
 import type { LunArray } from '../../target/index.js';
-import { excuse, resetsTheTarget, specialUnit, wrongInLibiscsi } from './expected.js';
+import { notApplicable, wrongInLibiscsi } from './expected.js';
 import { listTests, type Outcome, runTests } from './iscsi-test-cu.js';
-import { pathsOf, type UnitName, units } from './units.js';
+import { type Profile, pathsOf, profileNames } from './profiles.js';
 
-export interface UnitOutcome extends Outcome {
-  readonly unit: UnitName;
+export interface ProfileOutcome extends Outcome {
+  readonly profile: Profile;
 }
 
 export interface Judgement {
   readonly test: string;
-  /** One per LU that it was run on. */
-  readonly outcomes: readonly UnitOutcome[];
-  /** Passed on a LU, and did nothing unexpected on another. */
+  readonly outcomes: ReadonlyMap<Profile, ProfileOutcome>;
+  /** Passed on a profile, and did nothing else on another. */
   readonly passed: boolean;
   /** What expected.ts does not foresee. */
-  readonly wrong: readonly UnitOutcome[];
+  readonly wrong: readonly ProfileOutcome[];
 }
 
-/**
- * Every test on a plain LU, two of which share the work; those that need a special LU there too. What resets the
- * target has it to itself.
- */
+/** Which tests are run on which profile. */
+type Plan = ReadonlyMap<Profile, readonly string[]>;
+
+/** Every test on every profile that it applies to. */
+export function everywhere(tests: readonly string[]): Plan {
+  return new Map(profileNames.map((profile) => [profile, tests.filter((test) => applies(test, profile))]));
+}
+
+/** Every test once, where it applies; `sharing` profiles take turns. */
+export function once(tests: readonly string[]): Plan {
+  const plan = new Map<Profile, string[]>(profileNames.map((profile) => [profile, []]));
+  for (const test of tests) {
+    const possible = profileNames.filter((profile) => applies(test, profile));
+    const lanes = possible.filter((profile) => sharing.includes(profile));
+    const least = lanes.sort((a, b) => plan.get(a)!.length - plan.get(b)!.length)[0];
+    plan.get(least ?? possible[0]!)!.push(test);
+  }
+  return plan;
+}
+
+/** More of them are no faster. */
+const sharing: readonly Profile[] = ['thin', '512e'];
+
+function applies(test: string, profile: Profile): boolean {
+  return notApplicable(test, profile) === undefined;
+}
+
+/** Profiles side by side, the tests of each one after the other. */
 export async function runAll(
   array: LunArray,
-  each: (outcome: UnitOutcome) => void = () => {},
+  planned: (tests: readonly string[]) => Plan,
+  each: (outcome: ProfileOutcome) => void = () => {},
   leftOut: readonly string[] = [],
 ): Promise<Judgement[]> {
   const tests = (await listTests()).filter((test) => !leftOut.includes(test));
-  const outcomes: UnitOutcome[] = [];
-  for (const unit of Object.keys(units) as UnitName[]) {
-    const wanted = unit === 'plain' ? tests : tests.filter((test) => specialUnit(test) === unit);
-    const shared = wanted.filter((test) => !resetsTheTarget(test));
-    const paths = pathsOf(array, unit);
-    const note = (ran: Outcome) => {
-      const outcome = { ...ran, unit };
-      outcomes.push(outcome);
-      each(outcome);
-    };
-    await Promise.all(
-      paths.map((urls, lane) =>
-        runTests(
-          urls,
-          shared.filter((_test, at) => at % paths.length === lane),
-          note,
-        ),
-      ),
-    );
-    await runTests(paths[0]!, wanted.filter(resetsTheTarget), note);
-  }
+  const outcomes: ProfileOutcome[] = [];
+  const note = (profile: Profile) => (ran: Outcome) => {
+    const outcome = { ...ran, profile };
+    outcomes.push(outcome);
+    each(outcome);
+  };
+  const lanes = [...planned(tests)].map(([profile, own]) => runTests(pathsOf(array, profile), own, note(profile)));
+  await Promise.all(lanes);
   return tests.map((test) => judgement(test, outcomes));
 }
 
-function judgement(test: string, all: readonly UnitOutcome[]): Judgement {
-  const outcomes = all.filter((outcome) => outcome.test === test);
-  const wrong = outcomes.filter(({ verdict, unit }) => {
-    if (verdict === 'pass' || wrongInLibiscsi.includes(test)) return false;
-    return verdict !== 'skip' || excuse(test, unit) === undefined;
-  });
-  return { test, outcomes, wrong, passed: wrong.length === 0 && outcomes.some(({ verdict }) => verdict === 'pass') };
+function judgement(test: string, all: readonly ProfileOutcome[]): Judgement {
+  const own = all.filter((outcome) => outcome.test === test);
+  const wrong = own.filter(({ verdict }) => verdict !== 'pass' && !wrongInLibiscsi.includes(test));
+  const passed = wrong.length === 0 && own.some(({ verdict }) => verdict === 'pass');
+  return { test, outcomes: new Map(own.map((outcome) => [outcome.profile, outcome])), wrong, passed };
 }
