@@ -117,7 +117,10 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** Logical unit reset: all stop, all results go. */
   reset(done: () => void): void {
-    for (const operation of this.operations) if (!operation.running) this.forget(operation);
+    for (const operation of this.operations) {
+      if (operation.running) operation.orphaned = true;
+      else this.forget(operation);
+    }
     this.stop(() => true, done);
   }
 }

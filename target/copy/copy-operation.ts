@@ -44,7 +44,7 @@ export class CopyOperation<I extends Issuer = Issuer> {
   /** RECEIVE COPY STATUS(LID1) told of its end, and RECEIVE COPY FAILURE DETAILS(LID1) of its failure: once only. */
   statusTold = false;
   failureTold = false;
-  /** The I_T nexus has been lost: nobody can ask for its results. */
+  /** The I_T nexus has been lost, or the logical unit reset: nobody can ask for its results. */
   orphaned = false;
   /** Gives up what the operation waits for, if that has not begun; null: nothing that could be given up. */
   giveUp: (() => void) | null = null;

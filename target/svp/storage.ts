@@ -114,7 +114,7 @@ function secured(cache: Cache): Promise<void> {
   return new Promise((done, failed) => cache.secure((error) => (error === null ? done() : failed(error))));
 }
 
-const GROUP_MEMORY = /^(regions|stripes)-\d+\.mem$/;
+const GROUP_MEMORY = /^(regions|stripes|under-way)-\d+\.mem$/;
 
 /** A first start that was interrupted leaves files that hold nothing; with another configuration they would be in the way. */
 function removeLeftovers(directory: DataDirectory): void {

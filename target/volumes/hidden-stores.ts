@@ -65,6 +65,7 @@ export class HiddenStores {
     const reserve = Math.max(1, Math.floor(volumePool.regions / RESERVE));
     return {
       layer: hidden.bottom,
+      chunks: bytes / CHUNK_BYTES,
       get hasRoom() {
         return volumePool.freeOf(tier) > reserve;
       },

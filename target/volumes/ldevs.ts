@@ -354,6 +354,7 @@ export class Ldevs {
       below: () => ldev.bottom,
       blockSize: ldev.blockSize,
       blocks: () => ldev.blocks,
+      marks: (lba, blocks) => ldev.marks.list(lba, blocks),
       openStore: () => this.hidden.make(ldev),
       clock: this.parts.clock,
       changed: () => this.compose(ldev),

@@ -21,6 +21,10 @@ export interface MarkStore {
 /** Of one LDEV. A host that wants more takes marking for something that it is not. */
 export const MAX_MARKS = 65536;
 
+export function markedFailure({ lba, correctionDisabled }: MarkedBlock): IoFailure {
+  return { kind: 'medium-error', lba, write: false, markedBad: correctionDisabled };
+}
+
 export class MarkedBlocks {
   /** LBA → correction disabled. */
   private readonly blocks: Map<number, boolean>;
@@ -44,6 +48,12 @@ export class MarkedBlocks {
     let found = Number.POSITIVE_INFINITY;
     for (const each of this.within(lba, blocks)) found = Math.min(found, each);
     return found === Number.POSITIVE_INFINITY ? null : { lba: found, correctionDisabled: this.blocks.get(found)! };
+  }
+
+  /** Those of a range, by ascending LBA. */
+  list(lba: number, blocks: number): readonly MarkedBlock[] {
+    const found = [...this.within(lba, blocks)].sort((a, b) => a - b);
+    return found.map((each) => ({ lba: each, correctionDisabled: this.blocks.get(each)! }));
   }
 
   /** Whether a range can be marked: blocks that are marked already take no more room. */

@@ -1,9 +1,11 @@
 /** Starts of an array with RAID 5 whose shared memory is missing or has another size, after a kill. */
 import { execFileSync } from 'node:child_process';
-import { rmSync, statSync, truncateSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { connect } from '../../initiator/index.js';
+import { connect, type LogicalUnit } from '../../initiator/index.js';
+import { currentBootId } from '../../target/base/boot-id.js';
+import { UnderWay } from '../../target/disk/raid/under-way.js';
 import { startArray } from '../../target/index.js';
 import { serve } from '../support/serve.js';
 
@@ -62,4 +64,27 @@ t.test('a stripe map that is missing or of another size is refused', async (t) =
     change(join(dataDir, 'stripes-1.mem'));
     await t.rejects(startArray({ dataDir }), { code: 'data-unusable', message: /stripes-1\.mem .*Put it back/ });
   }
+});
+
+t.test('what was under way long ago is not written over what came since', async (t) => {
+  const dataDir = copy();
+  const path = join(dataDir, 'under-way-1.mem');
+  const data = Buffer.alloc(2 ** 16, 0xee);
+  const stale = readFileSync(path);
+  const underWay = new UnderWay({ buffer: stale, commit() {}, sync() {}, close() {} }, currentBootId());
+  underWay.open(false, currentBootId());
+  underWay.begin([{ drive: 0, offset: 0, bytes: data.length, buffers: [data], lost: false }]);
+  const stop = async (run: (unit: LogicalUnit) => Promise<unknown>) => {
+    const array = await startArray({ dataDir });
+    const unit = await connect(array.luns[0]!.url);
+    await run(unit);
+    await unit.close();
+    await array.stop();
+  };
+  await stop((unit) => unit.synchronizeCache());
+  // A map whose bits have gone, as after some seconds without writes.
+  const map = readFileSync(join(dataDir, 'stripes-1.mem'));
+  writeFileSync(join(dataDir, 'stripes-1.mem'), map.fill(0, 4096, 8192));
+  writeFileSync(path, stale);
+  await stop(async (unit) => t.ok((await unit.read(0, 2048)).equals(pattern)));
 });

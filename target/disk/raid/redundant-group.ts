@@ -18,7 +18,7 @@ import type { CopyRate } from './pace.js';
 import { Rebuild } from './rebuild.js';
 import { RedoLog } from './redo-log.js';
 import { layoutOf, type RedundantShape } from './redundant-shape.js';
-import { replay, stripesOf } from './replay.js';
+import { isWithin, replay, stripesOf } from './replay.js';
 import { Scrub, type ScrubStatus } from './scrub.js';
 import { ScrubNotes } from './scrub-notes.js';
 import { StripeLocks } from './stripe-locks.js';
@@ -112,6 +112,8 @@ export class RedundantGroup implements ParityGroup {
     this.stripeBytes = layout.stripeBytes;
     this.#memory = memory;
     const marked = map.suspects(layout.stripes);
+    // A stripe is marked, durably, before anything of it is under way.
+    underWay?.leaveOut((write) => !isWithin(write, layout, marked));
     const suspects = new Suspects(underWay?.complete ? [] : marked);
     underWay?.open(suspects.count > 0, parts.bootId);
     this.#core = new GroupCore({

@@ -2,11 +2,24 @@
 import { inSeries } from '../in-series.js';
 import type { DriveDone } from '../types.js';
 import type { GroupCore } from './group-core.js';
+import type { StripeLayout } from './layout.js';
 import type { LoggedWrite } from './write-records.js';
 
 /** Stripes that a write touches: the first, and the one after the last. */
 export function stripesOf({ offset, bytes }: LoggedWrite, unit: number): readonly [number, number] {
   return [Math.floor(offset / unit), Math.ceil((offset + bytes) / unit)];
+}
+
+/** A write to a drive of the group, all of it in stripes of these ranges, which ascend. */
+export function isWithin(
+  write: LoggedWrite,
+  { drives, unit }: Pick<StripeLayout, 'drives' | 'unit'>,
+  ranges: readonly { readonly first: number; readonly end: number }[],
+): boolean {
+  const [first, end] = stripesOf(write, unit);
+  let next = first;
+  for (const range of ranges) if (range.first <= next && next < range.end) next = range.end;
+  return write.drive < drives && next >= end;
 }
 
 /** Nothing else is under way. What cannot be done is kept as unfinished. */

@@ -38,9 +38,9 @@ const UNLOGGED: Handle = -1;
 
 export class UnderWay {
   /** What the last process left, by its handle, to be written again and ended. */
-  readonly left: ReadonlyMap<Handle, readonly LoggedWrite[]>;
+  readonly left: Map<Handle, readonly LoggedWrite[]>;
   /** The last process died, and all that was not consistent then is in `left`. */
-  readonly complete: boolean;
+  complete: boolean;
   /** By record: the cells that it takes up. */
   readonly #cells: { readonly first: number; readonly count: number }[] = [];
   readonly #free: Handle[] = [];
@@ -71,6 +71,16 @@ export class UnderWay {
     }
     this.left = left;
     this.complete = kept && whole && buffer[UNLOGGED_AT] === 0 && buffer[UNSETTLED_AT] === 0;
+  }
+
+  /** Leaves out what cannot have been under way: the memory is of another time, or another group. Before `open`. */
+  leaveOut(impossible: (write: LoggedWrite) => boolean): void {
+    for (const [handle, writes] of this.left) {
+      if (!writes.some(impossible)) continue;
+      this.end(handle);
+      this.left.delete(handle);
+      this.complete = false;
+    }
   }
 
   /** Begins this process's own use. @param unsettled stripes are to be checked, which will take time */

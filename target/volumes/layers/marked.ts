@@ -6,7 +6,7 @@
  * and a kill in between leaves the mark of a write that nobody was told of.
  */
 import type { BlockLayer, Done, ExtentsDone, Io, ReadDone } from '../block-layer.js';
-import type { MarkedBlocks } from '../marked-blocks.js';
+import { type MarkedBlocks, markedFailure } from '../marked-blocks.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};
@@ -20,10 +20,7 @@ export class MarkedLayer implements BlockLayer {
   read(io: Io, lba: number, blocks: number, done: ReadDone): void {
     const marked = this.marks.first(lba, blocks);
     if (marked === null) this.next.read(io, lba, blocks, done);
-    else {
-      const { correctionDisabled } = marked;
-      done({ kind: 'medium-error', lba: marked.lba, write: false, markedBad: correctionDisabled }, NO_DATA, nothing);
-    }
+    else done(markedFailure(marked), NO_DATA, nothing);
   }
 
   write(io: Io, lba: number, blocks: number, data: readonly Buffer[], done: Done): void {

@@ -9,6 +9,8 @@ export class Generation {
   private readonly map = new ChunkMap();
   private store: ChunkStore | null = null;
   private places = 0;
+  /** No image needs it any more. */
+  left = false;
 
   constructor(private readonly openStore: OpenStore) {}
 
@@ -29,7 +31,9 @@ export class Generation {
       if ('kind' in made) return made;
       this.store = made;
     }
-    if (!this.store.hasRoom) return { kind: 'no-space', cause: 'what the pool has left is for hosts' };
+    // What could not be written has left places behind.
+    if (!this.store.hasRoom || this.places + chunks > this.store.chunks)
+      return { kind: 'no-space', cause: 'what the pool has left is for hosts' };
     const place = this.places;
     this.places += chunks;
     return { store: this.store, place };
@@ -54,6 +58,7 @@ export class Generation {
 
   /** Gives back what was kept. */
   remove(done: () => void): void {
+    this.left = true;
     if (this.store === null) done();
     else this.store.remove(done);
   }

@@ -1,5 +1,6 @@
 /** Reads one image, from wherever each of its chunks is. */
 import type { BlockLayer, Io, IoFailure, ReadDone } from '../block-layer.js';
+import { type MarkedBlock, markedFailure } from '../marked-blocks.js';
 import { CHUNK_BYTES, FIRST_PLACE, HOLE, LIVE, LOST } from './chunk-map.js';
 import type { Images } from './images.js';
 import type { AllocationDone, BlockRange, LostCause, PointInTime } from './types.js';
@@ -30,6 +31,8 @@ export class Image implements PointInTime {
     readonly generation: number,
     ranges: readonly BlockRange[],
     readonly lost: (cause: LostCause) => void,
+    /** Blocks that could not be read when it was made, by ascending LBA. */
+    private readonly marks: readonly MarkedBlock[],
   ) {
     this.chunks = chunksOf(ranges, images.chunkBlocks);
   }
@@ -47,7 +50,23 @@ export class Image implements PointInTime {
   }
 
   read(io: Io, lba: number, blocks: number, done: ReadDone): void {
-    new ImageRead(this, io, done).run(lba, lba + blocks);
+    const marked = this.markIn(lba, blocks);
+    if (marked === null) new ImageRead(this, { ...io, protected: false }, done).run(lba, lba + blocks);
+    else done(markedFailure(marked), NO_DATA, nothing);
+  }
+
+  /** The first mark in a range; null: there is none. */
+  private markIn(lba: number, blocks: number): MarkedBlock | null {
+    if (this.marks.length === 0) return null;
+    let low = 0;
+    let high = this.marks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.marks[middle]!.lba < lba) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.marks[low];
+    return found !== undefined && found.lba < lba + blocks ? found : null;
   }
 
   allocation(lba: number, blocks: number, done: AllocationDone): void {
@@ -152,7 +171,7 @@ class ImageRead {
   private readStretch(layer: BlockLayer, stretch: Stretch, lba: number, end: number): void {
     layer.read(this.io, stretch.lba, stretch.blocks, (failure, data, release) => {
       // Of what was overwritten meanwhile, and so saved, what came may be new.
-      const overtaken = stretch.state === LIVE && !this.image.onLdev(lba, stretch.blocks);
+      const overtaken = stretch.state === LIVE && !this.image.ended && !this.image.onLdev(lba, stretch.blocks);
       if (overtaken || this.image.ended || failure !== null) {
         release();
         if (failure !== null && !overtaken) this.fail(failure);

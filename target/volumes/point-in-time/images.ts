@@ -15,6 +15,7 @@
  */
 import type { Clock } from '../../base/clock.js';
 import type { BlockLayer } from '../block-layer.js';
+import type { MarkedBlock } from '../marked-blocks.js';
 import { CHUNK_BYTES, LIVE } from './chunk-map.js';
 import { Generation, type OpenStore } from './generation.js';
 import { Image } from './image.js';
@@ -30,6 +31,8 @@ export interface ImagesParts {
   readonly blockSize: number;
   /** Capacity in blocks, as it is now. */
   readonly blocks: () => number;
+  /** Blocks of a range that hosts have marked unreadable, which `below` does not know. */
+  readonly marks: (lba: number, blocks: number) => readonly MarkedBlock[];
   readonly openStore: OpenStore;
   readonly clock: Pick<Clock, 'setImmediate'>;
   /** Called when the first image has come, or the last one gone. */
@@ -79,7 +82,8 @@ export class Images {
     if (newest === undefined || !newest.untouched || this.saver.busy) {
       this.generations.push(new Generation(this.parts.openStore));
     }
-    const image = new Image(this, this.first + this.generations.length - 1, ranges, lost);
+    const marks = ranges.flatMap(({ lba, blocks }) => this.parts.marks(lba, blocks)).sort((a, b) => a.lba - b.lba);
+    const image = new Image(this, this.first + this.generations.length - 1, ranges, lost, marks);
     this.images.push(image);
     if (this.images.length === 1) this.parts.changed();
     return image;

@@ -87,14 +87,15 @@ export class Saver {
   private copy(first: number, chunks: number, done: () => void): void {
     const { chunkBlocks, parts } = this.images;
     const generation = this.images.newest;
-    const taken = generation.take(chunks);
-    if ('kind' in taken) {
-      this.lose(first, first + chunks, taken.kind === 'no-space' ? 'no-space' : 'failed', done);
-      return;
-    }
     const lba = first * chunkBlocks;
     const blocks = Math.min((first + chunks) * chunkBlocks, parts.blocks()) - lba;
     parts.below().read(IO, lba, blocks, (failure, data, release) => {
+      // All images that needed it have ended, and its store is going.
+      if (generation.left) {
+        release();
+        done();
+        return;
+      }
       if (failure !== null) {
         release();
         if (failure.kind !== 'medium-error') this.lose(first, first + chunks, 'failed', done);
@@ -103,6 +104,13 @@ export class Saver {
           generation.lost(first);
           done();
         }
+        return;
+      }
+      // Only now: what cannot be read takes no place.
+      const taken = generation.take(chunks);
+      if ('kind' in taken) {
+        release();
+        this.lose(first, first + chunks, taken.kind === 'no-space' ? 'no-space' : 'failed', done);
         return;
       }
       taken.store.layer.write(IO, taken.place * chunkBlocks, blocks, data, (problem) => {

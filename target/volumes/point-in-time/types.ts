@@ -22,7 +22,10 @@ export type AllocationDone = (failure: IoFailure | null, allocation: Allocation)
  * logical blocks; callers ask for blocks of the ranges only that the image was made of.
  */
 export interface PointInTime {
-  /** Rules of `done` and of the buffers as in `BlockLayer.read`. `not-ready`: the image has ended. */
+  /**
+   * Rules of `done` and of the buffers as in `BlockLayer.read`; protection information is left out. `not-ready`: the image
+   * has ended.
+   */
   read(io: Io, lba: number, blocks: number, done: ReadDone): void;
   /** Whether anything was allocated at `lba`, and for how many blocks from there, at least 1 and at most `blocks`. */
   allocation(lba: number, blocks: number, done: AllocationDone): void;
@@ -33,6 +36,8 @@ export interface PointInTime {
 /** Where old chunks are kept: blocks of the same size as the LDEV's, zeros until they are written. */
 export interface ChunkStore {
   readonly layer: BlockLayer;
+  /** Places there are. */
+  readonly chunks: number;
   /** Whether more may be taken without leaving too little to hosts. */
   readonly hasRoom: boolean;
   /** `done` runs when nothing of it is left, or when that failed. */

@@ -148,6 +148,22 @@ t.test('held data of all copies has an end; what is given back can be held again
   t.equal(hold(3).readUInt32BE(32), 1024);
 });
 
+t.test('a reset gives back what a running copy holds, and its results go', async (t) => {
+  const rig = new CopyRig([{ blocks: 16384 }, { blocks: 16384 }]);
+  const host = rig.host('a');
+  rig.layers[0]!.fill(0, 16384, 0x61);
+  const ends = { source: 1, destination: 2 };
+  const segments = [blocks(2, 0, 0, { ...ends, hold: true }), blocks(16000, 0, 0, ends)];
+  startCopy(host, { format: 'lid4', listId: 9, immediate: true, segments });
+  rig.clock.advance(0);
+  const managed = host.manage('logical-unit-reset');
+  rig.clock.settle();
+  t.equal(managed.outcome, 'complete');
+  host.attentions();
+  t.match(receive(host, CopyIn.status4, 9).sense, { key: 5 });
+  t.ok(rig.unit.neighbours.copyMeans.held.take(HELD_BYTES_AT_ONCE), 'all of it');
+});
+
 t.test('held data: what segments 0Dh copied', async (t) => {
   const rig = new CopyRig();
   const [source] = rig.layers;

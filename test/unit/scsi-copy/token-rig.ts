@@ -61,11 +61,13 @@ export class TokenRig extends CopyRig {
       below: () => layer,
       blockSize,
       blocks: () => ldev.blocks,
+      marks: (lba, blocks) => ldev.marks.list(lba, blocks),
       openStore: () => ({
         layer: new MemoryLayer(
           Math.ceil((layer.blocks * blockSize) / CHUNK_BYTES) * (CHUNK_BYTES / blockSize),
           blockSize,
         ),
+        chunks: Math.ceil((layer.blocks * blockSize) / CHUNK_BYTES),
         get hasRoom() {
           return rig.room;
         },

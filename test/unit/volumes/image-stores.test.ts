@@ -106,3 +106,20 @@ t.test('hosts keep room in the pool: images end first', async (t) => {
   t.equal(await write(array.volumes.ldev(0)!.top, REGION_BYTES / 512, NEW), null, 'the last region is a host’s');
   await array.stop();
 });
+
+t.test('blocks that were marked unreadable when it was made stay so in an image', async (t) => {
+  const array = rig(t);
+  await filled(array);
+  const ldev = array.volumes.ldev(0)!;
+  t.equal(ldev.marks.mark(3, 2, true), null);
+  const { image, readBack } = imageOf(array, 0);
+  await write(ldev.top, 0, NEW);
+  t.same(await read(ldev.top, 0, 8), NEW.subarray(0, 8 * 512), 'written, and so readable');
+  t.match(await readBack(0, 8), { kind: 'medium-error', lba: 3, markedBad: true });
+  t.match(await readBack(4, 100), { kind: 'medium-error', lba: 4 });
+  t.same(await readBack(5, 8), OLD.subarray(0, 8 * 512));
+  image.release();
+  const after = imageOf(array, 0);
+  t.same(await after.readBack(0, 8), NEW.subarray(0, 8 * 512));
+  await array.stop();
+});

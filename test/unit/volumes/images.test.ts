@@ -46,6 +46,7 @@ class Rig {
       below: () => this.below,
       blockSize: BLOCK,
       blocks: () => BLOCKS,
+      marks: () => [],
       openStore: () => this.openFails ?? this.openStore(slow),
       clock: this.clock,
       changed: () => this.changes++,
@@ -62,6 +63,7 @@ class Rig {
     const rig = this;
     return {
       layer: slow(store.layer),
+      chunks: 10,
       get hasRoom() {
         return rig.room;
       },
@@ -313,3 +315,52 @@ t.test('ending them all tells when their stores are gone; there is a limit', asy
   t.ok(all.every(({ lost }) => lost.length === 1 && lost[0] === 'sanitized'));
   rig.images.discard('sanitized', () => t.pass('and at once when there are none'));
 });
+
+t.test('an image that ends while it is being read', async (t) => {
+  for (const end of ['discard', 'release'] as const) {
+    const rig = new Rig();
+    rig.layer.fill(0, BLOCKS, 7);
+    const { image } = rig.freeze();
+    rig.layer.held = [];
+    let failure: IoFailure | null = null;
+    image.read(hostIo, 0, 8, (problem) => {
+      failure = problem;
+    });
+    if (end === 'release') image.release();
+    else rig.images.discard('no-space', () => {});
+    rig.layer.complete();
+    rig.clock.settle();
+    t.match(failure, { kind: 'not-ready' }, end);
+  }
+});
+
+t.test('a chunk that cannot be read takes no place from the others', async (t) => {
+  const rig = new Rig();
+  for (let chunk = 0; chunk < 10; chunk++) rig.layer.fill(chunk * CHUNK, CHUNK, 1 + chunk);
+  const { image, lost } = rig.freeze();
+  const read = rig.layer.read.bind(rig.layer);
+  const bad = 9 * CHUNK + 3;
+  rig.layer.read = (io, lba, blocks, done) => {
+    if (bad >= lba && bad < lba + blocks) done({ kind: 'medium-error', lba: bad, write: false }, [], () => {});
+    else read(io, lba, blocks, done);
+  };
+  rig.write(0, 10 * CHUNK, 0xee);
+  t.same(lost, []);
+  for (let chunk = 0; chunk < 9; chunk++) t.same(rig.read(image, chunk * CHUNK, CHUNK), bytes(CHUNK, 1 + chunk));
+  t.match(rig.read(image, 9 * CHUNK, 1), { kind: 'medium-error' });
+});
+
+t.test(
+  'places that could not be written are not used again: at their end the image ends, and no host waits',
+  async (t) => {
+    const rig = new Rig();
+    rig.layer.fill(0, BLOCKS, 7);
+    const first = rig.freeze([{ lba: 0, blocks: CHUNK }]);
+    rig.write(0, 1, 0xee);
+    rig.stores[0]!.layer.failNext = { kind: 'hardware-error', cause: 'gone' };
+    t.same(first.lost, []);
+    const { images } = rig;
+    t.match(images.newest.take(10), { kind: 'no-space' }, 'one of ten is taken');
+    t.notMatch(images.newest.take(9), { kind: 'no-space' });
+  },
+);

@@ -2,6 +2,7 @@ import t from 'tap';
 import { SimulatedClock } from '../../../../target/base/clock.js';
 import type { RedundantLevel } from '../../../../target/disk/raid/code.js';
 import { redundantMemoryBytes, underWayMemoryBytes } from '../../../../target/disk/raid/redundant-shape.js';
+import { isWithin } from '../../../../target/disk/raid/replay.js';
 import { UnderWay, underWayBytes } from '../../../../target/disk/raid/under-way.js';
 import type { LoggedWrite } from '../../../../target/disk/raid/write-records.js';
 import type { DriveIo } from '../../../../target/disk/types.js';
@@ -131,6 +132,49 @@ t.test('data of hosts that looks like a record is data', (t) => {
   );
   t.equal(open(other).left.size, 0);
   t.end();
+});
+
+t.test('what cannot have been under way is left out, and for good', async (t) => {
+  const { memory, underWay } = fresh();
+  underWay.begin([write(0, 4096, 1)]);
+  underWay.begin([write(3, 4096, 2)]);
+  const next = open(memory);
+  t.ok(next.complete);
+  next.leaveOut(({ drive }) => drive === 3);
+  t.notOk(next.complete);
+  t.equal(next.left.size, 1);
+  next.open(false, 'boot');
+  const last = open(memory);
+  t.same(
+    [...last.left.values()].map(([one]) => one!.drive),
+    [0],
+  );
+});
+
+t.test('only marked stripes of drives that there are can have been under way', async (t) => {
+  const ranges = [
+    { first: 2, end: 3 },
+    { first: 3, end: 4 },
+    { first: 7, end: 9 },
+  ];
+  const within = (drive: number, first: number, stripes: number) =>
+    isWithin(
+      { drive, offset: first * 100, bytes: stripes * 100, buffers: null, lost: false },
+      { drives: 4, unit: 100 },
+      ranges,
+    );
+  for (const [first, stripes, expected] of [
+    [2, 1, true],
+    [2, 2, true],
+    [7, 2, true],
+    [1, 2, false],
+    [3, 2, false],
+    [8, 2, false],
+    [5, 1, false],
+  ] as const) {
+    t.equal(within(0, first, stripes), expected, `${first}+${stripes}`);
+  }
+  t.notOk(within(4, 2, 1));
 });
 
 t.test('sizes of memory, which an array that is there has', async (t) => {
