@@ -155,8 +155,13 @@ t.test('a reset gives back what a running copy holds, and its results go', async
   const ends = { source: 1, destination: 2 };
   const segments = [blocks(2, 0, 0, { ...ends, hold: true }), blocks(16000, 0, 0, ends)];
   startCopy(host, { format: 'lid4', listId: 9, immediate: true, segments });
-  rig.clock.advance(0);
+  rig.layers[1]!.held = [];
+  rig.clock.settle();
+  const [copying] = rig.unit.copies.list();
+  t.same([copying!.running, copying!.held.length], [true, 1024]);
   const managed = host.manage('logical-unit-reset');
+  rig.layers[1]!.complete();
+  rig.layers[1]!.held = null;
   rig.clock.settle();
   t.equal(managed.outcome, 'complete');
   host.attentions();
