@@ -19,7 +19,9 @@ const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
 t.comment(`LUNARRAY_SEED=${seed}`);
 
 const STRIDE = 512 + PI_BYTES;
-const FORMAT = { none: 0x00, type1: 0x80, type2: 0xc0 };
+const FORMAT = { none: 0x10, type1: 0x90, type2: 0xd0 };
+/** Of FORMAT UNIT: PROTECTION FIELD USAGE 0, no options. */
+const FORMAT_LIST = Buffer.alloc(4);
 const directory = mkdtempSync(join(tmpdir(), 'lunarray-protection-'));
 t.teardown(() => rmSync(directory, { recursive: true, force: true }));
 const config = join(directory, 'array.json');
@@ -59,7 +61,7 @@ t.test('formats, 32 bytes, copies', async (t) => {
   await first.write(200, tagged, { protect: 1 });
   t.ok((await first.read(200, 100, { protect: 5 })).equals(tagged), 'by the library');
 
-  await second.execute(format(FORMAT.type2));
+  await second.execute(format(FORMAT.type2), { dataOut: FORMAT_LIST });
   t.match(await second.readCapacity(), { protectionType: 2, blocks: 16384 });
   const fields = { lba: 5, length: 100, options: protect(1), referenceTag: 7000, applicationTag: 0xabcd, mask: 0xffff };
   const sent = protectedBlocks(data, 7000, { applicationTag: 0xabcd });
@@ -81,10 +83,10 @@ t.test('formats, 32 bytes, copies', async (t) => {
   });
   t.ok(copied.data.equals(protectedBlocks(data, 1000)));
 
-  await second.execute(format(FORMAT.none));
+  await second.execute(format(FORMAT.none), { dataOut: FORMAT_LIST });
   t.match(await second.readCapacity(), { protectionType: 0 });
   t.ok((await second.read(0, 16384)).equals(Buffer.alloc(16384 * 512)));
-  await second.execute(format(FORMAT.type1));
+  await second.execute(format(FORMAT.type1), { dataOut: FORMAT_LIST });
   await Promise.all([first.close(), second.close()]);
   t.equal(await array.end('SIGTERM'), 0);
 });

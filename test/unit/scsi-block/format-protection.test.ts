@@ -47,8 +47,6 @@ class Formatted extends TestUnit implements FormatRecord {
 t.test('which type, by FMTPINFO and PROTECTION FIELD USAGE; READ CAPACITY(16) tells it', async (t) => {
   for (const [info, usage, type] of [
     [0, null, 0],
-    [2, null, 1],
-    [3, null, 2],
     [0, 0, 0],
     [2, 0, 1],
     [3, 0, 2],
@@ -78,9 +76,11 @@ t.test('refusals', async (t) => {
   }
   const interval = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0]);
   t.match(lu.run(format(2, FMTDATA | LONGLIST), interval).sense, inList(3, 0), 'PROTECTION INTERVAL EXPONENT');
-  t.match(new TestUnit({ commands: [...blockCommandsOf({ thin: true })] }).run(format(2)).sense, inCdb(1, 7));
+  for (const info of [2, 3]) t.match(lu.run(format(info)).sense, inCdb(1, 7), `${info} without a list`);
+  const fixed = new TestUnit({ commands: [...blockCommandsOf({ thin: true })] });
+  t.match(fixed.run(format(2, FMTDATA), list(0)).sense, inCdb(1, 7));
   lu.failBegin = { kind: 'no-space', cause: 'test' };
-  t.match(lu.run(format(2)).sense, { name: 'no-space' });
+  t.match(lu.run(format(2, FMTDATA), list(0)).sense, { name: 'no-space' });
   t.match(lu.run(format(2, FMTDATA), list(0, 0x02)).sense, { name: 'no-space' }, 'told with IMMED too');
   t.same(lu.layer.calls, []);
   t.equal(lu.run(cdb(0x28, 0, 1)).status, Status.good);
@@ -89,12 +89,12 @@ t.test('refusals', async (t) => {
 t.test('one that fails or is aborted leaves the medium corrupted until another one ends', async (t) => {
   const lu = new Formatted();
   lu.layer.failNext = { kind: 'hardware-error', cause: 'test' };
-  t.match(lu.run(format(2)).sense, { name: 'hardware-error' });
+  t.match(lu.run(format(2, FMTDATA), list(0)).sense, { name: 'hardware-error' });
   const corrupted = { key: 3, asc: 0x3100 };
   t.match(lu.run(cdb(0x28, 0, 1)).sense, corrupted);
   t.match(lu.run(Buffer.alloc(6)).sense, corrupted, 'TEST UNIT READY');
   t.equal(lu.run(Buffer.from([0x12, 0, 0, 0, 96, 0])).status, Status.good, 'INQUIRY');
-  const task = lu.start(format(2));
+  const task = lu.start(format(2, FMTDATA), list(0));
   task.aborted = true;
   lu.clock.settle();
   t.equal(task.status, Status.taskAborted);

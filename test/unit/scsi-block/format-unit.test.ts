@@ -93,7 +93,7 @@ t.test('refusals: nothing is formatted', async (t) => {
     t.match(lu.run(format(bits)).sense, inCdb(1, 7), 'FMTPINFO');
   }
   t.match(lu.run(format(0, 1)).sense, inCdb(4, 0), 'FFMT');
-  t.match(lu.run(format(0x08)).sense, inCdb(1, 3), 'CMPLST without a list');
+  t.equal(new TestUnit().run(format(0x28)).status, Status.good, 'LONGLIST and CMPLST are ignored without a list');
   t.match(lu.run(format(0x04)).sense, inCdb(1, 2), 'DEFECT LIST FORMAT without a list');
   t.match(lu.run(format(FMTDATA), list(0, 0, 8)).sense, inList(2), 'defects');
   t.match(lu.run(format(FMTDATA | LONGLIST), Buffer.from([0, 0, 0, 0, 0, 0, 0, 4])).sense, inList(4));

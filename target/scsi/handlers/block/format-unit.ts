@@ -39,12 +39,13 @@ const TYPES: readonly (readonly ProtectionType[])[] = [[0], [], [1], [2, 3]];
 
 const typesOf = (task: Task) => TYPES[(task.cdb[1]! & FMTPINFO) >> FMTPINFO_SHIFT]!;
 
-/** Without a list there is nothing that its fields could be about. */
+/** Without a list there is no choice of information (SBC-4 5.4.1); LONGLIST and CMPLST are then ignored. */
 function check({ ldev }: LogicalUnit, task: Task): Sense | null {
-  const fixed = ldev.formatting === undefined && (task.cdb[1]! & FMTPINFO) !== 0;
-  if (fixed || typesOf(task).length === 0) return invalidFieldInCdb(1, FMTPINFO_TOP_BIT);
+  const fixed = ldev.formatting === undefined || !hasList(task);
+  if ((fixed && (task.cdb[1]! & FMTPINFO) !== 0) || typesOf(task).length === 0) {
+    return invalidFieldInCdb(1, FMTPINFO_TOP_BIT);
+  }
   if (hasList(task)) return null;
-  if ((task.cdb[1]! & CMPLST) !== 0) return invalidFieldInCdb(1, 3);
   return (task.cdb[1]! & DEFECT_LIST_FORMAT) !== 0 ? invalidFieldInCdb(1, 2) : null;
 }
 
