@@ -115,6 +115,8 @@ export interface ExtendedInquiry {
   readonly protectionTypes: number;
   /** GRD_CHK, APP_CHK and REF_CHK. */
   readonly protectionChecked: boolean;
+  /** NO_PI_CHK: information whose application tag is FFFFh is not checked of writes either. */
+  readonly uncheckedWhenWritten: boolean;
   readonly groupNumbers: boolean;
   readonly priorities: boolean;
   readonly headOfQueue: boolean;
@@ -138,7 +140,7 @@ export function extendedInquiryPage(device: number, fields: ExtendedInquiry): Bu
     (fields.ordered ? 0x02 : 0) |
     (fields.simple ? 0x01 : 0);
   data[6] = fields.volatileCache ? 0x01 : 0;
-  data[7] = fields.attentionsClearedPerUnit ? 0x01 : 0;
+  data[7] = (fields.uncheckedWhenWritten ? 0x20 : 0) | (fields.attentionsClearedPerUnit ? 0x01 : 0);
   data.writeUInt16BE(fields.extendedSelfTestMinutes, 10);
   data[13] = fields.maximumSenseBytes;
   return data;

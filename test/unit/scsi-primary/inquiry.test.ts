@@ -119,7 +119,7 @@ t.test('VPD 86h: what is supported', async (t) => {
   t.equal(data.length, 64);
   t.equal(data[5], 0x07, 'HEADSUP, ORDSUP, SIMPSUP');
   t.equal(data[6], 0x01, 'V_SUP');
-  t.equal(data[7], 0x01, 'LUICLR');
+  t.equal(data[7], 0x21, 'NO_PI_CHK, LUICLR');
   t.equal(data.readUInt16BE(10), 1);
 });
 

@@ -118,6 +118,7 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
       extendedInquiryPage(DEVICE, {
         protectionTypes: 0b111,
         protectionChecked: true,
+        uncheckedWhenWritten: true,
         groupNumbers: false,
         priorities: false,
         headOfQueue: true,
