@@ -165,6 +165,16 @@ export class TaskSet implements TaskControl {
     this.wake();
   }
 
+  prepareAnew(): void {
+    for (let task = this.head; task !== null; task = task.next) {
+      if (task.running || task.finished) continue;
+      this.classify(task, classOf(task), -1);
+      prepare(this.unit, task);
+      this.classify(task, classOf(task), 1);
+      task.blockedBy = null;
+    }
+  }
+
   private all(match: (task: Task) => boolean): Task[] {
     const tasks: Task[] = [];
     for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.push(task);

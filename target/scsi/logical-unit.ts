@@ -151,6 +151,7 @@ export class LogicalUnit {
   /** A format has changed the protection information: other commands, other capacity data. */
   formatted(): void {
     if (this.commandsOf !== null) this.commands = this.commandsOf(this.ldev);
+    this.tasks?.prepareAnew();
   }
 
   /** Capacity in blocks. */

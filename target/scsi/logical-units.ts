@@ -151,6 +151,14 @@ export class LogicalUnits {
     return null;
   }
 
+  /** To an initiator, logged in or not. */
+  private isMapped({ id }: Pick<Ldev, 'id'>, initiator: string): boolean {
+    const { surroundings = noSurroundings } = this.parts;
+    return surroundings
+      .hostGroups()
+      .some((group) => [...group.luns.values()].includes(id) && surroundings.admits(group, initiator));
+  }
+
   private mapped(group: HostGroup, matches: (ldev: Ldev) => boolean): Ldev | undefined {
     for (const id of group.luns.values()) {
       const ldev = this.volumes.ldev(id);
@@ -218,6 +226,7 @@ export class LogicalUnits {
       for (const unit of this.unitsOf(nexus)) unit.attentions.establish(nexus.id, reportedLunsDataHasChanged());
     }
     this.withdrawFrom(group);
+    this.neighbours.tokens.revoke(({ ldev, initiator }) => !this.isMapped(ldev, initiator));
   }
 
   /**

@@ -25,4 +25,7 @@ export interface TaskControl {
    * what follows is to be refused meanwhile, not held up. Its `onAbort` is set.
    */
   standAside(task: Task): void;
+
+  /** The commands of the logical unit have changed: those that wait are looked up again. `wake` follows. */
+  prepareAnew(): void;
 }

@@ -160,6 +160,12 @@ export class RodTokens {
     else if (token.users === 0 && token.ended === null) this.arm(token);
   }
 
+  /** Ends those that were made of blocks which who made them may no longer read. */
+  revoke(lost: (request: Pick<TokenRequest, 'ldev' | 'initiator'>) => boolean): void {
+    for (const token of this.tokens.values())
+      if (token.ended === null && lost(token.request)) this.end(token, 'revoked');
+  }
+
   /** Those that are good and were made of an LDEV. */
   ofLdev(id: number): readonly RodToken[] {
     return [...this.tokens.values()].filter(({ ended, request }) => ended === null && request.ldev.id === id);

@@ -144,3 +144,30 @@ t.test('a logical unit reset drops what was not told, the token stays good', asy
   t.match(information(host, 5).result.sense, { name: 'invalid-field-in-cdb' });
   t.equal(writeUsing(host, token, [[0, 1]]).status, Status.good);
 });
+
+t.test('a token ends when its source is taken from who made it', async (t) => {
+  const rig = new TokenRig([{}, {}, {}]);
+  const host = rig.host('a');
+  rig.layers[0]!.fill(0, 8, 5);
+  const token = tokenFor(host, [[0, 8]]);
+  rig.group(1).luns = new Map([[1, 1]]);
+  rig.events.emit('luns-changed', rig.group(1));
+  host.attentions(1);
+  t.equal(writeUsing(host, token, [[0, 8]], {}, { lun: 1 }).status, Status.good, 'the other port still maps it');
+  rig.group(0).luns = new Map([[1, 1]]);
+  rig.events.emit('luns-changed', rig.group(0));
+  host.attentions(1);
+  t.match(writeUsing(host, token, [[0, 8]], {}, { lun: 1 }).sense, { key: 5, asc: 0x2306 });
+});
+
+t.test('a token that did not come whole is told again', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  populate(host, [[0, 8]], { listId: 3 });
+  for (const room of [32, 0]) {
+    host.start(thirdPartyCopyIn(CopyIn.rodTokenInformation, 3, 4096), null, { room });
+    rig.clock.settle();
+  }
+  t.not(information(host, 3).token, null);
+  t.equal(information(host, 3).token, null, 'and then no more');
+});

@@ -119,11 +119,11 @@ export class Host {
   ) {}
 
   start(cdb: Buffer, data: Buffer | null = null, options: StartOptions = {}): Task {
-    const { lun = 0, attribute = TaskAttribute.simple, expected = data?.length ?? 0 } = options;
+    const { lun = 0, attribute = TaskAttribute.simple, expected = data?.length ?? 0, room = 1 << 24 } = options;
     const padded = Buffer.alloc(16);
     cdb.copy(padded);
     const bytes = typeof lun === 'number' ? encodeLun(lun) : lun;
-    const task = new Task(this.owner, this.nexus, bytes, padded, ++this.tag, attribute, expected, 1 << 24);
+    const task = new Task(this.owner, this.nexus, bytes, padded, ++this.tag, attribute, expected, room);
     if (data) this.owner.data.set(task, data);
     this.adapter.submit(task);
     return task;
@@ -170,6 +170,8 @@ export interface StartOptions {
   readonly lun?: number | Buffer;
   readonly attribute?: TaskAttribute;
   readonly expected?: number;
+  /** Bytes of data-in that the host takes. */
+  readonly room?: number;
 }
 
 export interface RigOptions {

@@ -126,7 +126,8 @@ function tell(unit: LogicalUnit, task: Task, idBytes: 1 | 4, report: Report): vo
   }
   const data = report.encode(operation);
   const allocation = task.cdb.readUInt32BE(ALLOCATION_AT);
-  report.after?.(operation, allocation === 0 || allocation >= data.length);
+  const sent = Math.min(allocation, task.expectedDataIn);
+  report.after?.(operation, allocation === 0 || sent >= data.length);
   answer(task, data, allocation);
 }
 

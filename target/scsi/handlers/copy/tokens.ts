@@ -1,6 +1,6 @@
 /** POPULATE TOKEN and WRITE USING TOKEN (SBC-4 5.12, 5.59). */
 import { describeSense } from '../../../../wire/scsi/additional-sense.js';
-import { RANGE_DESCRIPTOR, refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
+import { refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
 import { encodeCscd, ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../../wire/scsi/rod-token.js';
@@ -42,7 +42,8 @@ import { ownUnit } from './copy-targets.js';
 
 const LIST_ID_AT = 6;
 const LIST_LENGTH_AT = 10;
-const RANGES_BYTES = RodLimits.ranges * RANGE_DESCRIPTOR;
+/** A list says its length in two bytes, which do not count themselves. */
+const MAX_LIST_BYTES = 0xffff + 2;
 /** Between the highest and the lowest: the commands have no field for it. */
 const PRIORITY = 3;
 /** Of the NAA identifier: what all LDEVs of an array have in common. */
@@ -221,7 +222,7 @@ function row<L extends object>(
     runsWhenStopped: false,
     check: (_unit, { cdb }) => {
       const bytes = cdb.readUInt32BE(LIST_LENGTH_AT);
-      const fits = bytes === 0 || (bytes >= shape.header && bytes <= shape.header + RANGES_BYTES);
+      const fits = bytes === 0 || (bytes >= shape.header && bytes <= MAX_LIST_BYTES);
       return fits ? null : parameterListLengthError();
     },
     dataOutBytes: (_unit, { cdb }) => cdb.readUInt32BE(LIST_LENGTH_AT),
