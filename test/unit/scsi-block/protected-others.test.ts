@@ -65,6 +65,32 @@ t.test('VERIFY with data compares data and information', async (t) => {
   t.equal(verify(2, protectedBlocks(data, 5, { applicationTag: 3, guard: 0 })).status, Status.good);
 });
 
+t.test('VERIFY with data: which reference tags are compared', async (t) => {
+  for (const type of [1, 3] as const) {
+    const lu = unit(type);
+    lu.run(cdb(0x2a, 5, 1, protect(3)), protectedBlock(pattern(512), 111));
+    for (const value of [1, 2, 3, 4, 5]) {
+      const result = lu.run(cdb(0x8f, 5, 1, protect(value) | BYTCHK.data), protectedBlock(pattern(512), 5));
+      if (value === 5) t.equal(result.status, Status.good, `type ${type}, VRPROTECT 101b`);
+      else t.match(result.sense, failed(0x1003, 5, 0x0e), `type ${type}, VRPROTECT ${value}`);
+    }
+  }
+});
+
+t.test('what is stored with tags that say "unchecked" has its data compared alone', async (t) => {
+  for (const type of [1, 3] as const) {
+    const lu = unit(type);
+    const verify = (block: Buffer) => lu.run(cdb(0x8f, 5, 1, protect(1) | BYTCHK.data), protectedBlock(block, 5));
+    t.equal(verify(Buffer.alloc(512)).status, Status.good);
+    t.match(verify(pattern(512)).sense, { key: 0x0e, asc: 0x1d00 });
+    const compareAndWrite = cdb(0x89, 5, 0, protect(1));
+    compareAndWrite[13] = 1;
+    const next = protectedBlock(pattern(512), 5);
+    t.equal(lu.run(compareAndWrite, Buffer.concat([protectedBlock(Buffer.alloc(512), 5), next])).status, Status.good);
+    t.ok(stored(lu, 5, 1).equals(next));
+  }
+});
+
 t.test('VERIFY with one block: its reference tag counts on', async (t) => {
   for (const type of [1, 3] as const) {
     const lu = unit(type);

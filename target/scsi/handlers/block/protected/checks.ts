@@ -34,8 +34,10 @@ const NONE: Fields = { guard: false, applicationTag: false, referenceTag: false 
 /** By value of the field: what is checked. Null: the value is reserved. */
 export const CHECKED: readonly (Fields | null)[] = [ALL, ALL, TAGS, NONE, GUARD, ALL, null, null];
 
+const ALL_BUT_REFERENCE: Fields = { ...ALL, referenceTag: false };
+
 /** By value of VRPROTECT: what is compared byte by byte besides the user data. */
-export const COMPARED: readonly Fields[] = [NONE, ALL, TAGS, ALL, ALL, ALL];
+export const COMPARED: readonly Fields[] = [NONE, ALL, TAGS, ALL, ALL, ALL_BUT_REFERENCE];
 
 /** What the tags of a command's blocks ought to be. */
 export interface Expectation {
@@ -77,7 +79,7 @@ export function checkBlocks(blocks: Blocks, fields: Fields, expected: Expectatio
 
 /**
  * Compares what is stored with what was sent, both with information. A difference of user data tells its offset in what
- * was sent, one of information the LBA, both as MISCOMPARE.
+ * was sent, one of information the LBA, both as MISCOMPARE. Stored tags that say "unchecked" are not compared either.
  */
 export function compareBlocks(stored: Blocks, sent: Buffer, fields: Fields, type: ProtectionType): Sense | null {
   const { bytes, lba, count, blockSize } = stored;
@@ -87,23 +89,20 @@ export function compareBlocks(stored: Blocks, sent: Buffer, fields: Fields, type
     const differs = native.compare([bytes.subarray(at, at + blockSize)], [sent.subarray(at, at + blockSize)]);
     if (differs >= 0) return miscompareDuringVerify(at + differs);
     const [is, wanted] = [decodeProtection(bytes, at + blockSize), decodeProtection(sent, at + blockSize)];
-    const failed = difference(is, wanted, fields, type);
+    const failed = isUnchecked(is, type) ? null : difference(is, wanted, fields);
     if (failed !== null) return { ...failed(lba + i), key: SenseKey.miscompare };
   }
   return null;
 }
 
-/** The reference tag of type 3 is the host's, as ATO says, and not compared (SBC-4 5.36). */
 function difference(
   is: ProtectionInformation,
   wanted: ProtectionInformation,
   fields: Fields,
-  type: ProtectionType,
 ): ((lba: number) => Sense) | null {
   if (fields.guard && is.guard !== wanted.guard) return guardCheckFailed;
   if (fields.applicationTag && is.applicationTag !== wanted.applicationTag) return applicationTagCheckFailed;
-  const compared = fields.referenceTag && type !== 3;
-  return compared && is.referenceTag !== wanted.referenceTag ? referenceTagCheckFailed : null;
+  return fields.referenceTag && is.referenceTag !== wanted.referenceTag ? referenceTagCheckFailed : null;
 }
 
 /** User data alone. */
