@@ -1,16 +1,23 @@
 import { Argument, Command } from 'commander';
 import { accessStateNames } from '../../wire/scsi/target-port-groups.js';
-import type { PortGroupReply } from '../svp/control/api.js';
+import type { PortGroupReply, PortReply } from '../svp/control/api.js';
 import { call } from './client.js';
-import { administration, argument, type CommonOptions, printJson, printTable } from './output.js';
+import { administration, argument, type CommonOptions, printJson, printLine, printTable } from './output.js';
 
 interface AluaOptions extends CommonOptions {
   readonly ldev?: string;
   readonly transition?: number;
 }
 
+interface RedirectOptions extends CommonOptions {
+  readonly permanent?: boolean;
+  readonly off?: boolean;
+}
+
 export function portCommand(): Command {
-  const port = new Command('port').description('ports, and the access through their target port groups');
+  const port = new Command('port').description(
+    'ports, where they send hosts, and the access through their target port groups',
+  );
 
   administration(
     port
@@ -34,7 +41,32 @@ export function portCommand(): Command {
     else await show([reply], options);
   });
 
+  administration(
+    port
+      .command('redirect')
+      .description('send hosts that log in to another address; sessions stay, a restart forgets it')
+      .argument('<port>', 'port, as CL1-A')
+      .argument('[address]', 'where to, HOST:PORT', argument.address)
+      .option('--permanent', 'tell hosts that they may remember it')
+      .option('--off', 'let hosts log in here again'),
+  ).action(async (name: string, address: string | undefined, options: RedirectOptions, command: Command) => {
+    const { off = false, permanent = false } = options;
+    if (off === (address !== undefined)) return command.error('error: either HOST:PORT or --off is needed');
+    if (off && permanent) return command.error('error: --permanent and --off exclude each other');
+    const path = `/ports/${encodeURIComponent(name)}/redirection`;
+    const reply = off
+      ? await call<PortReply>(options.data, 'DELETE', path)
+      : await call<PortReply>(options.data, 'PUT', path, { address, permanent });
+    if (options.json) printJson(reply);
+    else printLine(off ? `hosts log in to ${reply.id} again` : `${reply.id} sends hosts to ${redirectionText(reply)}`);
+  });
+
   return port;
+}
+
+/** Empty: the port does not redirect. */
+export function redirectionText({ redirection }: PortReply): string {
+  return redirection === null ? '' : `${redirection.address} (${redirection.permanent ? 'permanently' : 'for now'})`;
 }
 
 async function show(groups: readonly PortGroupReply[], { json }: CommonOptions): Promise<void> {

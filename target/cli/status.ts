@@ -3,6 +3,7 @@ import type { StatusReply } from '../svp/control/api.js';
 import { humanSize } from '../svp/units.js';
 import { call } from './client.js';
 import { administration, type CommonOptions, printJson, printLine, printTable } from './output.js';
+import { redirectionText } from './port.js';
 
 export function statusCommand(): Command {
   return administration(new Command('status').description('what runs: ports, sessions, cache, LUN paths')).action(
@@ -18,8 +19,8 @@ export function statusCommand(): Command {
       printLine(`drives   through ${status.io === 'uring' ? 'io_uring' : 'the thread pool'}`);
       printLine('');
       await printTable(
-        ['PORT', 'LISTENS ON', 'SESSIONS'],
-        status.ports.map((p) => [p.id, p.listen, p.sessions]),
+        ['PORT', 'LISTENS ON', 'SESSIONS', 'REDIRECTS TO'],
+        status.ports.map((p) => [p.id, p.listen, p.sessions, redirectionText(p)]),
       );
       printLine('');
       await printTable(

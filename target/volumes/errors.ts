@@ -12,6 +12,7 @@ export const configErrorMeaning = {
   'bad-name': 'A name has characters or a length that are not allowed.',
   'bad-number': 'A number is outside its range.',
   'bad-iscsi-name': 'Not an iSCSI name (RFC 7143 4.2.7).',
+  'bad-address': 'Not HOST:PORT where a host could connect to.',
   'bad-secret': 'A CHAP secret is too short, too long or used in both directions.',
   'bad-fault': 'A fault rule asks for something that there is not.',
   'bad-capacity': 'A capacity is zero, too large, or no multiple of the block size.',

@@ -48,8 +48,8 @@ t.test('status', async (t) => {
   );
   const { code, stdout } = await plain('status');
   t.equal(code, 0);
-  t.match(stdout, /^PORT +LISTENS ON +SESSIONS$/m);
-  t.match(stdout, /^CL1-A +127\.0\.0\.1:\d+ +0$/m);
+  t.match(stdout, /^PORT +LISTENS ON +SESSIONS +REDIRECTS TO$/m);
+  t.match(stdout, /^CL1-A +127\.0\.0\.1:\d+ +0 +-$/m);
 });
 
 t.test('asymmetric access states', async (t) => {
@@ -73,6 +73,40 @@ t.test('asymmetric access states', async (t) => {
   t.match(await plain('port', 'alua', '2', 'standby', '--transition', '61'), { code: 9 });
   t.match(await plain('port', 'alua', '2', 'sleeping'), { code: 2 });
   t.match(await plain('port', 'alua', '2'), { code: 2, stderr: /state/ });
+});
+
+t.test('redirection of a port', async (t) => {
+  const lun = array.ready.find(({ url }) => url.includes(':cl1-a/'))!;
+  const [, , other] = array.ready.find(({ url }) => url.includes(':cl2-a/'))!.url.split('/') as [
+    string,
+    string,
+    string,
+  ];
+  t.match(await plain('port', 'redirect', 'CL1-A', other), {
+    code: 0,
+    stdout: `CL1-A sends hosts to ${other} (for now)`,
+  });
+  await t.rejects(connect(lun.url), /no such target/, 'the other port has no such target');
+  t.match(await plain('status'), { stdout: new RegExp(`^CL1-A .* ${other} \\(for now\\)$`, 'm') });
+  t.match(await json('port', 'redirect', 'CL1-A', '[::1]:7', '--permanent'), {
+    id: 'CL1-A',
+    redirection: { address: '[::1]:7', permanent: true },
+  });
+  t.match(await plain('port', 'redirect', 'CL9-A', other), { code: 9, stderr: /there is CL1-A, CL2-A/ });
+  t.match(await plain('port', 'redirect', 'CL1-A', '127.0.0.1:0'), { code: 9, stderr: /HOST:PORT/ });
+  t.match(await plain('port', 'redirect', 'CL1-A', '[1:2]:3260'), { code: 9, stderr: /HOST:PORT/ });
+  t.match(await plain('port', 'redirect', 'CL1-A', `${other},1`), { code: 2, stderr: /HOST:PORT/ });
+  t.match(await plain('port', 'redirect', 'CL1-A'), { code: 2, stderr: /--off/ });
+  t.match(await plain('port', 'redirect', 'CL1-A', other, '--off'), { code: 2, stderr: /--off/ });
+  t.match(await plain('port', 'redirect', 'CL1-A', '--off', '--permanent'), { code: 2, stderr: /exclude/ });
+  t.match(
+    (await json<StatusReply>('status')).ports[0],
+    { redirection: { address: '[::1]:7' } },
+    'refusals change nothing',
+  );
+  t.match(await plain('port', 'redirect', 'CL1-A', '--off'), { code: 0, stdout: /log in to CL1-A again/ });
+  const unit = await connect(lun.url);
+  await unit.close();
 });
 
 t.test('LDEVs', async (t) => {

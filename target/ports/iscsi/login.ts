@@ -32,6 +32,7 @@ import type { Connection } from './connection.js';
 import { negotiate } from './negotiation.js';
 import { portalGroupTag } from './parts.js';
 import type { IscsiPort } from './port.js';
+import { type Redirection, redirectionKey, redirectionStatus } from './redirection.js';
 import { LoginRefused, Security } from './security.js';
 
 /** The only version there is (RFC 7143 11.12.4). */
@@ -154,6 +155,11 @@ export class Login {
 
   #carryOn(request: LoginRequest, pairs: readonly TextPair[]): void {
     const answers = this.#answer(pairs, request);
+    const redirection = this.#movedTo();
+    if (redirection !== null) {
+      this.#redirect(request, redirection);
+      return;
+    }
     this.#segments = splitText(encodeText(answers), LOGIN_SEGMENT_BYTES);
     const transit = request.transit && this.#mayLeaveTo(request.nsg) && this.#segments.length === 1;
     if (transit && request.nsg === LoginStage.fullFeaturePhase) this.#establish(request);
@@ -288,6 +294,23 @@ export class Login {
     this.#respond(request, LoginStatus.success, true, session.identity.tsih);
     const parameters = operationalParameters(new Map([...session.agreed, ...this.#results]));
     this.connection.enterFullFeaturePhase(parameters, this.#declared);
+  }
+
+  /**
+   * RFC 7143 11.13.5: before or after security negotiation. A connection that joins a session stays with it, and
+   * discovery tells where the target is.
+   */
+  #movedTo(): Redirection | null {
+    return this.#identity!.type === 'normal' && this.#first!.tsih === 0 ? this.port.redirection : null;
+  }
+
+  #redirect(request: LoginRequest, redirection: Redirection): void {
+    const { connection } = this;
+    const key = redirectionKey(redirection);
+    connection.log.info('login redirected', `${connection.name}: to ${key[1]}`);
+    this.#segments = [encodeText([key])];
+    this.#respond(request, redirectionStatus(redirection), false);
+    connection.finish('login redirected');
   }
 
   #refuse(request: LoginRequest | null, status: LoginStatus, why: string): void {

@@ -18,6 +18,7 @@ import { sendAsyncMessage } from './logout.js';
 import { ownValues } from './negotiation.js';
 import type { PortParts } from './parts.js';
 import { RateLimitedLog } from './rate-limited-log.js';
+import type { Redirection } from './redirection.js';
 import { LoginRefused } from './security.js';
 import { Session } from './session.js';
 import { byName, PortCounters, type PortStats, type SessionInfo } from './stats.js';
@@ -38,6 +39,8 @@ export class IscsiPort {
   readonly segments = new SegmentPool();
   readonly taps = new PortTaps();
   readonly guessDelays: GuessDelays;
+  /** Null: hosts log in here. Sessions there are, and discovery, go on either way. */
+  redirection: Redirection | null = null;
 
   readonly #server: Server;
   readonly #connections = new Set<Connection>();

@@ -99,6 +99,9 @@ export const AccessStateSet = Type.Object(
   strict,
 );
 
+/** Where hosts that log in to a port are sent: HOST:PORT. Temporarily when `permanent` is left out. */
+export const RedirectionSet = Type.Object({ address: text(300), permanent: Type.Optional(Type.Boolean()) }, strict);
+
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const FaultAdd = FaultRuleSchema;
 /** Of every LDEV, and with it scenarios, when `ldev` is left out. */
@@ -142,6 +145,7 @@ export type LunMap = Static<typeof LunMap>;
 export type UserAdd = Static<typeof UserAdd>;
 export type SessionDrop = Static<typeof SessionDrop>;
 export type DrivePredict = Static<typeof DrivePredict>;
+export type RedirectionSet = Static<typeof RedirectionSet>;
 export type AccessStateSet = Static<typeof AccessStateSet>;
 export type DriveSettings = Static<typeof DriveSettings>;
 
@@ -199,6 +203,8 @@ export interface PortReply {
   readonly id: string;
   readonly listen: string;
   readonly sessions: number;
+  /** Where hosts that log in are sent; null: they log in here. */
+  readonly redirection: { readonly address: string; readonly permanent: boolean } | null;
 }
 
 /** A target port group and its asymmetric access state. */

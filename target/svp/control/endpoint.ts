@@ -12,6 +12,7 @@ import { hostGroupRoutes } from './host-group-routes.js';
 import { ldevRoutes } from './ldev-routes.js';
 import { poolRoutes } from './pool-routes.js';
 import { portGroupRoutes } from './port-group-routes.js';
+import { portRoutes } from './port-routes.js';
 import { controlSocketPath } from './socket-path.js';
 import { statusRoutes } from './status-routes.js';
 import { traceRoutes } from './trace-routes.js';
@@ -53,6 +54,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   faultRoutes(app, array);
   driveRoutes(app, array);
   poolRoutes(app, array);
+  portRoutes(app, array);
   portGroupRoutes(app, array);
   captureRoutes(app, array);
   traceRoutes(app, array);

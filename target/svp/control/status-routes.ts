@@ -3,10 +3,10 @@ import { nativeKind } from '../../../native/index.js';
 import { defaultFileIo } from '../../disk/file-io.js';
 import { ConfigError } from '../../volumes/errors.js';
 import { ldevName } from '../../volumes/model.js';
-import { formatAddress } from '../units.js';
 import { version } from '../version.js';
 import { type ArrayView, lunPaths } from '../view.js';
 import { SessionDrop, type SessionReply, type StatsReply, type StatusReply } from './api.js';
+import { portReply } from './port-routes.js';
 
 export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
   app.get('/status', (): StatusReply => {
@@ -20,11 +20,7 @@ export function statusRoutes(app: FastifyInstance, array: ArrayView): void {
       native: nativeKind,
       io: defaultFileIo().kind,
       metrics: array.metricsUrl,
-      ports: array.ports.map(({ port, address, endpoint }) => ({
-        id: port.name,
-        listen: formatAddress(address),
-        sessions: endpoint.stats().sessions,
-      })),
+      ports: array.ports.map(portReply),
       ldevs: array.volumes.ldevs().length,
       cache: {
         bytes: array.cacheBytes,
