@@ -1,6 +1,7 @@
 /** libiscsi's command-line tools see the array as its ready lines say. */
 import t from 'tap';
 import { startArray } from '../../target/index.js';
+import { lunarray } from '../support/programs.js';
 import { run } from '../support/run.js';
 
 t.setTimeout(60_000);
@@ -46,4 +47,30 @@ t.test('iscsi-swp switches software write protect', async (t) => {
   t.equal(on.code, 0, on.stderr);
   const off = await run('iscsi-swp', ['-s', 'off', lun.url]);
   t.equal(off.code, 0, off.stderr);
+});
+
+t.test('iscsi-inq follows a redirection (libiscsi does so with temporary ones only)', async (t) => {
+  const name = 'iqn.2026-01.org.example:moving';
+  const group = { name: 'default', target: name, initiators: ['*'], luns: { 0: '00:00' } };
+  const moving = await startArray({
+    config: {
+      cache: '16M',
+      ldevs: [{ id: '00:00', capacity: '64M' }],
+      ports: [
+        { id: 'CL1-A', listen: '127.0.0.1:0' },
+        { id: 'CL2-A', listen: '127.0.0.1:0' },
+      ],
+      hostGroups: ['CL1-A', 'CL2-A'].map((port) => ({ ...group, port })),
+    },
+    control: true,
+  });
+  t.teardown(() => moving.stop());
+  const [from, to] = moving.ports.map(({ port }) => `127.0.0.1:${port}`) as [string, string];
+  t.match(await lunarray(['port', 'redirect', 'CL1-A', to, '--data', moving.dataDir]), { code: 0 });
+  const inquiry = await run('iscsi-inq', [`iscsi://${from}/${name}/0`]);
+  t.equal(inquiry.code, 0, inquiry.stderr);
+  t.match(inquiry.stdout, /Vendor:LUNARRAY/);
+  const { code, stdout } = await lunarray(['stats', '--json', '--data', moving.dataDir]);
+  t.equal(code, 0);
+  t.match(JSON.parse(stdout), { ports: [{ loginsOk: 0 }, { loginsOk: 1 }] }, 'it logged in to the other port');
 });
