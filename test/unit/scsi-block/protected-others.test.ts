@@ -145,6 +145,11 @@ t.test('WRITE SAME', async (t) => {
   t.ok(stored(full, 0, 1).equals(UNWRITTEN));
   t.match(full.run(cdb(0x93, 0, 9, 0x08), block).sense, inCdb(1, 3));
 
+  for (const value of [1, 3, 5]) {
+    t.equal(lu.run(cdb(0x93, 20, 70, protect(value)), UNWRITTEN).status, Status.good);
+    t.ok(stored(lu, 20, 70).equals(Buffer.concat(new Array(70).fill(UNWRITTEN))), `all ones, WRPROTECT ${value}`);
+  }
+
   const second = unit(2);
   const long = { lba: 8, length: 33, options: protect(1), referenceTag: 1000, applicationTag: 2, mask: 0xffff };
   const one = protectedBlock(block, 1000, { applicationTag: 2 });
