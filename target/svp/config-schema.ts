@@ -257,6 +257,20 @@ export const ConfigSchema = Type.Object(
         default: 30,
       }),
     ),
+    errorRecoveryLevel: Type.Optional(
+      Type.Union([Type.Literal(0), Type.Literal(1), Type.Literal(2)], {
+        description: 'ErrorRecoveryLevel of iSCSI sessions at most; what an initiator offers less of holds.',
+        default: 2,
+      }),
+    ),
+    maxConnections: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 4,
+        description: 'Connections of an iSCSI session at most; what an initiator offers less of holds.',
+        default: 4,
+      }),
+    ),
     sanitizeRate: Type.Optional(
       size(
         'Bytes a second that a sanitize operation (SANITIZE) overwrites at most, or `max`: as fast as drives and hosts let it.',

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.js';
 import { systemRandom } from '../base/random.js';
 import { Cache } from '../cache/cache.js';
 import { ChannelAdapter } from '../channel/channel-adapter.js';
+import type { IscsiLimits } from '../ports/iscsi/limits.js';
 import { IscsiPort } from '../ports/iscsi/port.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
 import type { TargetPort } from '../volumes/model.js';
@@ -180,7 +181,7 @@ export class RunningArray implements ArrayView {
       random: systemRandom,
       log: this.log,
       discoveryAuth: () => this.settings.discoveryAuth,
-      limits: { pollingUs, ...silence(this.settings.hostTimeout) },
+      limits: { pollingUs, ...sessionLimits(this.settings), ...silence(this.settings.hostTimeout) },
     });
     this.captures.attach(endpoint);
     try {
@@ -293,6 +294,10 @@ function listenAddress(port: TargetPort, index: number, listen: string | undefin
 function silence(hostTimeout: number): { pingAfterMs: number; pingTimeoutMs: number } {
   const half = hostTimeout * 500;
   return { pingAfterMs: half, pingTimeoutMs: half };
+}
+
+function sessionLimits({ errorRecoveryLevel, maxConnections }: Settings): Partial<IscsiLimits> {
+  return { errorRecoveryLevel, connectionsPerSession: maxConnections };
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {

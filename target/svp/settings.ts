@@ -1,5 +1,6 @@
 /** Settings of the process that no host sees, kept in `settings.json` of the data directory. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { defaultLimits } from '../ports/iscsi/limits.js';
 import type { AuthMethod } from '../volumes/model.js';
 import type { ConfigInput } from './config-schema.js';
 import { DEFAULT_CACHE, DEFAULT_HOST_TIMEOUT, DEFAULT_HTTP, DEFAULT_POLLING } from './default-config.js';
@@ -21,9 +22,13 @@ export interface Settings {
   readonly sanitizeRate: number | null;
   /** Seconds of silence after which a host's connection is given up. */
   readonly hostTimeout: number;
+  /** Of iSCSI sessions, at most. */
+  readonly errorRecoveryLevel: 0 | 1 | 2;
+  readonly maxConnections: number;
 }
 
 const AUTH_METHODS: readonly unknown[] = ['none', 'chap', 'mutual-chap'] satisfies AuthMethod[];
+const LEVELS: readonly unknown[] = [0, 1, 2];
 
 /** A saved state of the process besides its settings. */
 interface Saved extends Settings {
@@ -50,6 +55,8 @@ export function settle(file: string, config: ConfigInput, warn: (line: string) =
     directDrives: config.drives?.filter(({ direct }) => direct).map(({ id }) => id) ?? saved.directDrives ?? [],
     sanitizeRate: config.sanitizeRate === undefined ? (saved.sanitizeRate ?? null) : parseRate(config.sanitizeRate),
     hostTimeout: config.hostTimeout ?? saved.hostTimeout ?? DEFAULT_HOST_TIMEOUT,
+    errorRecoveryLevel: config.errorRecoveryLevel ?? saved.errorRecoveryLevel ?? defaultLimits.errorRecoveryLevel,
+    maxConnections: config.maxConnections ?? saved.maxConnections ?? defaultLimits.connectionsPerSession,
   };
 }
 
@@ -72,6 +79,7 @@ function read(file: string): Partial<Saved> | null {
     const saved = JSON.parse(readFileSync(file, 'utf8'));
     const { cacheBytes, cacheDuplex, polling, http, directDrives, discoveryAuth, settled, sanitizeRate, hostTimeout } =
       saved;
+    const { errorRecoveryLevel, maxConnections } = saved;
     return {
       ...(Number.isSafeInteger(cacheBytes) && cacheBytes > 0 && { cacheBytes }),
       ...(typeof cacheDuplex === 'string' && cacheDuplex !== '' && { cacheDuplex }),
@@ -81,6 +89,10 @@ function read(file: string): Partial<Saved> | null {
       ...(Array.isArray(directDrives) && { directDrives: directDrives.map(String) }),
       ...(Number.isSafeInteger(sanitizeRate) && sanitizeRate > 0 && { sanitizeRate }),
       ...(Number.isSafeInteger(hostTimeout) && hostTimeout >= 4 && { hostTimeout }),
+      ...(LEVELS.includes(errorRecoveryLevel) && { errorRecoveryLevel }),
+      ...(Number.isSafeInteger(maxConnections) &&
+        maxConnections >= 1 &&
+        maxConnections <= defaultLimits.connectionsPerSession && { maxConnections }),
       ...(AUTH_METHODS.includes(discoveryAuth) && { discoveryAuth }),
     };
   } catch {
