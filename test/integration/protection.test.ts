@@ -12,7 +12,7 @@ import { seededRandom } from '../../target/base/random.js';
 import { PI_BYTES } from '../../wire/scsi/protection.js';
 import { serve } from '../support/serve.js';
 import { cdb } from '../unit/scsi-block/harness.js';
-import { longCdb, protect, protectedBlocks } from '../unit/scsi-block/protection.js';
+import { longCdb, MADE, protect, protectedBlocks } from '../unit/scsi-block/protection.js';
 
 t.setTimeout(120_000);
 const seed = Number(process.env.LUNARRAY_SEED ?? Date.now() % 1e6);
@@ -56,7 +56,7 @@ t.test('formats, 32 bytes, copies', async (t) => {
 
   const data = Buffer.alloc(100 * 512, 'protected');
   await first.write(200, data);
-  t.ok((await readBlocks(first, 200, 100)).equals(protectedBlocks(data, 200)));
+  t.ok((await readBlocks(first, 200, 100)).equals(protectedBlocks(data, 200, MADE)));
   const tagged = protectedBlocks(data, 200, { applicationTag: 0x1234 });
   await first.write(200, tagged, { protect: 1 });
   t.ok((await first.read(200, 100, { protect: 5 })).equals(tagged), 'by the library');
@@ -81,7 +81,7 @@ t.test('formats, 32 bytes, copies', async (t) => {
   const copied = await second.execute(longCdb(0x09, { lba: 1000, length: 100, options: protect(3) }), {
     dataIn: sent.length,
   });
-  t.ok(copied.data.equals(protectedBlocks(data, 1000)));
+  t.ok(copied.data.equals(protectedBlocks(data, 1000, { ...MADE, referenceTag: 0xffffffff })));
 
   await second.execute(format(FORMAT.none), { dataOut: FORMAT_LIST });
   t.match(await second.readCapacity(), { protectionType: 0 });

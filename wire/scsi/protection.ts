@@ -47,7 +47,7 @@ export function isUnchecked({ applicationTag, referenceTag }: ProtectionInformat
   return type !== 3 || referenceTag === UNCHECKED_REFERENCE_TAG;
 }
 
-/** The reference tag of block `lba` where nobody says another one: of type 3 none is told. */
+/** The reference tag of block `lba` where nobody says another one: of types 2 and 3 none is told (SBC-4 table 133). */
 export function referenceTagOf(type: ProtectionType, lba: number): number {
-  return type === 3 ? UNCHECKED_REFERENCE_TAG : lba % 2 ** 32;
+  return type === 1 ? lba % 2 ** 32 : UNCHECKED_REFERENCE_TAG;
 }

@@ -1,14 +1,21 @@
 /**
  * The layer of LDEVs formatted with protection information: keeps eight bytes beside each block, over a layer of plain
  * sectors (`protected-layout.ts` says where). Operations with `Io.protected` carry blocks of blockSize + 8 bytes, the
- * information after each; writes without it have guard and reference tag made here, and an application tag of zero.
+ * information after each; writes without it have it made here: the application tag is the host's (ATO 1), so it is FFFFh
+ * and nobody checks the block until the host says another one (SBC-4 table 133).
  * Nothing is checked here: that is the handlers', who know what a command wants checked.
  *
  * What a write shares slots with is read and written again in the same commit, so no kill parts a block from its
  * information; writes and unmaps that share slots take turns.
  */
 import { native } from '../../../native/index.js';
-import { encodeProtection, PI_BYTES, type ProtectionType, referenceTagOf } from '../../../wire/scsi/protection.js';
+import {
+  encodeProtection,
+  PI_BYTES,
+  type ProtectionType,
+  referenceTagOf,
+  UNCHECKED_APPLICATION_TAG,
+} from '../../../wire/scsi/protection.js';
 import { SECTOR_BYTES, SLOT_SECTORS } from '../../cache/types.js';
 import { StripeLocks } from '../../disk/raid/stripe-locks.js';
 import type { BlockExtent, BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
@@ -247,7 +254,7 @@ export class ProtectedLayer implements BlockLayer {
       if (withInformation) given.copy(image, at, i * stride + blockSize, (i + 1) * stride);
       else {
         const referenceTag = referenceTagOf(this.owner.protection, block);
-        encodeProtection(image, at, { guard: guards[i]!, applicationTag: 0, referenceTag });
+        encodeProtection(image, at, { guard: guards[i]!, applicationTag: UNCHECKED_APPLICATION_TAG, referenceTag });
       }
       invert(image, at);
     }

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { ProtectionType } from '../../../wire/scsi/protection.js';
 import { cdb, inCdb, pattern, Status, TestUnit } from './harness.js';
-import { longCdb, protect, protectedBlock, protectedBlocks } from './protection.js';
+import { longCdb, MADE, protect, protectedBlock, protectedBlocks } from './protection.js';
 
 const BYTCHK = { data: 0x02, one: 0x06 };
 const failed = (asc: number, lba: number, key = 0x0b) => ({ key, asc, information: lba });
@@ -113,11 +113,11 @@ t.test('WRITE AND VERIFY', async (t) => {
       t.equal(lu.run(cdb(opcode, 100, 3, protect(1) | flags), sent).status, Status.good);
       t.ok(stored(lu, 100, 3).equals(sent));
       t.equal(lu.run(cdb(opcode, 100, 3, flags), data).status, Status.good);
-      t.ok(stored(lu, 100, 3).equals(protectedBlocks(data, 100)));
+      t.ok(stored(lu, 100, 3).equals(protectedBlocks(data, 100, MADE)));
     }
   }
   t.match(lu.run(cdb(0x2e, 101, 3, protect(1)), sent).sense, failed(0x1003, 101));
-  t.ok(stored(lu, 100, 4).equals(Buffer.concat([protectedBlocks(data, 100), UNWRITTEN])), 'nothing was written');
+  t.ok(stored(lu, 100, 4).equals(Buffer.concat([protectedBlocks(data, 100, MADE), UNWRITTEN])), 'nothing was written');
 });
 
 t.test('WRITE SAME', async (t) => {
@@ -125,12 +125,12 @@ t.test('WRITE SAME', async (t) => {
   const block = pattern(512);
   const repeated = Buffer.concat(new Array(70).fill(block));
   t.equal(lu.run(cdb(0x41, 20, 70), block).status, Status.good);
-  t.ok(stored(lu, 20, 70).equals(protectedBlocks(repeated, 20)));
+  t.ok(stored(lu, 20, 70).equals(protectedBlocks(repeated, 20, MADE)));
   t.equal(lu.run(cdb(0x93, 20, 70, protect(1)), protectedBlock(block, 20, { applicationTag: 5 })).status, Status.good);
   t.ok(stored(lu, 20, 70).equals(protectedBlocks(repeated, 20, { applicationTag: 5 })));
   t.match(lu.run(cdb(0x93, 20, 70, protect(1)), protectedBlock(block, 21)).sense, failed(0x1003, 20));
   t.equal(lu.run(cdb(0x93, 20, 1), Buffer.alloc(512)).status, Status.good);
-  t.ok(stored(lu, 20, 1).equals(protectedBlock(Buffer.alloc(512), 20)), 'zeros are written, with a guard');
+  t.ok(stored(lu, 20, 1).equals(protectedBlock(Buffer.alloc(512), 20, MADE)), 'zeros are written, with a guard');
   t.equal(lu.run(cdb(0x93, 20, 70, 0x01)).status, Status.good, 'NDOB');
   t.ok(stored(lu, 20, 70).equals(Buffer.concat(new Array(70).fill(UNWRITTEN))));
   t.match(lu.run(cdb(0x93, 20, 70, 0x01 | protect(1))).sense, inCdb(1, 7));
@@ -169,7 +169,7 @@ t.test('COMPARE AND WRITE', async (t) => {
   const [first, second] = [pattern(1024), pattern(1024, 9)];
   lu.run(cdb(0x2a, 30, 2), first);
   t.equal(lu.run(caw(30, 2, 0), Buffer.concat([first, second])).status, Status.good);
-  t.ok(stored(lu, 30, 2).equals(protectedBlocks(second, 30)));
+  t.ok(stored(lu, 30, 2).equals(protectedBlocks(second, 30, MADE)));
   const [was, next] = [protectedBlocks(second, 30), protectedBlocks(first, 30, { applicationTag: 1 })];
   t.match(lu.run(caw(30, 2, 1), Buffer.concat([next, was])).sense, { key: 0x0e, asc: 0x1d00, information: 0 });
   t.equal(lu.run(caw(30, 2, 1), Buffer.concat([was, next])).status, Status.good);
@@ -192,7 +192,7 @@ t.test('ORWRITE', async (t) => {
   t.ok(stored(lu, 3, blocks).equals(protectedBlocks(or, 3, { applicationTag: 6 })));
   lu.run(cdb(0x8a, 3, blocks), first);
   t.equal(lu.run(cdb(0x8b, 3, blocks), second).status, Status.good);
-  t.ok(stored(lu, 3, blocks).equals(protectedBlocks(or, 3)));
+  t.ok(stored(lu, 3, blocks).equals(protectedBlocks(or, 3, MADE)));
   t.match(lu.run(cdb(0x8b, 4, blocks, protect(1)), sent).sense, failed(0x1003, 4));
   lu.run(cdb(0x2a, 5, 1, protect(3)), protectedBlock(first.subarray(0, 512), 5, { guard: 1 }));
   t.match(lu.run(cdb(0x8b, 3, 4, protect(1)), sent.subarray(0, 4 * 520)).sense, failed(0x1001, 5), 'what is stored');

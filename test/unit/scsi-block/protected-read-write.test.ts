@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { ProtectionType } from '../../../wire/scsi/protection.js';
 import { cdb, inCdb, pattern, Status, TestUnit } from './harness.js';
-import { longCdb, protect, protectedBlock, protectedBlocks } from './protection.js';
+import { longCdb, MADE, protect, protectedBlock, protectedBlocks } from './protection.js';
 
 const READ = [0x28, 0xa8, 0x88];
 const WRITE = [0x2a, 0xaa, 0x8a];
@@ -21,7 +21,7 @@ t.test('a write without information has it made; it comes back with any RDPROTEC
   for (const type of [1, 3] as const) {
     const lu = new TestUnit({ protection: type });
     const data = pattern(3 * 512);
-    const stored = protectedBlocks(data, 100, type === 3 ? { referenceTag: 0xffffffff } : {});
+    const stored = protectedBlocks(data, 100, type === 3 ? { ...MADE, referenceTag: 0xffffffff } : MADE);
     for (const opcode of [...WRITE, 0x0a]) {
       t.equal(lu.run(cdb(opcode, 100, 3), data).status, Status.good);
       t.ok(lu.run(cdb(0x88, 100, 3)).data.equals(data));
@@ -35,6 +35,21 @@ t.test('a write without information has it made; it comes back with any RDPROTEC
     }
   }
 });
+
+t.test(
+  "a write without information makes none that is checked: ATO is 1, the application tag the host's",
+  async (t) => {
+    for (const type of [1, 2, 3] as const) {
+      const lu = new TestUnit({ protection: type });
+      lu.run(cdb(0x8a, 5, 1), pattern(512));
+      const read = type === 2 ? longCdb(0x09, { lba: 5, length: 1, options: protect(1) }) : cdb(0x88, 5, 1, protect(1));
+      const made = { applicationTag: 0xffff, referenceTag: type === 1 ? 5 : 0xffffffff };
+      t.ok(lu.run(read).data.equals(protectedBlock(pattern(512), 5, made)), `type ${type}`);
+      corrupt(lu, 5, 0);
+      t.equal(lu.run(read).status, Status.good);
+    }
+  },
+);
 
 t.test('what nobody has written has all ones and is not checked', async (t) => {
   const lu = new TestUnit({ protection: 1 });
@@ -82,7 +97,7 @@ t.test('RDPROTECT: what is checked of what is stored, by value', async (t) => {
   ] as const) {
     for (const value of [0, 1, 2, 3, 4, 5]) {
       const lu = new TestUnit({ protection: 1 });
-      lu.run(cdb(0x2a, 60, 2), pattern(1024));
+      lu.run(cdb(0x2a, 60, 2, protect(1)), protectedBlocks(pattern(1024), 60));
       corrupt(lu, 61, byte);
       const result = reads(lu, value);
       if ((values as readonly number[]).includes(value)) {

@@ -15,6 +15,9 @@ export function protectedBlock(block: Buffer, lba: number, other: Partial<Protec
   return Buffer.concat([block, information]);
 }
 
+/** The application tag of what is written without information. */
+export const MADE: Partial<ProtectionInformation> = { applicationTag: 0xffff };
+
 /** Blocks of user data with information, the first reference tag being `lba`. */
 export function protectedBlocks(
   data: Buffer,

@@ -19,7 +19,8 @@ function generated(block: Buffer, type: ProtectionType, lba: number): Buffer {
   native.guards(block, block.length, block.length, guard);
   const bytes = Buffer.alloc(PI_BYTES);
   bytes.writeUInt16BE(guard[0]!, 0);
-  bytes.writeUInt32BE(type === 3 ? 0xffffffff : lba, 4);
+  bytes.writeUInt16BE(0xffff, 2);
+  bytes.writeUInt32BE(type === 1 ? lba : 0xffffffff, 4);
   return bytes;
 }
 
