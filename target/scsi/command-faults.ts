@@ -2,7 +2,10 @@
  * Fault rules of commands: what they make of a command as it comes to its turn, before anything that the logical unit
  * itself would say of it. Unit attentions stay pending. Commands of the copy manager are none that a host has sent.
  */
+import { type Sense, SenseKey } from '../../wire/scsi/sense.js';
+import type { IoFailure } from '../volumes/block-layer.js';
 import type { ActiveFault, CommandVerdict } from '../volumes/layers/active-fault.js';
+import { MAX_DELAY_MS } from '../volumes/layers/fault-delay.js';
 import { completeFailed } from './io-failure.js';
 import type { LogicalUnit } from './logical-unit.js';
 import { Status, type Task, type TaskOwner } from './task.js';
@@ -28,7 +31,14 @@ export function throughFaults(
       // Losing the connection has aborted it, unless another one may take the task over.
       if (task.aborted) task.fail(Status.taskAborted);
       else if (verdict.failure === null) carryOut(unit, task);
-      else completeFailed(unit, task, verdict.failure);
+      else if (tellsRecovered(verdict.failure)) {
+        const { sense } = verdict.failure;
+        task.onGood = (done) => {
+          done.status = Status.checkCondition;
+          done.sense = sense;
+        };
+        carryOut(unit, task);
+      } else completeFailed(unit, task, verdict.failure);
     };
     // A stall without an end is ended by the abort that comes with the end of the connection.
     wait(unit, task, connection === 'stall-before' ? stallMs : 0, go);
@@ -73,11 +83,16 @@ function judge(rules: readonly ActiveFault[], task: Task): CommandVerdict | null
 function both(first: CommandVerdict, second: CommandVerdict): CommandVerdict {
   const { connection, stallMs } = first.connection === null ? second : first;
   return {
-    delayMs: first.delayMs + second.delayMs,
+    delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS),
     failure: first.failure ?? second.failure,
     connection,
     stallMs,
   };
+}
+
+/** RECOVERED ERROR says that the command was done (SPC-5 4.4.8), so it is. */
+function tellsRecovered(failure: IoFailure): failure is IoFailure & { readonly sense: Sense } {
+  return failure.kind === 'injected' && 'sense' in failure && failure.sense?.key === SenseKey.recoveredError;
 }
 
 /** Answers for the port, but not as it would. */

@@ -56,7 +56,7 @@ function carryOut(unit: LogicalUnit, task: Task): void {
     return;
   }
   // INQUIRY, REPORT LUNS and REQUEST SENSE tell of no exceptions, as of no unit attentions (SPC-5 7.5.13).
-  if (unit.exceptions.due && !command.passesAttention && !task.delegated) task.onGood = unit.reportException;
+  if (unit.exceptions.due && !command.passesAttention && !task.delegated) task.onGood ??= unit.reportException;
   const refusal = refusalOf(unit, task, command);
   if (refusal !== null) {
     task.check(refusal);

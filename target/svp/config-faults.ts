@@ -4,15 +4,11 @@ import type { ConfigProblem } from './config.js';
 import type { ArrayConfig } from './config-schema.js';
 import { faultSpec } from './fault-schema.js';
 
-/** What is wrong with the fault rules of a configuration, beyond their shape. */
-export function* faultProblems({ faults = [], ports, ldevs }: ArrayConfig): Generator<ConfigProblem> {
-  const known = new Set(ldevs.map((ldev) => ldev.id.toUpperCase()));
+/** What is wrong with the fault rules of a configuration, beyond their shape; whether its LDEV is there is seen when the array starts. */
+export function* faultProblems({ faults = [], ports }: ArrayConfig): Generator<ConfigProblem> {
   const names = ports.map((port) => port.id);
   for (const [index, fault] of faults.entries()) {
     const path = `faults[${index}]`;
-    if (fault.ldev !== undefined && !known.has(fault.ldev.toUpperCase())) {
-      yield { path: `${path}.ldev`, message: `there is no LDEV "${fault.ldev}"` };
-    }
     try {
       checkFault(faultSpec(fault, names));
     } catch (error) {

@@ -101,7 +101,8 @@ export class FaultScenarios {
       timer: null,
     };
     this.playing.set(id, scenario);
-    this.proceed(scenario);
+    const failure = this.proceed(scenario);
+    if (failure !== null) throw failure;
     return this.state(scenario);
   }
 
@@ -122,24 +123,27 @@ export class FaultScenarios {
     return { id, name, steps: steps.length, done, nextMs: left(steps[done]), lastMs: left(steps.at(-1)) };
   }
 
-  /** Takes the steps that are due, then waits for the next one. */
-  private proceed(scenario: Playing): void {
+  /** Takes the steps that are due, then waits for the next one. @returns why it has ended with one that cannot be taken */
+  private proceed(scenario: Playing): ConfigError | null {
     const { steps, startedAt, name } = scenario;
     for (; scenario.done < steps.length; scenario.done++) {
       const next = steps[scenario.done]!;
       const wait = next.at - (this.clock.now() - startedAt) / 1e6;
       if (wait > 0) {
         scenario.timer = this.clock.setTimeout(() => this.proceed(scenario), wait);
-        return;
+        return null;
       }
       try {
         this.take(next);
       } catch (error) {
-        this.log.warn(`fault scenario ${name} ends at its step ${scenario.done + 1}: ${(error as Error).message}`);
-        break;
+        this.playing.delete(scenario.id);
+        const at = `fault scenario ${name} ends at its step ${scenario.done + 1}`;
+        this.log.warn(`${at}: ${(error as Error).message}`);
+        return new ConfigError('bad-fault', `${at}: ${(error as Error).message}`);
       }
     }
     this.playing.delete(scenario.id);
+    return null;
   }
 
   private take(next: Step): void {

@@ -8,6 +8,7 @@ import { ChannelAdapter } from '../channel/channel-adapter.js';
 import type { IscsiLimits } from '../ports/iscsi/limits.js';
 import { IscsiPort } from '../ports/iscsi/port.js';
 import type { LogicalUnits } from '../scsi/logical-units.js';
+import { ConfigError } from '../volumes/errors.js';
 import type { TargetPort } from '../volumes/model.js';
 import type { Volumes } from '../volumes/volumes.js';
 import { compareConfig } from './apply.js';
@@ -146,7 +147,12 @@ export class RunningArray implements ArrayView {
       try {
         faults.add(faultSpec(fault, portNames(this.volumes)));
       } catch (error) {
-        throw new ArrayError('bad-config', `faults[${index}]: ${(error as Error).message}`, { cause: error });
+        const line = `faults[${index}]: ${(error as Error).message}`;
+        // An LDEV that has been deleted since is no reason not to start.
+        if (this.storage.first || !(error instanceof ConfigError) || error.code !== 'ldev-unknown') {
+          throw new ArrayError('bad-config', line, { cause: error });
+        }
+        options.log.warn(`${line} The rule is left out.`);
       }
     }
   }

@@ -8,13 +8,19 @@ export interface FaultEffect {
   readonly meaning: string;
   /** The blocks stay unreadable until they are written or unmapped, also when the rule is gone. */
   readonly lasting?: true;
+  /** Tells of something that was done all the same: only of commands. */
+  readonly recovered?: true;
   /** `lba`: first block of the command that the rule covers. */
   failure(lba: number, write: boolean): IoFailure;
 }
 
 const sense = (name: string, key: SenseKey, asc: number, meaning: string): [string, FaultEffect] => [
   name,
-  { meaning, failure: () => ({ kind: 'injected', sense: { name, key, asc } }) },
+  {
+    meaning,
+    ...(key === SenseKey.recoveredError && { recovered: true }),
+    failure: () => ({ kind: 'injected', sense: { name, key, asc } }),
+  },
 ];
 
 const status = (name: string, code: number, meaning: string): [string, FaultEffect] => [
@@ -62,7 +68,12 @@ export const faultEffects: ReadonlyMap<string, FaultEffect> = new Map([
   ],
   sense('becoming-ready', SenseKey.notReady, 0x0401, 'NOT READY: in process of becoming ready'),
   sense('manual-intervention', SenseKey.notReady, 0x0403, 'NOT READY: manual intervention required'),
-  sense('recovered-error', SenseKey.recoveredError, 0x1800, 'RECOVERED ERROR: recovered data with error correction'),
+  sense(
+    'recovered-error',
+    SenseKey.recoveredError,
+    0x1800,
+    'RECOVERED ERROR: the command is done, with data recovered by error correction',
+  ),
   sense('logical-unit-failure', SenseKey.hardwareError, 0x3e01, 'HARDWARE ERROR: logical unit failure'),
   sense('guard-check', SenseKey.abortedCommand, 0x1001, 'ABORTED COMMAND: logical block guard check failed'),
   sense(

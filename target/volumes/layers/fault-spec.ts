@@ -111,6 +111,8 @@ function checkEffects(spec: FaultSpec): void {
     if (found === null) {
       throw bad(`"${effect}" is no effect: give KEY/ASC/ASCQ, or one of ${[...faultEffects.keys()].join(', ')}.`);
     }
+    if (found.recovered && spec.command === undefined)
+      throw bad(`"${effect}" tells of a command that is done all the same: name a command, or "any".`);
     if (found.lasting && spec.op !== 'read')
       throw bad(`"${effect}" is of blocks that are read: give "read" as operation.`);
   }

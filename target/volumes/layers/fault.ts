@@ -4,10 +4,12 @@
  *
  * A failed operation has not been carried out at all. A delayed one is carried out after the delay.
  */
+
 import type { Clock } from '../../disk/types.js';
 import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
 import type { MarkedBlocks } from '../marked-blocks.js';
 import type { ActiveFault, Verdict } from './active-fault.js';
+import { MAX_DELAY_MS } from './fault-delay.js';
 import type { FaultOp } from './fault-spec.js';
 
 const NO_DATA: readonly Buffer[] = [];
@@ -96,7 +98,7 @@ export class FaultLayer implements BlockLayer {
 /** Of two failures the first one holds, with what it loses. */
 function both(first: Verdict, second: Verdict): Verdict {
   const { failure, lost } = first.failure === null ? second : first;
-  return { delayMs: first.delayMs + second.delayMs, failure, lost };
+  return { delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS), failure, lost };
 }
 
 /** SYNCHRONIZE CACHE and PRE-FETCH with no number of blocks go to the end of the LDEV. */

@@ -147,3 +147,18 @@ t.test('a bounded rule covers commands whose blocks it touches', async (t) => {
     t.equal(run(Buffer.alloc(16)).status, Status.checkCondition, 'no blocks, not covered (and not known here)');
   }
 });
+
+t.test('RECOVERED ERROR: the command is done, and says so', async (t) => {
+  for (const effect of ['recovered-error', '1/17/01']) {
+    const { run, written } = stage({ command: 'any', effect });
+    const task = run();
+    t.equal(task.status, Status.checkCondition);
+    t.match(task.sense, { key: 1 });
+    t.ok(written());
+  }
+  const { rules } = stage();
+  t.throws(() => rules.add({ op: 'write', effect: 'recovered-error' }), {
+    code: 'bad-fault',
+    message: /name a command/,
+  });
+});

@@ -59,7 +59,6 @@ const cases: readonly (readonly [string, (config: any) => void, string, RegExp])
   ],
   ['bad fault rule', (c) => (c.faults = [{ command: 'READ(11)', sense: 'busy' }]), 'faults[0]', /no command/],
   ['field of a fault rule', (c) => (c.faults = [{ command: 'READ', sens: 'busy' }]), 'faults[0].sens', /unknown field/],
-  ['its LDEV', (c) => (c.faults = [{ op: 'read', sense: 'busy', ldev: '77:00' }]), 'faults[0].ldev', /no LDEV "77:00"/],
   ['its port', (c) => (c.faults = [{ command: '28h', sense: 'busy', port: 'CL9-Z' }]), 'faults[0]', /no port "CL9-Z"/],
   [
     'its name twice',

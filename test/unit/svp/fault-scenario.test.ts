@@ -116,3 +116,11 @@ t.test('stopped: no further step', async (t) => {
   t.same(faults.list(), []);
   t.equal(clock.pending, 0);
 });
+
+t.test('a first step that cannot be taken is told to who plays', async (t) => {
+  const { faults, scenarios } = stage();
+  faults.add({ id: 'same', op: 'read', effect: 'busy' });
+  const steps = [{ at: 0, add: { id: 'same', op: 'read', sense: 'busy' } }] as never;
+  t.throws(() => scenarios.play({ steps }), { code: 'bad-fault', message: /step 1/ });
+  t.same(scenarios.list(), []);
+});

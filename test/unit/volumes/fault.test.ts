@@ -4,7 +4,7 @@ import { SimulatedClock } from '../../../target/base/clock.js';
 import { seededRandom } from '../../../target/base/random.js';
 import type { BlockLayer, Done } from '../../../target/volumes/block-layer.js';
 import { FaultLayer } from '../../../target/volumes/layers/fault.js';
-import { type DelaySpec, drawDelay } from '../../../target/volumes/layers/fault-delay.js';
+import { type DelaySpec, drawDelay, MAX_DELAY_MS } from '../../../target/volumes/layers/fault-delay.js';
 import { faultEffects } from '../../../target/volumes/layers/fault-effects.js';
 import { FaultRules } from '../../../target/volumes/layers/fault-rules.js';
 import type { FaultSpec } from '../../../target/volumes/layers/fault-spec.js';
@@ -130,11 +130,26 @@ t.test('one initiator only, whatever the case of its name', async (t) => {
 
 t.test('every named effect makes a failure', async (t) => {
   for (const [name, effect] of faultEffects) {
+    if (effect.recovered) continue;
     const { layer } = stage({ op: 'read', effect: name });
     const failure = await read(layer, 3, 1);
     t.notOk(Buffer.isBuffer(failure), name);
     t.same(failure, effect.failure(3, false), effect.meaning);
   }
+});
+
+t.test('delays of many rules add up to what a timer takes, and no less', async (t) => {
+  const { layer, clock } = stage(
+    ...Array.from({ length: 600 }, () => ({ op: 'read', delayMs: MAX_DELAY_MS }) as const),
+  );
+  let ended = false;
+  layer.read(hostIo, 0, 1, () => {
+    ended = true;
+  });
+  clock.advance(MAX_DELAY_MS - 1);
+  t.notOk(ended);
+  clock.advance(1);
+  t.ok(ended);
 });
 
 t.test('rules that ask for nonsense are refused', async (t) => {
