@@ -21,6 +21,22 @@ export interface Sectors {
   readonly end: number;
 }
 
+/** A slot that a range of blocks shares with others. */
+export interface SharedSlot {
+  readonly information: Sectors;
+  /** Others' blocks between the range's and the information; null: there are none. */
+  readonly between: Sectors | null;
+}
+
+/** What a range of blocks reaches. */
+export interface Around {
+  readonly reach: Sectors;
+  /** One or two: the first slot and the last one, if the range does not fill them. */
+  readonly slots: readonly SharedSlot[];
+  /** The reach without what is `between`; information that is thereby apart is a run of its own, the same object as above. */
+  readonly runs: readonly Sectors[];
+}
+
 export class ProtectedLayout {
   /** Blocks in a slot. */
   readonly perSlot: number;
@@ -64,6 +80,39 @@ export class ProtectedLayout {
     const first = Math.min(this.sectorOf(lba), this.slotOf(lba) * SLOT_SECTORS + PI_SECTOR);
     const end = Math.max(this.sectorOf(last) + this.sectorsPerBlock, this.slotOf(last) * SLOT_SECTORS + PI_SECTOR + 1);
     return { first, end };
+  }
+
+  /** What there is around a range of blocks. */
+  around(lba: number, blocks: number): Around {
+    const { perSlot } = this;
+    const reach = this.reach(lba, blocks);
+    const own: Sectors = {
+      first: this.sectorOf(lba),
+      end: this.sectorOf(lba + blocks - 1) + this.sectorsPerBlock,
+    };
+    const slots: SharedSlot[] = [];
+    const before: Sectors[] = [];
+    const after: Sectors[] = [];
+    let { first, end } = reach;
+    const [firstSlot, lastSlot] = [this.slotOf(lba), this.slotOf(lba + blocks - 1)];
+    for (const slot of firstSlot === lastSlot ? [firstSlot] : [firstSlot, lastSlot]) {
+      const from = Math.max(lba, slot * perSlot);
+      if (Math.min(lba + blocks, (slot + 1) * perSlot) - from === perSlot) continue;
+      const sector = slot * SLOT_SECTORS + PI_SECTOR;
+      const information: Sectors = { first: sector, end: sector + 1 };
+      let between: Sectors | null = null;
+      if (own.first > information.end) {
+        between = { first: information.end, end: own.first };
+        before.push(information);
+        first = own.first;
+      } else if (own.end < information.first) {
+        between = { first: own.end, end: information.first };
+        after.push(information);
+        end = own.end;
+      }
+      slots.push({ information, between });
+    }
+    return { reach, slots, runs: [...before, { first, end }, ...after] };
   }
 
   /** Of a range, the block that a sector belongs to; the first of the slot for a sector of information. */

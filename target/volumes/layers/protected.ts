@@ -7,6 +7,9 @@
  *
  * What a write shares slots with is read and written again in the same commit, so no kill parts a block from its
  * information; writes and unmaps that share slots take turns.
+ *
+ * What lies between can have been lost: blocks between those wanted and their information are then left alone, as
+ * `settleAround` says; lost information becomes that of blocks nobody has written, so that a write mends it.
  */
 import { native } from '../../../native/index.js';
 import {
@@ -19,7 +22,7 @@ import {
 import { SECTOR_BYTES, SLOT_SECTORS } from '../../cache/types.js';
 import { StripeLocks } from '../../disk/raid/stripe-locks.js';
 import type { BlockExtent, BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
-import type { ProtectedLayout, Sectors } from './protected-layout.js';
+import type { ProtectedLayout, Sectors, SharedSlot } from './protected-layout.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};
@@ -50,7 +53,8 @@ export class ProtectedLayer implements BlockLayer {
     const reach = this.layout.reach(lba, blocks);
     this.next.read(io, reach.first, reach.end - reach.first, (failure, data, release) => {
       if (failure !== null) {
-        done(this.inBlocks(failure, lba, blocks), NO_DATA, nothing);
+        if (failure.kind === 'medium-error') this.readAround(io, lba, blocks, failure, done);
+        else done(failure, NO_DATA, nothing);
         return;
       }
       // Pinned slots would be written to elsewhere; the copy is needed anyway, as blocks do not lie side by side.
@@ -70,10 +74,9 @@ export class ProtectedLayer implements BlockLayer {
       const { blockSize } = this.layout;
       const bytes = blocks * (blockSize + (io.protected === true ? PI_BYTES : 0));
       const given = joined(data).subarray(0, bytes);
-      this.neighbours(io, lba, blocks, ended, (image, reach) => {
-        this.put(image, reach, lba, blocks, given, io.protected === true);
-        this.next.write(io, reach.first, reach.end - reach.first, [image], ended);
-      });
+      this.merge(io, lba, blocks, ended, (image, reach) =>
+        this.put(image, reach, lba, blocks, given, io.protected === true),
+      );
     });
   }
 
@@ -174,62 +177,164 @@ export class ProtectedLayer implements BlockLayer {
       ended(null);
       return;
     }
-    this.neighbours(io, lba, blocks, ended, (image, reach) => {
-      const { blockSize } = this.layout;
-      const base = reach.first * SECTOR_BYTES;
-      const parts: Buffer[] = [];
-      for (let block = lba; block < lba + blocks; block++) {
-        const data = this.layout.sectorOf(block) * SECTOR_BYTES - base;
-        const information = this.layout.informationOf(block) - base;
-        parts.push(image.subarray(data, data + blockSize), image.subarray(information, information + PI_BYTES));
-      }
-      if (parts.every((part) => native.isZero(part))) {
-        ended(null);
+    const clean = () =>
+      this.merge(io, lba, blocks, ended, (image, reach) => {
+        for (const part of this.partsOf(image, reach, lba, blocks)) part.fill(0);
+      });
+    const reach = this.layout.reach(lba, blocks);
+    this.next.read(quiet(io), reach.first, reach.end - reach.first, (failure, data, release) => {
+      if (failure !== null) {
+        if (failure.kind === 'medium-error') clean();
+        else ended(failure);
         return;
       }
-      for (const part of parts) part.fill(0);
-      this.next.write(io, reach.first, reach.end - reach.first, [image], ended);
+      const empty = this.partsOf(joined(data), reach, lba, blocks).every((part) => native.isZero(part));
+      release();
+      if (empty) ended(null);
+      else clean();
     });
   }
 
-  /** An image of the sectors that a write reaches, with what it shares slots with filled in. */
-  private neighbours(
+  /** Blocks and their information, one after the other, as views of an image of sectors. */
+  private partsOf(image: Buffer, reach: Sectors, lba: number, blocks: number): Buffer[] {
+    const { blockSize } = this.layout;
+    const base = reach.first * SECTOR_BYTES;
+    const parts: Buffer[] = [];
+    for (let block = lba; block < lba + blocks; block++) {
+      const data = this.layout.sectorOf(block) * SECTOR_BYTES - base;
+      const information = this.layout.informationOf(block) - base;
+      parts.push(image.subarray(data, data + blockSize), image.subarray(information, information + PI_BYTES));
+    }
+    return parts;
+  }
+
+  /** Reads blocks without what lies between them and their information, which cannot be read. */
+  private readAround(io: Io, lba: number, blocks: number, failure: IoFailure, done: ReadDone): void {
+    const { reach, slots, runs } = this.layout.around(lba, blocks);
+    if (slots.every(({ between }) => between === null)) {
+      done(this.inBlocks(failure, lba, blocks), NO_DATA, nothing);
+      return;
+    }
+    const image = Buffer.alloc((reach.end - reach.first) * SECTOR_BYTES);
+    this.fetchAll(io, runs, image, reach, (lost) => {
+      if (lost !== null) done(this.inBlocks(lost, lba, blocks), NO_DATA, nothing);
+      else done(null, [this.picked(image, reach, lba, blocks, io.protected === true)], nothing);
+    });
+  }
+
+  /** Reads runs of sectors into an image, one after the other. */
+  private fetchAll(io: Io, runs: readonly Sectors[], image: Buffer, reach: Sectors, done: Done): void {
+    const [run, ...rest] = runs;
+    if (run === undefined) {
+      done(null);
+      return;
+    }
+    this.next.read(io, run.first, run.end - run.first, (failure, data, release) => {
+      if (failure !== null) {
+        done(failure);
+        return;
+      }
+      joined(data).copy(image, (run.first - reach.first) * SECTOR_BYTES);
+      release();
+      this.fetchAll(io, rest, image, reach, done);
+    });
+  }
+
+  /** Writes runs of sectors out of an image, one after the other. */
+  private storeAll(io: Io, runs: readonly Sectors[], image: Buffer, reach: Sectors, done: Done): void {
+    const [run, ...rest] = runs;
+    if (run === undefined) {
+      done(null);
+      return;
+    }
+    const part = image.subarray((run.first - reach.first) * SECTOR_BYTES, (run.end - reach.first) * SECTOR_BYTES);
+    this.next.write(io, run.first, run.end - run.first, [part], (failure) => {
+      if (failure !== null) done(failure);
+      else this.storeAll(io, rest, image, reach, done);
+    });
+  }
+
+  /**
+   * Writes blocks that share slots with others. What shares them is read before; the blocks themselves are not, so that
+   * writing mends lost ones.
+   * @param fill puts the blocks and their information into an image of the sectors that the write reaches
+   */
+  private merge(io: Io, lba: number, blocks: number, ended: Done, fill: (image: Buffer, reach: Sectors) => void): void {
+    const { reach, slots, runs } = this.layout.around(lba, blocks);
+    const image = Buffer.alloc((reach.end - reach.first) * SECTOR_BYTES);
+    this.readNeighbours(quiet(io), slots, image, reach, (failure, lost) => {
+      if (failure !== null) {
+        ended(failure);
+        return;
+      }
+      fill(image, reach);
+      if (lost === null) this.next.write(io, reach.first, reach.end - reach.first, [image], ended);
+      // In one commit or not at all, which needs what is lost.
+      else if (io.atomic === true) ended({ kind: 'medium-error', lba: lost, write: true });
+      else this.settleAround(io, lba, blocks, image, reach, slots, runs, ended);
+    });
+  }
+
+  /** @param done with a sector of blocks that cannot be read, or null; lost information is left as zeros */
+  private readNeighbours(
+    io: Io,
+    slots: readonly SharedSlot[],
+    image: Buffer,
+    reach: Sectors,
+    done: (failure: IoFailure | null, lost: number | null) => void,
+  ): void {
+    let lost: number | null = null;
+    const readable = (run: Sectors | null, then: () => void, unreadable: () => void) => {
+      const runs = run === null ? [] : [run];
+      this.fetchAll(io, runs, image, reach, (failure) => {
+        if (failure === null) then();
+        else if (failure.kind === 'medium-error') unreadable();
+        else done(failure, null);
+      });
+    };
+    const step = (index: number) => {
+      const slot = slots[index];
+      if (slot === undefined) {
+        done(null, lost);
+        return;
+      }
+      const { information, between } = slot;
+      const next = () => step(index + 1);
+      const data = () =>
+        readable(between, next, () => {
+          lost = between!.first;
+          next();
+        });
+      if (between === null) readable(information, next, next);
+      else readable(joint(information, between), next, () => readable(information, data, data));
+    };
+    step(0);
+  }
+
+  /**
+   * Leaves lost blocks between a write's blocks and their information alone. Those cannot be committed at once then, so the
+   * information says meanwhile that nobody has written the blocks: a kill may leave it so, but never the information of
+   * others.
+   */
+  private settleAround(
     io: Io,
     lba: number,
     blocks: number,
-    failed: Done,
-    run: (image: Buffer, reach: Sectors) => void,
+    image: Buffer,
+    reach: Sectors,
+    slots: readonly SharedSlot[],
+    runs: readonly Sectors[],
+    ended: Done,
   ): void {
-    const { perSlot } = this.layout;
-    const reach = this.layout.reach(lba, blocks);
-    const image = Buffer.alloc((reach.end - reach.first) * SECTOR_BYTES);
-    const firstSlot = this.layout.slotOf(lba);
-    const lastSlot = this.layout.slotOf(lba + blocks - 1);
-    const partial: Sectors[] = [];
-    const fill = (slot: number) => {
-      const first = Math.max(reach.first, slot * SLOT_SECTORS);
-      partial.push({ first, end: Math.min(reach.end, (slot + 1) * SLOT_SECTORS) });
-    };
-    if (lba % perSlot !== 0 || (firstSlot === lastSlot && blocks < perSlot)) fill(firstSlot);
-    if (firstSlot !== lastSlot && (lba + blocks) % perSlot !== 0) fill(lastSlot);
-    const quiet: Io = { ...io, fua: false, atomic: false };
-    const step = () => {
-      const sectors = partial.pop();
-      if (sectors === undefined) {
-        run(image, reach);
-        return;
-      }
-      this.next.read(quiet, sectors.first, sectors.end - sectors.first, (failure, data, release) => {
-        if (failure !== null) {
-          failed(failure.kind === 'medium-error' ? { ...failure, write: true } : failure);
-          return;
-        }
-        joined(data).copy(image, (sectors.first - reach.first) * SECTOR_BYTES);
-        release();
-        step();
-      });
-    };
-    step();
+    const apart = slots.filter(({ between }) => between !== null).map(({ information }) => information);
+    const meanwhile = Buffer.from(image);
+    const parts = this.partsOf(meanwhile, reach, lba, blocks);
+    for (let i = 1; i < parts.length; i += 2) parts[i]!.fill(0);
+    const own = runs.filter((run) => !apart.includes(run));
+    this.storeAll(io, apart, meanwhile, reach, (failure) => {
+      if (failure !== null) ended(failure);
+      else this.storeAll(io, [...own, ...apart], image, reach, ended);
+    });
   }
 
   /** Puts blocks and their information into an image of sectors. */
@@ -286,6 +391,15 @@ export class ProtectedLayer implements BlockLayer {
     if (failure === null || failure.kind !== 'medium-error') return failure;
     return { ...failure, lba: this.layout.blockOf(failure.lba, lba, blocks) };
   }
+}
+
+/** For what the array reads by itself. */
+function quiet(io: Io): Io {
+  return { ...io, fua: false, atomic: false };
+}
+
+function joint(a: Sectors, b: Sectors): Sectors {
+  return { first: Math.min(a.first, b.first), end: Math.max(a.end, b.end) };
 }
 
 function joined(data: readonly Buffer[]): Buffer {

@@ -202,8 +202,8 @@ t.test('failures below are told for the block concerned, an abort leaves things 
   const lu = new TestUnit({ protection: 1 });
   lu.layer.failNext = { kind: 'medium-error', lba: 32 + 3, write: false };
   t.match(lu.run(cdb(0x28, 31, 31)).sense, { asc: 0x1100, information: 34 });
-  lu.layer.failNext = { kind: 'medium-error', lba: 16, write: false };
-  t.match(lu.run(cdb(0x2a, 3, 2), Buffer.alloc(1024)).sense, { asc: 0x0c00, information: 3 }, 'read before the write');
+  lu.layer.failNext = { kind: 'hardware-error', cause: 'test' };
+  t.match(lu.run(cdb(0x2a, 3, 2), Buffer.alloc(1024)).sense, { name: 'hardware-error' }, 'read before the write');
   t.equal(lu.run(cdb(0x2a, 3, 2), Buffer.alloc(1024)).status, Status.good, 'the slot is free again');
   lu.unit.ldev.marks.mark(9, 1, false);
   t.match(lu.run(cdb(0x28, 8, 3, protect(1))).sense, { asc: 0x1100, information: 9 });
