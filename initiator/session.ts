@@ -266,7 +266,10 @@ export class Session extends EventEmitter<SessionEvents> {
   private lost(phase: FullFeature, error: Error): void {
     this.forgetPhase(phase);
     if (this.state === 'closing' || this.state === 'closed') return;
-    if (this.state === 'open' && this.parameters.errorRecoveryLevel === 2 && this.options.reconnect !== null) {
+    // One that the target does not even abort would be taken over for ever.
+    const stuck = phase.outstanding().some((task) => task.state === 'aborting');
+    const recovers = this.parameters.errorRecoveryLevel === 2 && this.options.reconnect !== null && !stuck;
+    if (this.state === 'open' && recovers) {
       this.broken.add(phase);
       this.emit('disconnected', error);
       this.replace(phase, error, 0);
@@ -434,6 +437,11 @@ export class Session extends EventEmitter<SessionEvents> {
   private checkDeadlines(now: number): void {
     for (const task of this.queue.removeOverdue(now)) {
       this.fail(task, new TimeoutError(`not sent in time: the session is ${this.state}`));
+    }
+    for (const phase of this.broken) {
+      if (!phase.outstanding().some((task) => task.deadline <= now)) continue;
+      this.sessionLost(new TimeoutError('no connection came to take the command over in time'), phase);
+      return;
     }
     for (const phase of [...this.phases]) {
       for (const task of phase.outstanding()) {

@@ -64,6 +64,8 @@ export class Connection implements Receiver, Tappable {
   statSn = 0;
   /** `clock.now()` when something was last received. */
   heardAt: number;
+  /** `clock.now()` when data-out last came. */
+  dataOutAt = 0;
 
   #phase: Phase = 'login';
   #phaseSince: number;

@@ -109,7 +109,7 @@ export function receiveDataOut(session: Session, connection: Connection, pdu: Pd
     sendReject(connection, RejectReason.protocolError, bhs, 'data-out for no task of this connection');
     return;
   }
-  session.dataOutAt = task.dataOutAt = connection.heardAt;
+  session.dataOutAt = task.dataOutAt = connection.dataOutAt = connection.heardAt;
   const tag = dataTargetTransferTag(bhs);
   if (tag === RESERVED_TAG) receiveUnsolicited(session, task, pdu);
   else receiveSolicited(session, task, pdu, tag);
@@ -117,6 +117,8 @@ export function receiveDataOut(session: Session, connection: Connection, pdu: Pd
 
 function receiveUnsolicited(session: Session, task: IscsiTask, pdu: Pdu): void {
   const { firstBurstLength } = task.connection.parameters;
+  // Of a command that was sent again, and had come before (RFC 7143 7.2.1).
+  if (task.connection.unacknowledged !== null && compareSerial(dataSn(pdu.bhs), task.unsolicitedSn) < 0) return;
   if (task.unsolicitedLost) {
     if (task.unsolicitedOpen && dataFinal(pdu.bhs)) endUnsolicited(session, task);
     return;

@@ -50,6 +50,7 @@ export interface LoginResult {
   readonly initiatorName: string;
   readonly group: HostGroup | null;
   readonly authentication: 'none' | 'chap' | 'mutual-chap';
+  readonly user: string | null;
   readonly results: ReadonlyMap<string, string>;
 }
 
@@ -289,6 +290,7 @@ export class Login {
       initiatorName: identity.initiatorName,
       group: identity.group,
       authentication: this.#security!.authentication,
+      user: this.#security!.user,
       results: this.#results,
     });
     this.#respond(request, LoginStatus.success, true, session.identity.tsih);

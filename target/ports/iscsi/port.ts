@@ -163,8 +163,10 @@ export class IscsiPort {
   /** A connection is not one of its session any more. */
   connectionEnded(connection: Connection, session: Session, why: string, ending: Ending): void {
     if (!session.connections.remove(connection)) return;
-    if (ending === 'lost' && this.#recovers(session)) this.#strand(session, connection);
-    else if (ending !== 'connection' || session.connections.size === 0) this.endSession(session, why);
+    if (ending === 'lost' && this.#recovers(session)) {
+      this.#strand(session, connection);
+      this.#limitDeserted();
+    } else if (ending !== 'connection' || session.connections.size === 0) this.endSession(session, why);
     else session.terminate(connection);
   }
 
@@ -180,6 +182,9 @@ export class IscsiPort {
       if (session.connections.size === 0 && !session.stranded!.waiting)
         this.endSession(session, 'nobody came to take up its tasks');
     });
+  }
+
+  #limitDeserted(): void {
     const deserted = [...this.#sessions.values()].filter((each) => each.connections.size === 0);
     if (deserted.length > this.limits.desertedSessions) this.endSession(deserted[0]!, 'too many wait for their hosts');
   }
@@ -283,6 +288,7 @@ export class IscsiPort {
         initiatorPort,
         isid: request.isid,
         authentication: login.authentication,
+        user: login.user,
       },
       this.parts,
       new CommandWindow(request.cmdSn, depth),
@@ -305,6 +311,9 @@ export class IscsiPort {
     const session = this.#sessions.get(request.tsih);
     if (session === undefined || session.group !== group || session.identity.initiatorPort !== initiatorPort) {
       throw new LoginRefused(LoginStatus.sessionDoesNotExist, `no session with TSIH ${request.tsih}`);
+    }
+    if (session.identity.user !== login.user) {
+      throw new LoginRefused(LoginStatus.authenticationFailure, `session ${request.tsih} is of another CHAP user`);
     }
     const old = session.connections.get(connection.cid);
     if (old !== undefined) {

@@ -75,8 +75,17 @@ export function resegment(connection: Connection, sent: SentStatus, snackTag: nu
   }
   const data: SentData = { ...old, collapsed: false, pdus, segmentLength, baseSn, baseOffset };
   resendData(connection, data, baseSn, pdus, 0);
-  const bhs = sendPlainResponse(connection, old.task, pdus, sent.statSn, snackTag);
-  return { ...sent, bhs, data };
+  if (sent.bhs === null) {
+    const bhs = sendPlainResponse(connection, old.task, pdus, sent.statSn, snackTag);
+    return { ...sent, bhs, data };
+  }
+  // As it was, with its sense and residuals, but for ExpDataSN and SNACK Tag.
+  const bhs = Buffer.from(sent.bhs);
+  bhs.writeUInt32BE(pdus + old.task.r2tSn, 36);
+  bhs.writeUInt32BE(snackTag === RESERVED_TAG ? 0 : snackTag, 20);
+  const again = { ...sent, bhs, data };
+  resendStatus(connection, again);
+  return again;
 }
 
 /**

@@ -42,6 +42,8 @@ type State =
 export class Security {
   #state: State = { step: 'method' };
   authentication: 'none' | 'chap' | 'mutual-chap' = 'none';
+  /** CHAP user that the initiator has proved to be. */
+  user: string | null = null;
 
   /**
    * @param group the target logged in to; null for a discovery session, which any initiator user may prove
@@ -156,6 +158,7 @@ export class Security {
     const proof = this.#prove(pairs, state);
     this.#state = { step: 'done' };
     this.authentication = proof.length > 0 ? 'mutual-chap' : 'chap';
+    this.user = name;
     return proof;
   }
 

@@ -24,6 +24,7 @@ import { sendCompletion } from './data-in.js';
 import { askAgain, continueDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
 import { HeldCommands, NOTHING } from './held-commands.js';
 import { IscsiTask } from './iscsi-task.js';
+import { LaterFunctions } from './later-functions.js';
 import type { IscsiLimits } from './limits.js';
 import { receiveLogout } from './logout.js';
 import { receiveNopOut } from './nop.js';
@@ -43,6 +44,8 @@ export interface SessionIdentity {
   readonly initiatorPort: string;
   readonly isid: Buffer;
   readonly authentication: 'none' | 'chap' | 'mutual-chap';
+  /** CHAP user that the initiator has proved to be; null: none. */
+  readonly user: string | null;
 }
 
 /** ITTs of tasks that ended before all their data had come, which may still be under way. */
@@ -51,6 +54,7 @@ const LATE_KEPT = 64;
 export class Session implements TaskOwner {
   readonly tasks = new Map<number, IscsiTask>();
   readonly connections = new ConnectionSet();
+  readonly later = new LaterFunctions();
   /** `clock.now()` when data-out last came or was asked for, of any task. */
   dataOutAt = 0;
   /** Task management requests that are not answered yet. */
@@ -73,7 +77,7 @@ export class Session implements TaskOwner {
     readonly budget: SolicitedBudget,
     readonly limits: Pick<
       IscsiLimits,
-      'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes' | 'keptStatuses'
+      'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes' | 'keptStatuses' | 'keptBytes' | 'time2Retain'
     >,
     /** Of the port's memory for unsolicited data. */
     readonly unsolicitedBytes: number,
@@ -175,7 +179,11 @@ export class Session implements TaskOwner {
   /** Asks again for data that a connection has been silent about (RFC 7143 7.2.2, sequence reception time-out). */
   askAgain(connection: Connection, now: number): void {
     const since = now - this.limits.askAgainMs * 1e6;
+    // While data of others comes, theirs may have to wait behind it.
+    if (connection.dataOutAt >= since) return;
     for (const task of [...this.tasks.values()]) {
+      // Asking may cost the connection, and with it the session.
+      if (this.ended || task.orphaned || task.stranded) continue;
       if (task.connection === connection && task.dataPending && task.dataOutAt < since) askAgain(this, task);
     }
   }
@@ -184,8 +192,13 @@ export class Session implements TaskOwner {
     return this.#late.includes(tag);
   }
 
-  /** Gives commands on that were held back, as far as their turn has come. */
+  /** Gives commands on that were held back, and carries out what waits for them, as far as their turn has come. */
   deliverHeld(): void {
+    this.#giveOn();
+    if (this.later.size > 0 && !this.ended) this.later.reached(this.window.expCmdSn);
+  }
+
+  #giveOn(): void {
     while (this.#held.size > 0 && !this.ended) {
       const entry = this.#held.get(this.window.expCmdSn);
       if (entry === undefined || (entry !== NOTHING && entry.connection.congested)) return;
@@ -232,6 +245,7 @@ export class Session implements TaskOwner {
 
   /** A connection is gone, or another takes its place (RFC 7143 6.3.4): its tasks are terminated. */
   terminate(connection: Connection): void {
+    this.later.forget(connection);
     for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
     const tasks = [...this.tasks.values()].filter((task) => task.connection === connection);
     for (const task of tasks) {
@@ -251,12 +265,15 @@ export class Session implements TaskOwner {
    * @param expired called when none has in time
    */
   strand(connection: Connection, expired: () => void): void {
+    this.later.forget(connection);
     // They are sent again: the window has not moved past them.
     for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
     for (const task of this.tasks.values()) if (task.connection === connection) task.stranded = true;
-    this.stranded ??= new Stranded(this.parts.clock, this.limits.keptStatuses);
+    this.stranded ??= new Stranded(this.parts.clock, this.limits.keptStatuses, this.limits.keptBytes);
     const { defaultTime2Wait, defaultTime2Retain } = this.parameters;
-    this.stranded.add(connection, defaultTime2Wait + defaultTime2Retain, expired);
+    // Time2Wait is what the initiator wants, up to an hour: its writes are in others' way meanwhile.
+    const seconds = Math.min(defaultTime2Wait, this.limits.time2Retain) + defaultTime2Retain;
+    this.stranded.add(connection, seconds, expired);
   }
 
   /** A connection takes up a task that was stranded. It goes on once its new allegiance is reported. */
@@ -310,7 +327,7 @@ export class Session implements TaskOwner {
     this.window.advance();
     if (task === null) this.window.complete();
     else this.#submit(task);
-    if (this.#held.size > 0) this.deliverHeld();
+    if (this.#held.size > 0 || this.later.size > 0) this.deliverHeld();
   }
 
   /** Requests other than SCSI commands: the same order, no task. */
@@ -340,7 +357,7 @@ export class Session implements TaskOwner {
     }
     this.window.advance();
     this.#execute(connection, pdu, false);
-    if (this.#held.size > 0) this.deliverHeld();
+    if (this.#held.size > 0 || this.later.size > 0) this.deliverHeld();
   }
 
   /**

@@ -29,6 +29,8 @@ export function receiveSnack(session: Session, connection: Connection, pdu: Pdu)
       : answer === undefined
         ? refuse(`SNACK type ${request.type}`, RejectReason.invalidPduField)
         : answer(request, kept, connection, session);
+  // So that `congested` tells before the next one, which may lie in the same chunk.
+  connection.transmit.flush();
   if (refusal !== null) sendReject(connection, refusal.reason, pdu.bhs, refusal.why);
 }
 

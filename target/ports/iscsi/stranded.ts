@@ -24,6 +24,8 @@ export class Stranded {
     private readonly clock: Clock,
     /** Answers that are kept; the oldest go first. */
     private readonly limit: number,
+    /** Bytes of reads that are kept with them, of all connections together. */
+    private readonly keptBytes: number,
   ) {}
 
   add(connection: Connection, seconds: number, expired: () => void): void {
@@ -35,6 +37,12 @@ export class Stranded {
     for (const tag of this.#left.keys()) {
       if (this.#left.size <= this.limit) break;
       this.forget(tag);
+    }
+    let bytes = 0;
+    for (const { sent } of this.#left.values()) if (sent.data !== null && !sent.data.gone) bytes += sent.data.length;
+    for (const left of this.#left.values()) {
+      if (bytes <= this.keptBytes) break;
+      bytes -= this.#giveBack(left);
     }
     const expire = () => {
       this.#timers.delete(connection);
@@ -65,6 +73,8 @@ export class Stranded {
   take(tag: number): SentStatus | undefined {
     const left = this.#left.get(tag);
     this.#left.delete(tag);
+    // It may still be sending what it had to (`closing`): who gives the data back from now on does not know of that.
+    left?.connection.abandon();
     return left?.sent;
   }
 
@@ -73,11 +83,15 @@ export class Stranded {
     const left = this.#left.get(tag);
     if (left === undefined) return;
     this.#left.delete(tag);
-    const { data } = left.sent;
-    if (data === null || data.gone) return;
+    this.#giveBack(left);
+  }
+
+  #giveBack({ connection, sent: { data } }: Left): number {
+    if (data === null || data.gone) return 0;
     data.gone = true;
     // The kernel may not have let go of it yet.
-    left.connection.transmit.hold(data.task);
+    connection.transmit.hold(data.task);
+    return data.length;
   }
 
   close(): void {

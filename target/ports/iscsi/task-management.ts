@@ -49,8 +49,9 @@ const responses: Readonly<Record<TaskManagementOutcome, number>> = {
 
 export function receiveTaskManagement(session: Session, connection: Connection, pdu: Pdu): void {
   const request = decodeTaskManagementRequest(pdu.bhs);
-  if (session.managing >= session.limits.immediateCommands) {
-    const why = `${session.managing} task management requests outstanding`;
+  const outstanding = session.managing + session.later.size;
+  if (outstanding >= session.limits.immediateCommands) {
+    const why = `${outstanding} task management requests outstanding`;
     if (request.immediate) sendReject(connection, RejectReason.tooManyImmediateCommands, pdu.bhs, why);
     else respond(session, connection, request, TaskFunctionResponse.rejected);
     return;
@@ -72,6 +73,17 @@ export function receiveTaskManagement(session: Session, connection: Connection, 
     respond(session, connection, request, TaskFunctionResponse.succeeded);
     return;
   }
+  const overtakes = compareSerial(request.cmdSn, session.window.expCmdSn) > 0;
+  if (row.scope !== 'none' && overtakes && session.connections.size > 1) {
+    // What was received is used again.
+    const kept = decodeTaskManagementRequest(Buffer.from(pdu.bhs));
+    session.later.add(request.cmdSn, connection, () => manageTasks(session, connection, kept, row));
+    return;
+  }
+  manageTasks(session, connection, request, row);
+}
+
+function manageTasks(session: Session, connection: Connection, request: TaskManagementRequest, row: FunctionRow): void {
   if (row.scope !== 'none') {
     session.abortWaiting((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
   }
@@ -92,7 +104,8 @@ function carryOut(
   session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information = 0) => {
     session.managing--;
     respond(session, connection, request, responses[outcome], information);
-    if (fn === 'target-cold-reset' && outcome === 'complete') connection.coldReset();
+    if (fn === 'target-cold-reset' && outcome === 'complete')
+      connection.port.endSessions(session.group!, 'target cold reset');
   });
 }
 

@@ -42,6 +42,8 @@ const NOTHING = Buffer.alloc(0);
 export class Unacknowledged {
   #sent: SentStatus[] = [];
   #bytes = 0;
+  /** Of data segments of PDUs with status. */
+  #segmentBytes = 0;
   /** Data of a task whose status follows. */
   #data: SentData | null = null;
 
@@ -52,7 +54,7 @@ export class Unacknowledged {
 
   /** More statuses are kept than any initiator has reason to leave unacknowledged. */
   get excessive(): boolean {
-    return this.#sent.length > this.limits.keptStatuses;
+    return this.#sent.length > this.limits.keptStatuses || this.#segmentBytes > this.limits.keptBytes;
   }
 
   /** Data of a task was sent; its status is in it, with `statSn`, or comes next. */
@@ -70,6 +72,7 @@ export class Unacknowledged {
   addStatus(slab: Buffer, at: number, segment: Buffer): void {
     const bhs = Buffer.from(slab.subarray(at, at + BHS_BYTES));
     const statSn = bhs.readUInt32BE(24);
+    this.#segmentBytes += segment.length;
     this.#sent.push({ statSn, tag: initiatorTaskTag(bhs), bhs, segment: Buffer.from(segment), data: this.#data });
     this.#data = null;
   }
@@ -77,6 +80,7 @@ export class Unacknowledged {
   /** What was sent on another connection before. */
   add(sent: SentStatus): void {
     if (sent.data !== null && !sent.data.gone) this.#bytes += sent.data.length;
+    this.#segmentBytes += sent.segment.length;
     this.#sent.push(sent);
   }
 
@@ -85,7 +89,8 @@ export class Unacknowledged {
     if (compareSerial(expStatSn, statSn) > 0) return;
     let count = 0;
     for (; count < this.#sent.length && compareSerial(this.#sent[count]!.statSn, expStatSn) < 0; count++) {
-      const { data } = this.#sent[count]!;
+      const { data, segment } = this.#sent[count]!;
+      this.#segmentBytes -= segment.length;
       if (data !== null) this.#giveBack(data);
     }
     if (count === this.#sent.length) this.#sent.length = 0;
@@ -115,6 +120,7 @@ export class Unacknowledged {
     const all = this.#sent;
     this.#sent = [];
     this.#bytes = 0;
+    this.#segmentBytes = 0;
     return all;
   }
 
