@@ -13,7 +13,7 @@ import { lunarray } from '../support/programs.js';
 import { serve } from '../support/serve.js';
 
 const seed = Number(process.env.LUNARRAY_SEED ?? 8311);
-const ROUNDS = 3;
+const ROUNDS = 2;
 const BLOCKS = 16 * 2048;
 /** Written by one command. */
 const RUN = 64;

@@ -11,7 +11,7 @@ t.setTimeout(110_000);
 
 const seed = Number(process.env.LUNARRAY_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const BLOCKS = 2048;
-const ROUNDS = 6;
+const ROUNDS = 3;
 const AT_ONCE = 12;
 /** One PDU in so many is hurt. */
 const ONE_IN = 25;
