@@ -13,7 +13,8 @@ import {
   type Sense,
   unexpectedInexactSegment,
 } from '../../wire/scsi/sense.js';
-import type { CopyContext, EndPoint, SegmentDone } from './copy-context.js';
+import type { CopyContext, EndPoint } from './copy-context.js';
+import type { PieceDone } from './copy-steps.js';
 import { HeldPart } from './held-part.js';
 import { Transfer } from './transfer.js';
 import { VirtualData } from './virtual-data.js';
@@ -116,7 +117,7 @@ function move(
   segment: BlockSegment | ByteSegment,
   ends: Ends,
   amounts: Amounts,
-  done: SegmentDone,
+  done: PieceDone,
 ): void {
   const before = context.residual;
   const head = before.destination.length;
@@ -163,14 +164,14 @@ function move(
 }
 
 /** 02h, 0Dh. */
-export function copyBlocks(context: CopyContext, segment: BlockSegment, done: SegmentDone): void {
+export function copyBlocks(context: CopyContext, segment: BlockSegment, done: PieceDone): void {
   const ends = endsOf(context, segment);
   if ('key' in ends) done(ends);
   else move(context, segment, ends, blockAmounts(segment, ends, context.residual), done);
 }
 
 /** 0Ah. What stands before and after the bytes in the first and last destination block stays as it is. */
-export function copyBytes(context: CopyContext, segment: ByteSegment, done: SegmentDone): void {
+export function copyBytes(context: CopyContext, segment: ByteSegment, done: PieceDone): void {
   const ends = endsOf(context, segment);
   if ('key' in ends) {
     done(ends);
@@ -189,7 +190,7 @@ export function copyBytes(context: CopyContext, segment: ByteSegment, done: Segm
 }
 
 /** 16h. Ends where either unit ends. What is left over from other segments waits for a later one. */
-export function copyImage(context: CopyContext, segment: ImageSegment, done: SegmentDone): void {
+export function copyImage(context: CopyContext, segment: ImageSegment, done: PieceDone): void {
   const ends = endsOf(context, segment);
   if ('key' in ends) {
     done(ends);

@@ -2,10 +2,11 @@
 import { inquiry, persistentReserveOut, testUnitReady } from '../../wire/scsi/cdb-build.js';
 import type { ReserveSegment, VerifySegment } from '../../wire/scsi/copy-segments.js';
 import { STANDARD_INQUIRY_BYTES } from '../../wire/scsi/inquiry.js';
-import type { CopyContext, SegmentDone } from './copy-context.js';
+import type { CopyContext } from './copy-context.js';
+import type { PieceDone } from './copy-steps.js';
 
 /** 07h: whether the source can be reached; with TUR, whether it is ready. */
-export function verify(context: CopyContext, segment: VerifySegment, done: SegmentDone): void {
+export function verify(context: CopyContext, segment: VerifySegment, done: PieceDone): void {
   const end = context.endPoint(segment, 'source');
   if ('key' in end) {
     done(end);
@@ -19,7 +20,7 @@ export function verify(context: CopyContext, segment: VerifySegment, done: Segme
 }
 
 /** 14h and 15h: PERSISTENT RESERVE OUT with service action REGISTER, or REGISTER AND MOVE. */
-export function reserve(context: CopyContext, segment: ReserveSegment, done: SegmentDone): void {
+export function reserve(context: CopyContext, segment: ReserveSegment, done: PieceDone): void {
   const end = context.endPoint(segment, 'destination');
   if ('key' in end) {
     done(end);

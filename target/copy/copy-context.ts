@@ -9,21 +9,16 @@ import {
   unreachableCopyTarget,
 } from '../../wire/scsi/sense.js';
 import { Status } from '../../wire/scsi/status.js';
-import type { CopyOperation, Issuer } from './copy-operation.js';
+import type { CopyOperation, Failure, Issuer } from './copy-operation.js';
+import { type CopyMeans, CopySteps } from './copy-steps.js';
 import type { CopyTarget, Reply } from './copy-target.js';
-import type { Turns } from './turns.js';
 
 /** What a copy operation works with; `target/scsi` supplies it. */
-export interface CopySurroundings {
+export interface CopySurroundings extends CopyMeans {
   /** The logical unit that a CSCD descriptor names, as far as the sender of the command may reach it; else null. */
   resolve(cscd: Cscd): CopyTarget | null;
   /** The logical unit that got the command; null: its sender may no longer reach it. */
   own(): CopyTarget | null;
-  readonly turns: Turns;
-  /** Runs something soon, after other events. */
-  soon(run: () => void): void;
-  /** The command that began it has been aborted. */
-  aborted(): boolean;
 }
 
 export type Role = 'source' | 'destination';
@@ -37,10 +32,6 @@ export interface EndPoint {
   readonly at: number | null;
 }
 
-/** Why a segment did not go through. */
-export type Failure = Sense | 'stopped';
-export type SegmentDone = (failure: Failure | null) => void;
-
 /** Byte of the CSCD IDs in a segment descriptor. */
 const ID_BYTE: Readonly<Record<Role, number>> = { source: 4, destination: 6 };
 
@@ -52,13 +43,13 @@ export class CopyContext {
     destination: Buffer.alloc(0),
   };
 
+  readonly steps: CopySteps;
+
   constructor(
     readonly operation: CopyOperation<Issuer>,
-    readonly surroundings: CopySurroundings,
-  ) {}
-
-  get stopped(): boolean {
-    return this.operation.stopped || this.surroundings.aborted();
+    private readonly surroundings: CopySurroundings,
+  ) {
+    this.steps = new CopySteps(operation, surroundings);
   }
 
   /** The logical unit that a segment names, if it is reachable and what its descriptor says. */
@@ -99,29 +90,20 @@ export class CopyContext {
     },
     done: (failure: Failure | null, reply: Reply | null) => void,
   ): void {
-    // What waited when the copy was stopped comes here too: nothing is sent for a host that is gone.
-    if (this.stopped) {
-      done('stopped', null);
-      return;
-    }
-    let ended = false;
-    const giveUp = end.target.send(command.cdb, command.data ?? [], (reply) => {
-      ended = true;
-      this.operation.giveUp = null;
+    this.steps.send(end.target, command.cdb, command.data ?? [], (reply) => {
       const field = end.at === null ? undefined : { inCdb: false, byte: end.at };
       const where = { segment: segment.number, ...(field && { field }) };
-      if (reply === null) {
+      if (reply === 'stopped') {
+        done('stopped', null);
+      } else if (reply === null) {
         done(unreachableCopyTarget(where), null);
       } else if (reply.status === Status.good || command.tolerates?.(reply)) {
-        if (reply.status === Status.good) this.operation.commands++;
         done(null, reply);
       } else {
         const { status, sense } = reply;
         reply.release();
-        const failure = thirdPartyDeviceFailure({ ...where, forwarded: { from: end.role, status, sense } });
-        done(this.stopped ? 'stopped' : failure, null);
+        done(thirdPartyDeviceFailure({ ...where, forwarded: { from: end.role, status, sense } }), null);
       }
     });
-    if (!ended) this.operation.giveUp = giveUp;
   }
 }

@@ -94,8 +94,12 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** I_T nexus loss: results go; a copy in the background goes on (SPC-5 5.17.5). */
   nexusLost(issuer: Issuer): void {
-    const lost = this.operations.filter((one) => one.issuer.id === issuer.id);
-    for (const operation of lost) {
+    this.orphan((one) => one.issuer.id === issuer.id);
+  }
+
+  /** Nobody can ask for the results of these any more. */
+  private orphan(concerns: (operation: CopyOperation<I>) => boolean): void {
+    for (const operation of this.operations.filter(concerns)) {
       if (operation.running) operation.orphaned = true;
       else this.forget(operation);
     }
@@ -117,10 +121,7 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   /** Logical unit reset: all stop, all results go. */
   reset(done: () => void): void {
-    for (const operation of this.operations) {
-      if (operation.running) operation.orphaned = true;
-      else this.forget(operation);
-    }
+    this.orphan(() => true);
     this.stop(() => true, done);
   }
 }

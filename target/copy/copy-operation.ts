@@ -8,8 +8,11 @@ import type { Clock } from '../base/clock.js';
 import { CopyLimits } from './copy-limits.js';
 import type { Budget } from './shared-means.js';
 
-/** How a copy ended: well, with a failure, or because it was told to stop. */
-export type CopyEnd = Sense | 'stopped' | null;
+/** Why it did not go through: a failure, or it was told to stop. */
+export type Failure = Sense | 'stopped';
+
+/** How a copy, or a part of it, ended; null: well. */
+export type CopyEnd = Failure | null;
 
 export type CopyState = 'running' | 'completed' | 'failed' | 'stopped';
 

@@ -2,14 +2,15 @@
 import type { Segment } from '../../wire/scsi/copy-segments.js';
 import { copyBlocks, copyBytes, copyImage } from './copy-blocks.js';
 import { reserve, verify } from './copy-checks.js';
-import { CopyContext, type CopySurroundings, type SegmentDone } from './copy-context.js';
+import { CopyContext, type CopySurroundings } from './copy-context.js';
 import type { CopyEnd, CopyOperation, Issuer } from './copy-operation.js';
+import type { PieceDone } from './copy-steps.js';
 
 type Processes = {
   readonly [K in Segment['kind']]: (
     context: CopyContext,
     segment: Extract<Segment, { kind: K }>,
-    done: SegmentDone,
+    done: PieceDone,
   ) => void;
 };
 
@@ -18,7 +19,7 @@ const processes: Processes = { blocks: copyBlocks, bytes: copyBytes, image: copy
 function processSegment<K extends Segment['kind']>(
   context: CopyContext,
   segment: Extract<Segment, { kind: K }>,
-  done: SegmentDone,
+  done: PieceDone,
 ): void {
   (processes[segment.kind as K] as Processes[K])(context, segment, done);
 }
@@ -37,7 +38,7 @@ export function runCopy(
       done(null);
       return;
     }
-    if (context.stopped) {
+    if (context.steps.stopped) {
       done('stopped');
       return;
     }

@@ -8,8 +8,10 @@ import {
   ProvisioningStatus,
 } from '../../wire/scsi/lba-status.js';
 import { SenseKey } from '../../wire/scsi/sense.js';
-import type { CopyContext, EndPoint, Failure, SegmentDone } from './copy-context.js';
+import type { CopyContext, EndPoint } from './copy-context.js';
 import { MERGE_ATTEMPTS, PIECE_BYTES, ZERO_BLOCKS } from './copy-limits.js';
+import type { Failure } from './copy-operation.js';
+import type { PieceDone } from './copy-steps.js';
 import type { Reply } from './copy-target.js';
 import type { HeldPart } from './held-part.js';
 import type { VirtualData } from './virtual-data.js';
@@ -61,35 +63,23 @@ export class Transfer {
     this.backwards = data.source.target.identity === destination.target.identity && overlap && behind;
   }
 
-  run(done: SegmentDone): void {
+  run(done: PieceDone): void {
     if (this.front === this.back) {
       if (this.backwards) this.context.operation.bytes += this.plan.bytes;
       this.plan.held?.giveTo(this.context.operation);
       done(null);
       return;
     }
-    if (this.context.stopped) {
-      done('stopped');
-      return;
-    }
-    const { operation, surroundings } = this.context;
-    let begun = false;
-    const leave = surroundings.turns.take(operation.list.priority, (release) => {
-      begun = true;
-      operation.giveUp = null;
-      this.step((failure) => {
-        release();
-        if (failure !== null) done(this.withResidual(failure));
-        else surroundings.soon(() => this.run(done));
-      });
-    });
-    if (begun) return;
-    operation.giveUp = () => {
-      if (leave()) done('stopped');
-    };
+    this.context.steps.piece(
+      (ended) => this.step(ended),
+      (failure) => {
+        if (failure === null) this.run(done);
+        else done(this.withResidual(failure));
+      },
+    );
   }
 
-  private step(done: SegmentDone): void {
+  private step(done: PieceDone): void {
     const piece = this.backwards ? this.lastPiece() : this.firstPiece();
     if (!piece.whole) this.merge(piece, MERGE_ATTEMPTS, done);
     else if (this.mayBeHole(piece.offset)) this.look(piece, done);
@@ -129,7 +119,7 @@ export class Transfer {
   }
 
   /** Asks whether the source holds anything there, and copies or makes a hole. */
-  private look(piece: Piece, done: SegmentDone): void {
+  private look(piece: Piece, done: PieceDone): void {
     const { segment, data, destination } = this.plan;
     const { blockSize } = data.source.target;
     const place = data.inSource(piece.offset)!;
@@ -161,7 +151,7 @@ export class Transfer {
     });
   }
 
-  private copy(piece: Piece, done: SegmentDone): void {
+  private copy(piece: Piece, done: PieceDone): void {
     this.fetch(piece, done, (views, release) => {
       const command = (lba: number, blocks: number) => write16(lba, blocks);
       this.write(piece, command, views, (problem) => {
@@ -172,7 +162,7 @@ export class Transfer {
   }
 
   /** The data of a piece, held if it is to be; a failure ends it. */
-  private fetch(piece: Piece, done: SegmentDone, use: (views: readonly Buffer[], release: () => void) => void): void {
+  private fetch(piece: Piece, done: PieceDone, use: (views: readonly Buffer[], release: () => void) => void): void {
     const { data, held } = this.plan;
     data.read(piece.offset, piece.offset + piece.bytes, (failure, views, release) => {
       if (failure !== null) {
@@ -184,7 +174,7 @@ export class Transfer {
     });
   }
 
-  private zero(piece: Piece, done: SegmentDone): void {
+  private zero(piece: Piece, done: PieceDone): void {
     const flags = { ndob: true, unmap: this.plan.destination.target.thin };
     this.write(
       piece,
@@ -201,7 +191,7 @@ export class Transfer {
     piece: Piece,
     command: (lba: number, blocks: number) => Buffer,
     data: readonly Buffer[],
-    done: SegmentDone,
+    done: PieceDone,
   ): void {
     const { segment, destination, destinationByte } = this.plan;
     const { blockSize } = destination.target;
@@ -214,7 +204,7 @@ export class Transfer {
   }
 
   /** Replaces a part of one block. */
-  private merge(piece: Piece, attempts: number, done: SegmentDone): void {
+  private merge(piece: Piece, attempts: number, done: PieceDone): void {
     this.fetch(piece, done, (views, release) => {
       const bytes = Buffer.concat(views);
       release();
@@ -222,7 +212,7 @@ export class Transfer {
     });
   }
 
-  private mergeBytes(piece: Piece, bytes: Buffer, attempts: number, done: SegmentDone): void {
+  private mergeBytes(piece: Piece, bytes: Buffer, attempts: number, done: PieceDone): void {
     const { segment, destination, destinationByte } = this.plan;
     const { blockSize } = destination.target;
     const at = destinationByte + piece.offset;

@@ -3,7 +3,8 @@
 import { read16 } from '../../wire/scsi/cdb-build.js';
 import type { Segment } from '../../wire/scsi/copy-segments.js';
 import { slice } from '../base/views.js';
-import type { CopyContext, EndPoint, Failure } from './copy-context.js';
+import type { CopyContext, EndPoint } from './copy-context.js';
+import type { Failure } from './copy-operation.js';
 
 const nothing = () => {};
 

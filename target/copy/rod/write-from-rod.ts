@@ -11,30 +11,25 @@ import type { Io, IoFailure } from '../../volumes/block-layer.js';
 import type { BlockRange } from '../../volumes/point-in-time/types.js';
 import { PIECE_BYTES, ZERO_BLOCKS } from '../copy-limits.js';
 import type { CopyEnd, CopyOperation, Issuer } from '../copy-operation.js';
+import { type CopyMeans, CopySteps, type PieceDone } from '../copy-steps.js';
 import type { CopyTarget } from '../copy-target.js';
-import type { Turns } from '../turns.js';
 import type { Rod } from './rod.js';
 
 const IO: Io = { priority: 'background', initiator: '', fua: false, dpo: true };
 
-export interface RodWrite {
+export interface RodWrite extends CopyMeans {
   readonly operation: CopyOperation<Issuer>;
   readonly rod: Rod;
   /** Byte of the ROD that the first block gets. */
   readonly offset: number;
   readonly destination: CopyTarget;
   readonly ranges: readonly BlockRange[];
-  readonly turns: Turns;
-  soon(run: () => void): void;
-  /** The command that began it has been aborted. */
-  aborted(): boolean;
   /** What it ends with when the ROD cannot be read. */
   unreadable(failure: IoFailure): Sense;
 }
 
-type PieceDone = (end: CopyEnd) => void;
-
 export class RodWriter {
+  private readonly steps: CopySteps;
   private readonly blockSize: number;
   /** Bytes to be written: whole blocks. */
   private readonly bytes: number;
@@ -45,7 +40,8 @@ export class RodWriter {
   private before = 0;
 
   constructor(private readonly plan: RodWrite) {
-    const { destination, ranges, rod, offset } = plan;
+    const { operation, destination, ranges, rod, offset } = plan;
+    this.steps = new CopySteps(operation, plan);
     this.blockSize = destination.blockSize;
     this.asked = ranges.reduce((sum, { blocks }) => sum + blocks, 0) * this.blockSize;
     const whole = Math.ceil((rod.bytes - offset) / this.blockSize) * this.blockSize;
@@ -54,33 +50,17 @@ export class RodWriter {
 
   /** `done` runs once, when nothing is transferred any more; perhaps before this returns. */
   run(done: PieceDone): void {
-    const { operation, turns, soon } = this.plan;
     if (this.written === this.bytes) {
       done(this.endOfAll());
       return;
     }
-    if (this.stopped) {
-      done('stopped');
-      return;
-    }
-    let begun = false;
-    const leave = turns.take(operation.list.priority, (release) => {
-      begun = true;
-      operation.giveUp = null;
-      this.step((end) => {
-        release();
-        if (end !== null) done(end);
-        else soon(() => this.run(done));
-      });
-    });
-    if (begun) return;
-    operation.giveUp = () => {
-      if (leave()) done('stopped');
-    };
-  }
-
-  private get stopped(): boolean {
-    return this.plan.operation.stopped || this.plan.aborted();
+    this.steps.piece(
+      (ended) => this.step(ended),
+      (end) => {
+        if (end === null) this.run(done);
+        else done(end);
+      },
+    );
   }
 
   private endOfAll(): CopyEnd {
@@ -140,27 +120,22 @@ export class RodWriter {
 
   private send(cdb: Buffer, data: readonly Buffer[], blocks: number, done: PieceDone): void {
     const { operation, destination } = this.plan;
-    if (this.stopped) {
-      done('stopped');
-      return;
-    }
-    let ended = false;
-    const giveUp = destination.send(cdb, data, (reply) => {
-      ended = true;
-      operation.giveUp = null;
+    this.steps.send(destination, cdb, data, (reply) => {
+      if (reply === 'stopped') {
+        done('stopped');
+        return;
+      }
       reply?.release();
-      if (reply?.status === Status.good) {
-        operation.commands++;
+      if (reply === null) {
+        done(unreachableCopyTarget());
+      } else if (reply.status === Status.good) {
         this.written += blocks * this.blockSize;
         operation.bytes += blocks * this.blockSize;
         done(null);
-      } else if (this.stopped) done('stopped');
-      else if (reply === null) done(unreachableCopyTarget());
-      else {
+      } else {
         const { status, sense } = reply;
         done(sense ?? thirdPartyDeviceFailure({ forwarded: { from: 'destination', status, sense } }));
       }
     });
-    if (!ended) operation.giveUp = giveUp;
   }
 }

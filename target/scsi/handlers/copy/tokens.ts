@@ -1,16 +1,13 @@
 /** POPULATE TOKEN and WRITE USING TOKEN (SBC-4 5.12, 5.59). */
-import { describeSense } from '../../../../wire/scsi/additional-sense.js';
 import { refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
 import { encodeCscd, ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../../wire/scsi/rod-token.js';
 import {
-  copyClearedByDeviceServer,
   insufficientResources,
   internalTargetFailure,
   invalidFieldInCdb,
   invalidFieldInParameterList,
-  parameterListLengthError,
   type Sense,
   unreachableCopyTarget,
 } from '../../../../wire/scsi/sense.js';
@@ -24,32 +21,27 @@ import {
   type WriteTokenList,
 } from '../../../../wire/scsi/token-lists.js';
 import { Association, CodeSet, DesignatorType, encodeDesignator } from '../../../../wire/scsi/vpd.js';
-import type { CopyEnd, CopyOperation } from '../../../copy/copy-operation.js';
 import { zeroRod } from '../../../copy/rod/rod.js';
 import { RodLimits, rodTypes } from '../../../copy/rod/rod-limits.js';
 import type { RodToken } from '../../../copy/rod/rod-tokens.js';
 import { RodWriter } from '../../../copy/rod/write-from-rod.js';
-import { ldevName } from '../../../volumes/model.js';
+import { markedFailure } from '../../../volumes/marked-blocks.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import { senseOf } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
-import type { Nexus } from '../../nexus.js';
 import { Status, type Task } from '../../task.js';
 import { capacityData } from '../block/capacity.js';
 import { GROUP_NUMBER } from '../block/cdb-shapes.js';
-import { parameterList } from '../primary/answer.js';
+import { checkListLength, end, listBytes, type Operation, proceed, withList } from './copy-command.js';
 import { ownUnit } from './copy-targets.js';
 
 const LIST_ID_AT = 6;
-const LIST_LENGTH_AT = 10;
 /** A list says its length in two bytes, which do not count themselves. */
 const MAX_LIST_BYTES = 0xffff + 2;
 /** Between the highest and the lowest: the commands have no field for it. */
 const PRIORITY = 3;
 /** Of the NAA identifier: what all LDEVs of an array have in common. */
 const ARRAY_BYTES = 8;
-
-type Operation = CopyOperation<Nexus>;
 
 /** Names the SCSI target device, that is the array: as its LDEVs, with nothing behind its own part. */
 function targetDescriptor({ ldev }: LogicalUnit): Buffer {
@@ -79,14 +71,6 @@ function begin(unit: LogicalUnit, task: Task, immediate: boolean, serviceAction:
   return null;
 }
 
-function end(unit: LogicalUnit, task: Task, operation: Operation, how: CopyEnd): void {
-  operation.end(how, unit.modes.descriptorSense);
-  unit.copies.ended(operation);
-  if (how === null || how === 'stopped') return;
-  const { name } = task.command!;
-  unit.log.warn(`LDEV ${ldevName(unit.ldev.id)}: ${name} of ${task.nexus.initiatorName}: ${describeSense(how)}`);
-}
-
 function refusalOfPopulate(unit: LogicalUnit, list: PopulateList): Sense | null {
   const { inactivityTimeout, rodType, ranges } = list;
   if (inactivityTimeout > RodLimits.maxInactivity) return invalidFieldInParameterList(TokenField.inactivityTimeout);
@@ -97,8 +81,7 @@ function refusalOfPopulate(unit: LogicalUnit, list: PopulateList): Sense | null 
   // A token would read what is under the mark.
   for (const { lba, blocks } of ranges) {
     const marked = blocks === 0 ? null : unit.ldev.marks.first(lba, blocks);
-    if (marked === null) continue;
-    return senseOf({ kind: 'medium-error', lba: marked.lba, write: false, markedBad: marked.correctionDisabled });
+    if (marked !== null) return senseOf(markedFailure(marked));
   }
   return null;
 }
@@ -110,7 +93,7 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
     task.check(refusal);
     return;
   }
-  const operation = begin(unit, task, list.immediate, CopyOut.populateToken);
+  const operation = begin(unit, task, false, CopyOut.populateToken);
   if (operation === null) return;
   const { ranges, rodType, inactivityTimeout } = list;
   const token = unit.neighbours.tokens.create({
@@ -125,13 +108,11 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
   });
   if (token === null) {
     end(unit, task, operation, insufficientResources());
-    task.check(insufficientResources());
     return;
   }
   operation.token = token.bytes;
   operation.represented = ranges.reduce((sum, { blocks }) => sum + blocks, 0);
   end(unit, task, operation, null);
-  task.good();
 }
 
 /** The token to write from; null: zeros. */
@@ -157,17 +138,13 @@ function write(unit: LogicalUnit, task: Task, list: WriteTokenList): void {
   if (operation === null) return;
   const { tokens } = unit.neighbours;
   if (token !== null) tokens.use(token);
-  if (list.immediate) task.good();
-  else task.onAbort = () => operation.giveUp?.();
   const writer = new RodWriter({
+    ...proceed(unit, task, operation),
     operation,
     rod: token?.rod ?? zeroRod,
     offset: token === null ? 0 : list.offset * unit.blockSize,
     destination,
     ranges: list.ranges,
-    turns: unit.copies.turns,
-    soon: (run) => unit.clock.setImmediate(run),
-    aborted: () => !list.immediate && task.aborted,
     unreadable: (failure) => {
       if (token !== null && token.ended !== null) return tokens.refusalOf(token, TokenField.token);
       // Where it was on a logical unit that the sender need not be able to reach is nothing to tell.
@@ -177,33 +154,13 @@ function write(unit: LogicalUnit, task: Task, list: WriteTokenList): void {
   writer.run((how) => {
     if (token !== null) tokens.unuse(token, list.deleteToken);
     end(unit, task, operation, how);
-    if (!list.immediate) answer(task, how);
   });
-}
-
-function answer(task: Task, how: CopyEnd): void {
-  if (task.aborted) task.fail(Status.taskAborted);
-  else if (how === 'stopped') task.check(copyClearedByDeviceServer());
-  else if (how !== null) task.check(how);
-  else task.good();
 }
 
 interface Shape<L> {
   readonly header: number;
   readonly decode: (list: Buffer, most: number) => L | Sense;
   readonly carryOut: (unit: LogicalUnit, task: Task, list: L) => void;
-}
-
-function run<L extends object>(unit: LogicalUnit, task: Task, { decode, carryOut }: Shape<L>): void {
-  const bytes = task.cdb.readUInt32BE(LIST_LENGTH_AT);
-  if (bytes === 0) {
-    task.good();
-    return;
-  }
-  const came = parameterList(task, bytes);
-  const list = came.length < bytes ? parameterListLengthError() : decode(came, RodLimits.ranges);
-  if ('key' in list) task.check(list);
-  else carryOut(unit, task, list);
 }
 
 function row<L extends object>(
@@ -220,13 +177,12 @@ function row<L extends object>(
     serviceAction,
     usage: [thirdPartyCopyOut, serviceAction, 0, 0, 0, 0, ...id, 0xff, 0xff, 0xff, 0xff, GROUP_NUMBER, 0],
     runsWhenStopped: false,
-    check: (_unit, { cdb }) => {
-      const bytes = cdb.readUInt32BE(LIST_LENGTH_AT);
-      const fits = bytes === 0 || (bytes >= shape.header && bytes <= MAX_LIST_BYTES);
-      return fits ? null : parameterListLengthError();
+    check: (_unit, task) => checkListLength(task, shape.header, MAX_LIST_BYTES),
+    dataOutBytes: (_unit, task) => listBytes(task),
+    run: (unit, task) => {
+      const decode = (list: Buffer) => shape.decode(list, RodLimits.ranges);
+      withList(task, decode, (list) => shape.carryOut(unit, task, list));
     },
-    dataOutBytes: (_unit, { cdb }) => cdb.readUInt32BE(LIST_LENGTH_AT),
-    run: (unit, task) => run(unit, task, shape),
     ...spec,
   });
 }
