@@ -3,7 +3,7 @@
  * OPERATION CODES all read it; what has no row is not supported.
  */
 
-import { serviceActionOf } from '../../wire/scsi/cdb.js';
+import { serviceActionOf } from '../../wire/scsi/opcodes.js';
 import type { Sense } from '../../wire/scsi/sense.js';
 import type { LogicalUnit } from './logical-unit.js';
 import type { Task } from './task.js';

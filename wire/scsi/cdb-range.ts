@@ -4,7 +4,7 @@
  * service action in bytes 8 and 9, the LBA in 12 to 19 and the TRANSFER LENGTH in 28 to 31.
  */
 import { lba6, lba10, lba16, length6, length10, length12, length16, readUint64 } from './cdb.js';
-import { Opcode, ServiceActionIn16, ServiceActionOut16, VariableAction } from './opcodes.js';
+import { Opcode, ServiceActionIn16, ServiceActionOut16, serviceActionOf, VariableAction } from './opcodes.js';
 
 export interface CdbRange {
   readonly lba: number;
@@ -75,14 +75,14 @@ export function blockRange(cdb: Buffer): CdbRange | null {
 
 function shapeOf(cdb: Buffer): Shape | undefined {
   if (cdb[0] === Opcode.variableLength) {
-    return cdb.length >= 10 && VARIABLE_ACTIONS.has(cdb.readUInt16BE(8)) ? variable : undefined;
+    return VARIABLE_ACTIONS.has(serviceActionOf(cdb)) ? variable : undefined;
   }
   if (cdb[0] === Opcode.serviceActionIn16) {
-    return cdb.length >= 2 && (cdb[1]! & 0x1f) === ServiceActionIn16.getLbaStatus ? start : undefined;
+    return serviceActionOf(cdb) === ServiceActionIn16.getLbaStatus ? start : undefined;
   }
   if (cdb[0] === Opcode.serviceActionOut16) {
     // WRITE SCATTERED has its ranges in the parameter list.
-    return cdb.length >= 2 && (cdb[1]! & 0x1f) === ServiceActionOut16.writeLong16 ? longSixteen : undefined;
+    return serviceActionOf(cdb) === ServiceActionOut16.writeLong16 ? longSixteen : undefined;
   }
   return SHAPES.get(cdb[0]!);
 }

@@ -59,12 +59,3 @@ export function lba16(cdb: Buffer): number {
 export function length16(cdb: Buffer): number {
   return cdb.readUInt32BE(10);
 }
-
-/** CDBs of variable length (SPC-5 4.2.3). */
-const VARIABLE_LENGTH = 0x7f;
-
-/** Service action: low five bits of byte 1, or bytes 8 and 9 of a CDB of variable length; −1 if it has no such bytes. */
-export function serviceActionOf(cdb: Buffer): number {
-  if (cdb[0] !== VARIABLE_LENGTH) return cdb[1]! & 0x1f;
-  return cdb.length < 10 ? -1 : cdb.readUInt16BE(8);
-}

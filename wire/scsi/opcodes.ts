@@ -258,6 +258,12 @@ const VARIABLE_NAMES: Readonly<Record<number, string>> = {
   [VariableAction.writeSame32]: 'WRITE SAME(32)',
 };
 
+/** Service action: low five bits of byte 1, or bytes 8 and 9 of a CDB of variable length; −1 if it has no such bytes. */
+export function serviceActionOf(cdb: Buffer): number {
+  if (cdb[0] === Opcode.variableLength) return cdb.length < 10 ? -1 : cdb.readUInt16BE(8);
+  return cdb.length < 2 ? -1 : cdb[1]! & 0x1f;
+}
+
 /** All names that `commandName` gives to commands that it knows. */
 export function commandNames(): string[] {
   return [...Object.values(NAMES), ...Object.values(ACTION_NAMES), ...Object.values(VARIABLE_NAMES)];
@@ -267,12 +273,9 @@ export function commandNames(): string[] {
 export function commandName(cdb: Buffer): string {
   if (cdb.length === 0) return 'empty CDB';
   const opcode = cdb[0]!;
-  if (opcode === Opcode.variableLength && cdb.length > 9) {
-    const name = VARIABLE_NAMES[cdb.readUInt16BE(8)];
-    if (name !== undefined) return name;
-  }
-  const action = cdb.length > 1 ? ACTION_NAMES[(opcode << 8) | (cdb[1]! & 0x1f)] : undefined;
-  return action ?? NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, '0')}`;
+  const action = serviceActionOf(cdb);
+  const name = opcode === Opcode.variableLength ? VARIABLE_NAMES[action] : ACTION_NAMES[(opcode << 8) | action];
+  return name ?? NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, '0')}`;
 }
 
 /** CDB length by the group of the operation code (SPC-5 4.2.1); null for the variable and vendor groups. */
