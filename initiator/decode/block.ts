@@ -1,4 +1,5 @@
 /** Answers of block and unit commands as an initiator reads them. */
+import * as wire from '../../wire/scsi/capacity.js';
 import { readUint64 } from '../../wire/scsi/cdb.js';
 import { decodeLun } from '../../wire/scsi/lun.js';
 
@@ -20,40 +21,33 @@ export interface CapacityData {
   readonly protectionType: number;
 }
 
+/** Null: too short, or a capacity that no number holds. */
 export function decodeCapacity16(data: Buffer): CapacityData | null {
-  if (data.length < 12) return null;
-  const last = readUint64(data, 0);
-  const blockSize = data.readUInt32BE(8);
-  const flags = data.length >= 16 ? data.readUInt16BE(14) : 0;
-  const protectionEnabled = data.length >= 13 && (data[12]! & 1) !== 0;
-  return {
-    blocks: last + 1,
-    blockSize,
-    bytes: (last + 1) * blockSize,
-    blocksPerPhysical: data.length >= 14 ? 2 ** (data[13]! & 0x0f) : 1,
-    lowestAligned: flags & 0x3fff,
-    provisioningManaged: (flags & 0x8000) !== 0,
-    readsZeros: (flags & 0x4000) !== 0,
-    protectionEnabled,
-    protectionType: protectionEnabled ? 1 + ((data[12]! >> 1) & 0x07) : 0,
-  };
+  const capacity = wire.decodeCapacity16(data);
+  return capacity && capacityData(capacity);
 }
 
 /** READ CAPACITY(10) data (SBC-4 5.20.2); null also if the unit is too large for it. */
 export function decodeCapacity10(data: Buffer): CapacityData | null {
-  if (data.length < 8 || data.readUInt32BE(0) === 0xffffffff) return null;
-  const blocks = data.readUInt32BE(0) + 1;
-  const blockSize = data.readUInt32BE(4);
+  const capacity = wire.decodeCapacity10(data);
+  if (capacity === null || capacity.blocks === null) return null;
+  const { blocks, blockSize } = capacity;
+  const untold = { physicalExponent: 0, lowestAligned: 0, thin: false, readsZeros: false, protection: 0 } as const;
+  return capacityData({ ...untold, blocks, blockSize });
+}
+
+function capacityData(capacity: wire.Capacity): CapacityData {
+  const { blocks, blockSize, lowestAligned, readsZeros } = capacity;
   return {
     blocks,
     blockSize,
     bytes: blocks * blockSize,
-    blocksPerPhysical: 1,
-    lowestAligned: 0,
-    provisioningManaged: false,
-    readsZeros: false,
-    protectionEnabled: false,
-    protectionType: 0,
+    blocksPerPhysical: 2 ** capacity.physicalExponent,
+    lowestAligned,
+    provisioningManaged: capacity.thin,
+    readsZeros,
+    protectionEnabled: capacity.protection !== 0,
+    protectionType: capacity.protection,
   };
 }
 

@@ -9,7 +9,7 @@
  *         16–31 reserved
  */
 
-import { readUint64, writeUint64 } from './cdb.js';
+import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
 import type { ProtectionType } from './protection.js';
 
 const PROT_EN = 0x01;
@@ -59,18 +59,19 @@ export function encodeCapacity16(capacity: Capacity): Buffer {
   return bytes;
 }
 
-/** Null: too short, or a capacity beyond 2^53 blocks. */
+/** What was cut off counts as zero. Null: too short, or a capacity beyond 2^53 blocks. */
 export function decodeCapacity16(bytes: Buffer): Capacity | null {
-  if (bytes.length < 16) return null;
+  if (bytes.length < 12) return null;
   const last = readUint64(bytes, 0);
-  if (last === Number.MAX_SAFE_INTEGER) return null;
+  if (last === BEYOND_ANYTHING) return null;
+  const options = Buffer.concat([bytes.subarray(12, 16)], 4);
   return {
     blocks: last + 1,
     blockSize: bytes.readUInt32BE(8),
-    physicalExponent: bytes[13]! & 0x0f,
-    lowestAligned: bytes.readUInt16BE(14) & 0x3fff,
-    thin: (bytes[14]! & 0x80) !== 0,
-    readsZeros: (bytes[14]! & 0x40) !== 0,
-    protection: (bytes[12]! & PROT_EN) === 0 ? 0 : (TYPES[(bytes[12]! >> 1) & 0x07] ?? 0),
+    physicalExponent: options[1]! & 0x0f,
+    lowestAligned: options.readUInt16BE(2) & 0x3fff,
+    thin: (options[2]! & 0x80) !== 0,
+    readsZeros: (options[2]! & 0x40) !== 0,
+    protection: (options[0]! & PROT_EN) === 0 ? 0 : (TYPES[(options[0]! >> 1) & 0x07] ?? 0),
   };
 }
