@@ -1,5 +1,5 @@
 /** Lunarray's initiator library: iSCSI sessions and SCSI commands for programs. Documented in docs/initiator.md. */
-export type { BlockRange } from '../wire/scsi/cdb-build.js';
+export type { BlockRange } from '../wire/scsi/block-ranges.js';
 export { type ConnectOptions, connect } from './connect.js';
 export type { CapacityData, LbaExtent } from './decode/block.js';
 export type { InquiryData } from './decode/inquiry.js';

@@ -1,6 +1,7 @@
 /** SCSI commands to one logical unit, as promises. */
 
 import { describeSense } from '../wire/scsi/additional-sense.js';
+import type { BlockRange } from '../wire/scsi/block-ranges.js';
 import * as build from '../wire/scsi/cdb-build.js';
 import { encodeLun } from '../wire/scsi/lun.js';
 import { commandName } from '../wire/scsi/opcodes.js';
@@ -233,11 +234,11 @@ export class LogicalUnit {
   }
 
   /** Deallocates ranges, in as many commands as the unit's limits ask for. A hint: blocks may stay as they are. */
-  async unmap(ranges: readonly build.BlockRange[]): Promise<void> {
+  async unmap(ranges: readonly BlockRange[]): Promise<void> {
     const limits = await this.blockLimits();
     const perRange = Math.min(limits.maxUnmap || 0xffffffff, 0xffffffff);
     const perList = Math.min(limits.maxUnmapDescriptors || 1, 4095);
-    let list: build.BlockRange[] = [];
+    let list: BlockRange[] = [];
     let listed = 0;
     const send = async () => {
       const data = build.unmapList(list);
@@ -325,7 +326,7 @@ export class LogicalUnit {
     return Math.min((await this.blockLimits()).maxTransfer || fallback, fallback);
   }
 
-  private async pieces(lba: number, blocks: number): Promise<build.BlockRange[]> {
+  private async pieces(lba: number, blocks: number): Promise<BlockRange[]> {
     if (!Number.isSafeInteger(lba + blocks) || lba < 0 || blocks < 0) throw new RangeError('no such range of blocks');
     return blocks === 0 ? [{ lba, blocks }] : cut(lba, blocks, await this.maxTransferBlocks());
   }
@@ -362,8 +363,8 @@ function isMissing(error: CheckCondition): boolean {
 }
 
 /** Cuts a range into pieces of at most `limit` blocks. */
-function cut(lba: number, blocks: number, limit: number): build.BlockRange[] {
-  const pieces: build.BlockRange[] = [];
+function cut(lba: number, blocks: number, limit: number): BlockRange[] {
+  const pieces: BlockRange[] = [];
   for (let at = 0; at < blocks; at += limit) pieces.push({ lba: lba + at, blocks: Math.min(limit, blocks - at) });
   return pieces;
 }

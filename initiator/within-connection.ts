@@ -11,6 +11,7 @@ import {
   opcodeOf,
   RESERVED_TAG,
   RejectReason,
+  type SnackRequest,
   SnackType,
 } from '../wire/iscsi/bhs.js';
 import type { Connection } from './connection.js';
@@ -136,17 +137,7 @@ export class WithinConnection {
   /** DataACK (RFC 7143 11.16.2): as far as there is no hole. */
   acknowledgeData(task: ScsiTask, lun: Buffer, transferTag: number): void {
     if (task.missing?.size) return;
-    const at = this.connection.begin();
-    encodeSnackRequest(this.connection.stage, at, {
-      type: SnackType.dataAck,
-      lun,
-      initiatorTaskTag: RESERVED_TAG,
-      targetTransferTag: transferTag,
-      expStatSn: this.owner.expStatSn,
-      begRun: task.dataSn,
-      runLength: 0,
-    });
-    this.connection.finish(at);
+    this.send({ type: SnackType.dataAck, lun, targetTransferTag: transferTag, begRun: task.dataSn, runLength: 0 });
   }
 
   /** The target rejects something of a task's. True: that is dealt with, or will be. */
@@ -226,16 +217,16 @@ export class WithinConnection {
 
   private snack(type: number, tag: number, begRun: number, runLength: number): void {
     this.snacks += 1;
-    const at = this.connection.begin();
-    encodeSnackRequest(this.connection.stage, at, {
-      type,
-      lun: null,
-      initiatorTaskTag: tag,
-      targetTransferTag: RESERVED_TAG,
-      expStatSn: this.owner.expStatSn,
-      begRun,
-      runLength,
-    });
-    this.connection.finish(at);
+    this.send({ type, initiatorTaskTag: tag, begRun, runLength });
+  }
+
+  private send(
+    fields: Pick<SnackRequest, 'type' | 'begRun' | 'runLength'> & Partial<Omit<SnackRequest, 'expStatSn'>>,
+  ): void {
+    const { connection, owner } = this;
+    const nothing = { lun: null, initiatorTaskTag: RESERVED_TAG, targetTransferTag: RESERVED_TAG } as const;
+    const at = connection.begin();
+    encodeSnackRequest(connection.stage, at, { ...nothing, ...fields, expStatSn: owner.expStatSn });
+    connection.finish(at);
   }
 }

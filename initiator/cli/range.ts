@@ -1,6 +1,7 @@
 /** `--lba`, `--blocks` and `--length`: which blocks a command is about. */
+
 import type { Command } from 'commander';
-import type { BlockRange } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import { parseNumber, parseSize, UsageError } from './sizes.js';
 

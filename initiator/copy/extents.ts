@@ -1,7 +1,8 @@
 /** Which parts of a unit or a file hold data, and which read as zeros without being stored. */
+
 import type { FileHandle } from 'node:fs/promises';
 import { native } from '../../native/index.js';
-import type { BlockRange } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import { SenseKey } from '../../wire/scsi/sense.js';
 import { CheckCondition } from '../errors.js';
 import type { LogicalUnit } from '../logical-unit.js';

@@ -1,9 +1,10 @@
 /** Copies a range of a unit into a file, with its holes, or into a stream. */
+
 import { once } from 'node:events';
 import type { FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { native } from '../../native/index.js';
-import type { BlockRange } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import { type Stretch, unitStretches } from './extents.js';
 import { inParallel, Turnstile } from './workers.js';

@@ -1,5 +1,6 @@
 /** Has a target copy blocks between its logical units by EXTENDED COPY: the data does not come to this machine. */
-import { type BlockRange, thirdPartyCopyOut } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
+import { thirdPartyCopyOut } from '../../wire/scsi/cdb-build.js';
 import { encodeBlockSegment } from '../../wire/scsi/copy-segments.js';
 import { encodeCopyList, encodeCscd, ListIdUsage, MAX_DESIGNATOR_BYTES } from '../../wire/scsi/extended-copy.js';
 import { CopyOut } from '../../wire/scsi/opcodes.js';

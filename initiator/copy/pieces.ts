@@ -1,7 +1,8 @@
 /** What is to be written to a unit, or compared with it: a file, a stream or another unit, in pieces. */
+
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { BlockRange } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { LogicalUnit } from '../logical-unit.js';
 import { fileStretches, type Stretch, unitStretches } from './extents.js';
 

@@ -1,7 +1,9 @@
 /** ROD tokens (SBC-4 4.28): has a target represent blocks by a token, and write them elsewhere without sending the data. */
+
 import { randomInt } from 'node:crypto';
 import { describeSense } from '../../wire/scsi/additional-sense.js';
-import { type BlockRange, thirdPartyCopyIn, tokenCommand } from '../../wire/scsi/cdb-build.js';
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
+import { thirdPartyCopyIn, tokenCommand } from '../../wire/scsi/cdb-build.js';
 import { CopyStatus, decodeAllRodTokens, decodeRodTokenInformation } from '../../wire/scsi/copy-results.js';
 import { CopyIn, CopyOut } from '../../wire/scsi/opcodes.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';

@@ -1,3 +1,5 @@
+import { firstIndex } from '../base/search.js';
+
 /** A stretch of bytes, `end` exclusive. */
 export interface Range {
   readonly offset: number;
@@ -44,14 +46,7 @@ export class RangeList<T extends Range> {
 
   /** Index of the first range that begins at `offset` or after; the list's length if none does. */
   indexFrom(offset: number): number {
-    let low = 0;
-    let high = this.#items.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#items[middle]!.offset < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(this.#items.length, (index) => this.#items[index]!.offset < offset);
   }
 }
 

@@ -4,7 +4,10 @@ import type { ConfigProblem } from './config.js';
 import type { ArrayConfig } from './config-schema.js';
 import { faultSpec } from './fault-schema.js';
 
-/** What is wrong with the fault rules of a configuration, beyond their shape; whether its LDEV is there is seen when the array starts. */
+/**
+ * What is wrong with the fault rules of a configuration, beyond their shape; whether its LDEV is there is seen when the
+ * array starts.
+ */
 export function* faultProblems({ faults = [], ports }: ArrayConfig): Generator<ConfigProblem> {
   const names = ports.map((port) => port.id);
   for (const [index, fault] of faults.entries()) {

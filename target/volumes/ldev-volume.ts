@@ -1,4 +1,5 @@
 /** One LDEV: its attributes, its regions, the layers over its cached volume. */
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { ProtectionType } from '../../wire/scsi/protection.js';
 import { type CacheBacking, type CachedVolume, SECTOR_BYTES, SLOT_SECTORS, type SlotAddress } from '../cache/types.js';
 import { inParallel } from '../disk/in-parallel.js';
@@ -16,7 +17,7 @@ import type { MarkedBlocks } from './marked-blocks.js';
 import { type FormatRecord, type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Images } from './point-in-time/images.js';
-import type { BlockRange, LostCause, PointInTime } from './point-in-time/types.js';
+import type { LostCause, PointInTime } from './point-in-time/types.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
 import type { LdevRow } from './store-storage.js';

@@ -2,12 +2,13 @@
  * What hosts and administrators see: LDEVs, ports, host groups, LUN paths. Plain shapes; the classes that
  * hold and change them are `Volumes` (volumes.ts) and its parts.
  */
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import type { ActiveFault } from './layers/active-fault.js';
 import type { MarkedBlocks } from './marked-blocks.js';
-import type { BlockRange, LostCause, PointInTime } from './point-in-time/types.js';
+import type { LostCause, PointInTime } from './point-in-time/types.js';
 
 export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
 

@@ -8,16 +8,21 @@ import { invalidFieldInParameterList, lbaOutOfRange, type Sense } from './sense.
 export const RANGE_DESCRIPTOR = 16;
 const COUNT_AT = 8;
 
-export interface TokenRange {
+/** A stretch of logical blocks. */
+export interface BlockRange {
   readonly lba: number;
   readonly blocks: number;
+}
+
+/** One that came in a parameter list. */
+export interface ListedRange extends BlockRange {
   /** Byte of the parameter list that it begins at. */
   readonly at: number;
 }
 
 /** The descriptors that came whole; what is cut off at the end is ignored, as the standard says. */
-export function decodeRanges(list: Buffer, start: number, bytes: number): TokenRange[] {
-  const ranges: TokenRange[] = [];
+export function decodeRanges(list: Buffer, start: number, bytes: number): ListedRange[] {
+  const ranges: ListedRange[] = [];
   const end = Math.min(start + bytes, list.length);
   for (let at = start; at + RANGE_DESCRIPTOR <= end; at += RANGE_DESCRIPTOR) {
     ranges.push({ lba: readUint64(list, at), blocks: list.readUInt32BE(at + COUNT_AT), at });
@@ -25,7 +30,7 @@ export function decodeRanges(list: Buffer, start: number, bytes: number): TokenR
   return ranges;
 }
 
-export function encodeRanges(ranges: readonly Omit<TokenRange, 'at'>[]): Buffer {
+export function encodeRanges(ranges: readonly BlockRange[]): Buffer {
   const bytes = Buffer.alloc(ranges.length * RANGE_DESCRIPTOR);
   ranges.forEach(({ lba, blocks }, index) => {
     writeUint64(bytes, lba, index * RANGE_DESCRIPTOR);
@@ -38,7 +43,7 @@ export function encodeRanges(ranges: readonly Omit<TokenRange, 'at'>[]): Buffer 
  * Why ranges cannot be taken; null: they can. A range of no blocks asks for nothing, wherever it is.
  * @param capacity of the logical unit, and `most` that all may have together, in blocks
  */
-export function refusalOfRanges(ranges: readonly TokenRange[], capacity: number, most: number): Sense | null {
+export function refusalOfRanges(ranges: readonly ListedRange[], capacity: number, most: number): Sense | null {
   let total = 0;
   for (const { lba, blocks, at } of ranges) {
     if (blocks > 0 && lba + blocks > capacity) return lbaOutOfRange(lba);

@@ -12,6 +12,7 @@
  * LBAs are JS numbers up to 2^53 − 1; lengths are blocks unless a name says bytes. Left out: 6- and
  * 12-byte reads and writes, CDBs of 32 bytes, group numbers.
  */
+import type { BlockRange } from './block-ranges.js';
 import { CopyIn, Opcode } from './opcodes.js';
 
 /** Flags of reads and writes (SBC-4 5.15). */
@@ -197,12 +198,6 @@ export function unmap(parameterBytes: number, anchor = false): Buffer {
   cdb[1] = anchor ? 1 : 0;
   cdb.writeUInt16BE(parameterBytes, 7);
   return cdb;
-}
-
-/** A stretch of logical blocks. */
-export interface BlockRange {
-  readonly lba: number;
-  readonly blocks: number;
 }
 
 /** UNMAP parameter list (SBC-4 5.35.2): header of eight bytes, sixteen per range. */

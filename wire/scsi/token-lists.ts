@@ -10,7 +10,7 @@
  *   16–      range descriptors                   534–535  length of the range descriptors
  *                                                536–  range descriptors
  */
-import { decodeRanges, encodeRanges, RANGE_DESCRIPTOR, type TokenRange } from './block-ranges.js';
+import { type BlockRange, decodeRanges, encodeRanges, type ListedRange, RANGE_DESCRIPTOR } from './block-ranges.js';
 import { readUint64, writeUint64 } from './cdb.js';
 import { ROD_TOKEN_BYTES } from './rod-token.js';
 import {
@@ -43,7 +43,7 @@ export interface PopulateList {
   readonly inactivityTimeout: number;
   /** Null: any (RTV is zero). */
   readonly rodType: number | null;
-  readonly ranges: readonly TokenRange[];
+  readonly ranges: readonly ListedRange[];
 }
 
 export interface WriteTokenList {
@@ -52,11 +52,11 @@ export interface WriteTokenList {
   /** In blocks of the logical unit that is written to. */
   readonly offset: number;
   readonly token: Buffer;
-  readonly ranges: readonly TokenRange[];
+  readonly ranges: readonly ListedRange[];
 }
 
 /** The ranges of a list whose header is there. @param most descriptors */
-function rangesOf(list: Buffer, header: number, lengthAt: number, most: number): TokenRange[] | Sense {
+function rangesOf(list: Buffer, header: number, lengthAt: number, most: number): ListedRange[] | Sense {
   if (list.readUInt16BE(0) + 2 < header + RANGE_DESCRIPTOR) return invalidFieldInParameterList(TokenField.dataLength);
   const bytes = list.readUInt16BE(lengthAt);
   if (bytes < RANGE_DESCRIPTOR) return invalidFieldInParameterList(lengthAt);
@@ -96,7 +96,7 @@ export function decodeWriteTokenList(list: Buffer, most: number): WriteTokenList
   };
 }
 
-type Spec<L> = Omit<L, 'ranges'> & { readonly ranges: readonly Omit<TokenRange, 'at'>[] };
+type Spec<L> = Omit<L, 'ranges'> & { readonly ranges: readonly BlockRange[] };
 
 function withRanges(header: Buffer, lengthAt: number, ranges: Spec<PopulateList>['ranges']): Buffer {
   const list = Buffer.concat([header, encodeRanges(ranges)]);

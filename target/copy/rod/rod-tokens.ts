@@ -3,7 +3,9 @@
  * 256 bytes of random numbers, is compared as a whole, and is told once, to the I_T nexus that asked for it. Tokens do
  * not survive the array: they are unknown then.
  */
+
 import { timingSafeEqual } from 'node:crypto';
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import {
   decodeRodToken,
   EXTENDED_BYTES,
@@ -29,7 +31,7 @@ import {
 import type { Clock } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { Ldev } from '../../volumes/model.js';
-import type { BlockRange, LostCause, PointInTime } from '../../volumes/point-in-time/types.js';
+import type { LostCause, PointInTime } from '../../volumes/point-in-time/types.js';
 import { ImageRod, type Rod, zeroRod } from './rod.js';
 import { RodLimits, rodTypes } from './rod-limits.js';
 

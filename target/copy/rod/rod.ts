@@ -1,7 +1,8 @@
 /** Representations of data: what WRITE USING TOKEN writes. */
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import { slice } from '../../base/views.js';
 import type { Io, ReadDone } from '../../volumes/block-layer.js';
-import type { AllocationDone, BlockRange, PointInTime } from '../../volumes/point-in-time/types.js';
+import type { AllocationDone, PointInTime } from '../../volumes/point-in-time/types.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};

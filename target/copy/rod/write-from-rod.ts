@@ -1,4 +1,5 @@
 /** Writes what a ROD represents to ranges of a logical unit, by commands of its own (SBC-4 5.59). */
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import { write16, writeSame16 } from '../../../wire/scsi/cdb-build.js';
 import {
   copyDataUnderrun,
@@ -8,7 +9,6 @@ import {
 } from '../../../wire/scsi/sense.js';
 import { Status } from '../../../wire/scsi/status.js';
 import type { Io, IoFailure } from '../../volumes/block-layer.js';
-import type { BlockRange } from '../../volumes/point-in-time/types.js';
 import { PIECE_BYTES, ZERO_BLOCKS } from '../copy-limits.js';
 import type { CopyEnd, CopyOperation, Issuer } from '../copy-operation.js';
 import { type CopyMeans, CopySteps, type PieceDone } from '../copy-steps.js';

@@ -1,9 +1,11 @@
 /** Reads one image, from wherever each of its chunks is. */
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
+import { firstIndex } from '../../base/search.js';
 import type { BlockLayer, Io, IoFailure, ReadDone } from '../block-layer.js';
 import { type MarkedBlock, markedFailure } from '../marked-blocks.js';
 import { CHUNK_BYTES, FIRST_PLACE, HOLE, LIVE, LOST } from './chunk-map.js';
 import type { Images } from './images.js';
-import type { AllocationDone, BlockRange, LostCause, PointInTime } from './types.js';
+import type { AllocationDone, LostCause, PointInTime } from './types.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
@@ -39,14 +41,8 @@ export class Image implements PointInTime {
 
   /** Whether any of its blocks is in a chunk. */
   covers(chunk: number): boolean {
-    let low = 0;
-    let high = this.chunks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.chunks[middle]![1] <= chunk) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.chunks.length && this.chunks[low]![0] <= chunk;
+    const found = this.chunks[firstIndex(this.chunks.length, (index) => this.chunks[index]![1] <= chunk)];
+    return found !== undefined && found[0] <= chunk;
   }
 
   read(io: Io, lba: number, blocks: number, done: ReadDone): void {
@@ -57,15 +53,7 @@ export class Image implements PointInTime {
 
   /** The first mark in a range; null: there is none. */
   private markIn(lba: number, blocks: number): MarkedBlock | null {
-    if (this.marks.length === 0) return null;
-    let low = 0;
-    let high = this.marks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.marks[middle]!.lba < lba) low = middle + 1;
-      else high = middle;
-    }
-    const found = this.marks[low];
+    const found = this.marks[firstIndex(this.marks.length, (index) => this.marks[index]!.lba < lba)];
     return found !== undefined && found.lba < lba + blocks ? found : null;
   }
 

@@ -13,6 +13,7 @@
  * Order: a write, or an unmap, goes on when all its chunks have been saved (`preserve`), and a chunk is marked as saved
  * in the same turn as that. So whoever has read a chunk of the LDEV and finds it not saved then, has old data.
  */
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import type { Clock } from '../../base/clock.js';
 import type { BlockLayer } from '../block-layer.js';
 import type { MarkedBlock } from '../marked-blocks.js';
@@ -20,7 +21,7 @@ import { CHUNK_BYTES, LIVE } from './chunk-map.js';
 import { Generation, type OpenStore } from './generation.js';
 import { Image } from './image.js';
 import { Saver } from './saver.js';
-import type { BlockRange, LostCause, PointInTime } from './types.js';
+import type { LostCause, PointInTime } from './types.js';
 
 /** Of one LDEV at a time: each makes looking for an old chunk longer. */
 export const MAX_IMAGES = 32;

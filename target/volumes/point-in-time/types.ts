@@ -1,11 +1,5 @@
 import type { BlockLayer, Io, IoFailure, ReadDone } from '../block-layer.js';
 
-/** Blocks of an LDEV. */
-export interface BlockRange {
-  readonly lba: number;
-  readonly blocks: number;
-}
-
 /** Why an image ended before it was released. `failed`: drives or memory did; `no-space`: its pool had no room. */
 export type LostCause = 'no-space' | 'failed' | 'sanitized' | 'expanded' | 'deleted';
 

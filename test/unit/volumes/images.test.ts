@@ -1,4 +1,5 @@
 /** Images of blocks at one moment (copy before write), against a model: whatever is written since, they hold what was. */
+
 import t from 'tap';
 import { SimulatedClock } from '../../../target/base/clock.js';
 import { type Random, seededRandom } from '../../../target/base/random.js';
@@ -6,7 +7,8 @@ import type { BlockLayer, IoFailure } from '../../../target/volumes/block-layer.
 import { PreservingLayer } from '../../../target/volumes/layers/preserving.js';
 import { CHUNK_BYTES } from '../../../target/volumes/point-in-time/chunk-map.js';
 import { Images, MAX_IMAGES } from '../../../target/volumes/point-in-time/images.js';
-import type { BlockRange, ChunkStore, LostCause, PointInTime } from '../../../target/volumes/point-in-time/types.js';
+import type { ChunkStore, LostCause, PointInTime } from '../../../target/volumes/point-in-time/types.js';
+import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import { MemoryLayer } from '../scsi-block/harness.js';
 import { hostIo } from './fixture.js';
 
