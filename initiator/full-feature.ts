@@ -121,10 +121,6 @@ export class FullFeature implements ConnectionOwner, Recovering {
 
   /** Sends a command. Only while `open`. */
   send(task: ScsiTask): void {
-    const { burst } = this;
-    burst.immediate = 0;
-    burst.unsolicited = 0;
-    if (task.dataOutBytes > 0) planFirstBurst(this.parameters, task.dataOutBytes, burst);
     task.tag = this.tags.add(task);
     task.state = 'sent';
     task.path = this;
@@ -134,21 +130,22 @@ export class FullFeature implements ConnectionOwner, Recovering {
     task.missing = null;
     task.reassign = null;
     task.r2tSn = 0;
-    this.sendCommand(task, burst.immediate, burst.unsolicited);
+    this.sendCommand(task);
   }
 
-  /** Sends a command again, with its tag and CmdSN: without unsolicited data, some of which may have arrived. */
+  /** Sends a command again, with its tag, CmdSN and flags, and the data that goes with it (RFC 7143 7.2.1). */
   resend(task: ScsiTask): void {
-    const { burst } = this;
-    burst.immediate = 0;
-    if (task.dataOutBytes > 0) planFirstBurst(this.parameters, task.dataOutBytes, burst);
     task.path = this;
-    this.sendCommand(task, burst.immediate, 0);
+    this.sendCommand(task);
   }
 
-  private sendCommand(task: ScsiTask, immediate: number, unsolicited: number): void {
-    const { connection } = this;
+  private sendCommand(task: ScsiTask): void {
+    const { connection, burst } = this;
     const isWrite = task.dataOutBytes > 0;
+    burst.immediate = 0;
+    burst.unsolicited = 0;
+    if (isWrite) planFirstBurst(this.parameters, task.dataOutBytes, burst);
+    const { immediate, unsolicited } = burst;
     const ahs = ahsOf(task);
     const at = connection.begin(ahs?.length ?? 0);
     encodeScsiCommand(connection.stage, at, {

@@ -32,15 +32,17 @@ for (const [name, opcode, list] of cases) {
   });
 }
 
-for (const [name, list] of [
+for (const [name, list, opcode = Opcode.scsiDataOut] of [
   ['one in the middle', ['pass', 'drop']],
   ['the last', ['pass', 'pass', 'drop']],
   ['data digest', [damageData]],
+  ['its command is lost', ['drop'], Opcode.scsiCommand],
+  ['its command is lost, twice', ['drop', 'drop'], Opcode.scsiCommand],
 ] as const) {
   t.test(`unsolicited data: ${name}`, async (t) => {
     const wire = await openWire(t, 'erl=1&data_digest=crc32c');
     const unit = await connect(wire.url, { reconnect: false, immediateData: false, firstBurstLength: 65536 });
-    wire.rule = fates(Opcode.scsiDataOut, list);
+    wire.rule = fates(opcode, list);
     await unit.write(0, pattern);
     wire.rule = () => 'pass';
     t.ok((await unit.read(0, BLOCKS)).equals(pattern));

@@ -106,6 +106,11 @@ export function receiveDataOut(session: Session, connection: Connection, pdu: Pd
   if (task === undefined || task.connection !== connection) {
     // Data under way while its task was aborted is no error of the initiator's.
     if (session.mayBeLate(initiatorTaskTag(bhs))) return;
+    // Of a command that was lost, or of one sent again that had come (RFC 7143 7.2.1): it comes once more, or was here.
+    if (connection.unacknowledged !== null && dataTargetTransferTag(bhs) === RESERVED_TAG) {
+      connection.counters.dataOutIgnored++;
+      return;
+    }
     sendReject(connection, RejectReason.protocolError, bhs, 'data-out for no task of this connection');
     return;
   }

@@ -22,6 +22,8 @@ export class PortCounters {
   recoveryR2ts = 0;
   /** Commands outside the CmdSN window, and duplicates. */
   commandsIgnored = 0;
+  /** Unsolicited Data-Outs of commands that were lost, or had come before (ErrorRecoveryLevel 1 and 2). */
+  dataOutIgnored = 0;
 }
 
 export interface PortStats {
@@ -47,6 +49,7 @@ export interface PortStats {
   readonly snacks: number;
   readonly recoveryR2ts: number;
   readonly commandsIgnored: number;
+  readonly dataOutIgnored: number;
   /** Bytes that outstanding R2Ts ask for. */
   readonly solicitedBytes: number;
 }

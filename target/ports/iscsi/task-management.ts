@@ -124,6 +124,7 @@ function abortTask(session: Session, connection: Connection, request: TaskManage
   const task = session.tasks.get(request.referencedTaskTag);
   if (task === undefined) {
     const unseen = compareSerial(request.refCmdSn, request.cmdSn) < 0 && session.passOver(request.refCmdSn);
+    if (unseen) session.expectLateData(request.referencedTaskTag);
     respond(
       session,
       connection,
