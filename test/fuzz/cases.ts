@@ -9,6 +9,7 @@ import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
 import { randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
+import { tokens } from './tokens.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
 
@@ -211,4 +212,4 @@ const copies: Case = async (address, random) => {
   initiator.close();
 };
 
-export const cases: Readonly<Record<string, Case>> = { garbage, login, pdus, cdbs, halves, copies };
+export const cases: Readonly<Record<string, Case>> = { garbage, login, pdus, cdbs, halves, copies, tokens };

@@ -14,6 +14,7 @@ import { seededRandom } from '../../target/base/random.js';
 import { serve } from '../support/serve.js';
 import { cases } from './cases.js';
 import type { Address } from './raw-initiator.js';
+import { received } from './tokens.js';
 
 const options = new Command('fuzz')
   .option('--seed <n>', 'first seed', Number, Math.floor(Math.random() * 2 ** 31))
@@ -101,6 +102,7 @@ if (code !== 0) problem ??= `the array ended with ${code}: ${array.output().slic
 rmSync(data, { recursive: true, force: true });
 
 const summary = names.map((name) => `${ran[name]} ${name}`).join(', ');
-console.log(`${next - (options.case ?? 0)} cases (${summary}); ${rounds} rounds of the well-behaved session`);
+const beside = `${received.tokens} ROD tokens received; ${rounds} rounds of the well-behaved session`;
+console.log(`${next - (options.case ?? 0)} cases (${summary}); ${beside}`);
 console.log(problem === null ? 'clean' : `FAILED: ${problem}\nreplay: npm run fuzz -- --seed ${options.seed}`);
 process.exitCode = problem === null ? 0 : 1;

@@ -1,4 +1,4 @@
-/** The least an initiator can be: a socket, a login, and PDUs as the caller shapes them. Answers are thrown away. */
+/** The least an initiator can be: a socket, a login, and PDUs as the caller shapes them. Few answers are looked at. */
 import { connect, type Socket } from 'node:net';
 import {
   BHS_BYTES,
@@ -8,8 +8,13 @@ import {
   paddingOf,
   setDataSegmentLength,
 } from '../../wire/iscsi/bhs.js';
-import { PduParser } from '../../wire/iscsi/pdu-parser.js';
+import { type Pdu, PduParser } from '../../wire/iscsi/pdu-parser.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
+
+const SCSI_RESPONSE = 0x21;
+const DATA_IN = 0x25;
+/** S bit of Data-In: it ends the command, with GOOD status here or with what it says. */
+const WITH_STATUS = 0x01;
 
 export interface Address {
   readonly host: string;
@@ -22,9 +27,11 @@ export class RawInitiator {
   tag = 1;
   closed = false;
   private answered: (() => void) | null = null;
+  /** The command whose answer is looked at. */
+  private asked: { readonly tag: number; readonly data: Buffer[]; ended: boolean } | null = null;
 
   private constructor(private readonly socket: Socket) {
-    const parser = new PduParser(() => this.wake(), { maxDataSegment: 0xffffff, maxAhs: 1020 });
+    const parser = new PduParser((pdu) => this.came(pdu), { maxDataSegment: 0xffffff, maxAhs: 1020 });
     socket.setNoDelay(true);
     socket.on('data', (chunk) => {
       try {
@@ -80,10 +87,10 @@ export class RawInitiator {
     return bhs;
   }
 
-  /** Straight to full feature phase; without authentication. */
-  async login(address: Address, keys: readonly TextPair[] = []): Promise<void> {
+  /** Straight to full feature phase; without authentication. @param host end of the initiator's name */
+  async login(address: Address, keys: readonly TextPair[] = [], host = 'host'): Promise<void> {
     const text: TextPair[] = [
-      ['InitiatorName', 'iqn.2026-11.example.fuzz:host'],
+      ['InitiatorName', `iqn.2026-11.example.fuzz:${host}`],
       ['TargetName', address.iqn],
       ['SessionType', 'Normal'],
       ['HeaderDigest', 'None'],
@@ -126,8 +133,28 @@ export class RawInitiator {
     });
   }
 
+  /** Sends a command and waits for its end. @returns its data-in; empty: it was refused, or did not end in time */
+  async read(lun: number, cdb: Buffer, bytes: number, limitMs: number): Promise<Buffer> {
+    const asked = { tag: this.tag, data: [] as Buffer[], ended: false };
+    this.asked = asked;
+    this.sendPdu(this.commandPdu(lun, cdb, true, false, bytes));
+    const until = Date.now() + limitMs;
+    while (!asked.ended && !this.closed && Date.now() < until) await this.answer(until - Date.now());
+    this.asked = null;
+    return Buffer.concat(asked.data);
+  }
+
   close(): void {
     this.socket.destroy();
+  }
+
+  private came({ bhs, data }: Pdu): void {
+    const opcode = bhs[0]! & 0x3f;
+    if (this.asked !== null && bhs.readUInt32BE(16) === this.asked.tag) {
+      if (opcode === DATA_IN) this.asked.data.push(...data.map((view) => Buffer.from(view)));
+      this.asked.ended ||= opcode === SCSI_RESPONSE || (opcode === DATA_IN && (bhs[1]! & WITH_STATUS) !== 0);
+    }
+    this.wake();
   }
 
   private wake(): void {
