@@ -62,6 +62,19 @@ export class TimeoutError extends InitiatorError {
   readonly code = 'timeout';
 }
 
+/** Protection information is wrong, or the unit keeps none. */
+export class ProtectionError extends InitiatorError {
+  override readonly name = 'ProtectionError';
+  readonly code = 'protection';
+  constructor(
+    message: string,
+    /** The block concerned; null: none in particular. */
+    readonly lba: number | null,
+  ) {
+    super(message);
+  }
+}
+
 /** The target broke the protocol, or rejected a PDU. */
 export class ProtocolError extends InitiatorError {
   override readonly name = 'ProtocolError';

@@ -19,13 +19,15 @@ export {
   ConnectionLostError,
   InitiatorError,
   LoginError,
+  ProtectionError,
   ProtocolError,
   StatusError,
   TimeoutError,
 } from './errors.js';
-export { type CommandData, type CommandResult, LogicalUnit } from './logical-unit.js';
+export { type BlockAccess, type CommandData, type CommandResult, LogicalUnit } from './logical-unit.js';
 export type { SessionParameters } from './login-negotiation.js';
 export type { ChapCredentials, DigestOffer, ReconnectOptions, SessionOptions } from './options.js';
+export { ProtectedBlocks } from './protected-blocks.js';
 export { Session, type TaskFunctionName } from './session.js';
 export type { SessionEvents, SessionState } from './session-events.js';
 export { ScsiStatus, ScsiTask } from './task.js';

@@ -52,7 +52,14 @@ const DEFAULT_TRANSFER_BYTES = 4 << 20;
 const LBA_STATUS_BYTES = 8 + 16 * 512;
 const UNIT_REPORT_BYTES = 8 + 8 * 1024;
 
-export class LogicalUnit {
+/** How blocks of a unit are read and written. */
+export interface BlockAccess {
+  read(lba: number, blocks: number): Promise<Buffer>;
+  /** Whole blocks. */
+  write(lba: number, data: Buffer): Promise<void>;
+}
+
+export class LogicalUnit implements BlockAccess {
   /** The LUN as it goes into PDUs. */
   readonly address: Buffer;
   private capacity: CapacityData | null = null;

@@ -3,7 +3,7 @@
  * whether they were. Not here: COMPARE AND WRITE (the second would miscompare), persistent reservations, third
  * party copy, tape motion, and everything unknown.
  */
-import { Opcode } from '../wire/scsi/opcodes.js';
+import { Opcode, serviceActionOf, VariableAction } from '../wire/scsi/opcodes.js';
 
 const REISSUABLE: ReadonlySet<number> = new Set([
   Opcode.testUnitReady,
@@ -37,6 +37,10 @@ const REISSUABLE: ReadonlySet<number> = new Set([
   Opcode.prefetch16,
 ]);
 
+const { read32, verify32, write32, writeSame32 } = VariableAction;
+const REISSUABLE_LONG: ReadonlySet<number> = new Set([read32, verify32, write32, writeSame32]);
+
 export function isReissuable(cdb: Buffer): boolean {
+  if (cdb[0] === Opcode.variableLength) return REISSUABLE_LONG.has(serviceActionOf(cdb));
   return cdb.length > 0 && REISSUABLE.has(cdb[0]!);
 }

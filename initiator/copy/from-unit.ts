@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { native } from '../../native/index.js';
 import type { BlockRange } from '../../wire/scsi/block-ranges.js';
-import type { LogicalUnit } from '../logical-unit.js';
+import type { BlockAccess, LogicalUnit } from '../logical-unit.js';
 import { type Stretch, unitStretches } from './extents.js';
 import { inParallel, Turnstile } from './workers.js';
 
@@ -15,6 +15,8 @@ export interface CopyOptions {
   readonly depth: number;
   /** Bytes per command; whole blocks. */
   readonly chunkBytes: number;
+  /** How data is read or written; left out: as the unit does. */
+  readonly access?: BlockAccess | undefined;
   /** Called with every stretch of bytes that is dealt with. */
   readonly progress?: (bytes: number) => void;
 }
@@ -36,6 +38,7 @@ export async function copyFromUnit(
   sink: OutputSink,
   options: CopyOptions & { readonly keepHoles: boolean },
 ): Promise<CopySummary> {
+  const { access = unit } = options;
   const blockSize = (await unit.readCapacity()).blockSize;
   const chunkBlocks = Math.max(1, Math.floor(options.chunkBytes / blockSize));
   const summary = { bytes: 0, data: 0, holes: 0 };
@@ -43,7 +46,7 @@ export async function copyFromUnit(
   await inParallel(chunksOf(stretches, chunkBlocks), options.depth, async (chunk) => {
     const bytes = chunk.length * blockSize;
     const place = sink.reserve((chunk.at - range.lba) * blockSize);
-    const data = chunk.hole ? null : await unit.read(chunk.at, chunk.length);
+    const data = chunk.hole ? null : await access.read(chunk.at, chunk.length);
     const hole = data === null || (options.keepHoles && native.isZero(data));
     await place(hole ? null : data, bytes);
     summary.bytes += bytes;

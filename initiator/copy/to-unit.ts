@@ -1,7 +1,7 @@
 /** Copies a file or another unit, with its holes, or a stream onto a unit. */
 import { SenseKey } from '../../wire/scsi/sense.js';
 import { CheckCondition } from '../errors.js';
-import type { LogicalUnit } from '../logical-unit.js';
+import type { BlockAccess, LogicalUnit } from '../logical-unit.js';
 import { zeroRuns } from './extents.js';
 import type { CopyOptions, CopySummary } from './from-unit.js';
 import type { Piece } from './pieces.js';
@@ -32,12 +32,13 @@ export async function copyToUnit(
   options: WriteOptions,
 ): Promise<CopySummary> {
   const { blockSize } = await unit.readCapacity();
-  const clearer = new Clearer(unit, options.holes, await unit.provisioning());
+  const { access = unit } = options;
+  const clearer = new Clearer(unit, access, options.holes, await unit.provisioning());
   const summary = { bytes: 0, data: 0, holes: 0 };
   const granule = Math.ceil(ZERO_GRANULE_BYTES / blockSize) * blockSize;
   await inParallel(runsOf(pieces, options.detectZeros ? granule : null), options.depth, async (piece) => {
     const at = lba + piece.at / blockSize;
-    if (piece.data) await unit.write(at, piece.data);
+    if (piece.data) await access.write(at, piece.data);
     else await clearer.clear(at, piece.bytes / blockSize);
     summary.bytes += piece.bytes;
     summary[piece.data ? 'data' : 'holes'] += piece.bytes;
@@ -68,6 +69,7 @@ class Clearer {
 
   constructor(
     private readonly unit: LogicalUnit,
+    private readonly access: BlockAccess,
     private readonly treatment: HoleTreatment,
     provisioning: { readonly writeSame16Unmap: boolean },
   ) {
@@ -89,7 +91,7 @@ class Clearer {
     const step = this.zeros.length / this.unit.blockSize;
     for (let done = 0; done < blocks; done += step) {
       const count = Math.min(step, blocks - done);
-      await this.unit.write(lba + done, this.zeros.subarray(0, count * this.unit.blockSize));
+      await this.access.write(lba + done, this.zeros.subarray(0, count * this.unit.blockSize));
     }
   }
 }

@@ -2,6 +2,7 @@
 import * as wire from '../../wire/scsi/capacity.js';
 import { readUint64 } from '../../wire/scsi/cdb.js';
 import { decodeLun } from '../../wire/scsi/lun.js';
+import type { ProtectionType } from '../../wire/scsi/protection.js';
 
 /** READ CAPACITY(16) data (SBC-4 5.21.2). */
 export interface CapacityData {
@@ -18,7 +19,7 @@ export interface CapacityData {
   readonly readsZeros: boolean;
   readonly protectionEnabled: boolean;
   /** Type of protection information, 0: none. */
-  readonly protectionType: number;
+  readonly protectionType: ProtectionType;
 }
 
 /** Null: too short, or a capacity that no number holds. */

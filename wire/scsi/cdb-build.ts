@@ -13,7 +13,7 @@
  * 12-byte reads and writes, CDBs of 32 bytes, group numbers.
  */
 import type { BlockRange } from './block-ranges.js';
-import { CopyIn, Opcode } from './opcodes.js';
+import { CopyIn, Opcode, VariableAction } from './opcodes.js';
 
 /** Flags of reads and writes (SBC-4 5.15). */
 export interface IoFlags {
@@ -25,6 +25,8 @@ export interface IoFlags {
    * checked as SBC-4 says of the value.
    */
   readonly protect?: 0 | 1 | 2 | 3 | 4 | 5;
+  /** A CDB of 32 bytes, as protection of type 2 asks for; the initial reference tag is that of the LBA. */
+  readonly long?: boolean;
 }
 
 const WORD = 2 ** 32;
@@ -95,15 +97,31 @@ export const readCapacity16 = (allocationBytes: number): Buffer => sixteenByte(0
 export const getLbaStatus = (lba: number, allocationBytes: number): Buffer =>
   sixteenByte(0x9e, 0x12, lba, allocationBytes);
 
-/** READ(10), or READ(16) where the address or length needs it. */
+/** Flags, 64-bit LBA, its low bits as expected initial reference tag, no application tag, length (SBC-4 5.17). */
+function thirtyTwoByte(action: number, flags: number, lba: number, blocks: number): Buffer {
+  const cdb = Buffer.alloc(32);
+  cdb[0] = Opcode.variableLength;
+  cdb[7] = cdb.length - 8;
+  cdb.writeUInt16BE(action, 8);
+  cdb[10] = flags;
+  cdb.writeUInt32BE(Math.floor(lba / WORD), 12);
+  cdb.writeUInt32BE(lba % WORD, 16);
+  cdb.writeUInt32BE(lba % WORD, 20);
+  cdb.writeUInt32BE(blocks, 28);
+  return cdb;
+}
+
+/** READ(10), or READ(16) where the address or length needs it, or READ(32). */
 export function read(lba: number, blocks: number, flags: IoFlags = {}): Buffer {
+  if (flags.long) return thirtyTwoByte(VariableAction.read32, ioFlags(flags), lba, blocks);
   return lba + blocks <= WORD && blocks <= 0xffff
     ? tenByte(0x28, ioFlags(flags), lba, blocks)
     : sixteenByte(0x88, ioFlags(flags), lba, blocks);
 }
 
-/** WRITE(10), or WRITE(16) where the address or length needs it. */
+/** WRITE(10), or WRITE(16) where the address or length needs it, or WRITE(32). */
 export function write(lba: number, blocks: number, flags: IoFlags = {}): Buffer {
+  if (flags.long) return thirtyTwoByte(VariableAction.write32, ioFlags(flags), lba, blocks);
   return lba + blocks <= WORD && blocks <= 0xffff
     ? tenByte(0x2a, ioFlags(flags), lba, blocks)
     : sixteenByte(0x8a, ioFlags(flags), lba, blocks);

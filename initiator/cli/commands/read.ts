@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { copyFromUnit } from '../../copy/from-unit.js';
+import { ProtectedBlocks } from '../../protected-blocks.js';
 import { type CommonOptions, command, withUnit } from '../context.js';
 import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../copy-options.js';
 import { openDestination } from '../files.js';
@@ -7,7 +8,7 @@ import { bytesText } from '../format.js';
 import { addRangeOptions, type RangeOptions, rangeOf } from '../range.js';
 import { streams } from '../streams.js';
 
-type ReadOptions = CommonOptions & CopyFlags & RangeOptions & { holes: boolean };
+type ReadOptions = CommonOptions & CopyFlags & RangeOptions & { holes: boolean; protect: boolean };
 
 export function readCommand(): Command {
   return addCopyOptions(
@@ -21,6 +22,7 @@ export function readCommand(): Command {
     ),
   )
     .option('--no-holes', 'write zeros where the unit is not mapped, instead of leaving holes')
+    .option('--protect', 'have protection information sent along, and check it', false)
     .action(async (url: string, path: string, options: ReadOptions) => {
       const started = performance.now();
       const summary = await withUnit(url, options, async (unit) => {
@@ -28,7 +30,8 @@ export function readCommand(): Command {
         const { bar, ...copy } = await copyOptions(unit, options, range.blocks * unit.blockSize);
         const destination = await openDestination(path);
         try {
-          return await copyFromUnit(unit, range, destination.sink, { ...copy, keepHoles: options.holes });
+          const access = options.protect ? await ProtectedBlocks.of(unit) : unit;
+          return await copyFromUnit(unit, range, destination.sink, { ...copy, access, keepHoles: options.holes });
         } finally {
           bar.stop();
           await destination.close();

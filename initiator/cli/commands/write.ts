@@ -4,6 +4,7 @@ import type { Piece } from '../../copy/pieces.js';
 import { copyToUnit, type HoleTreatment, type WriteOptions } from '../../copy/to-unit.js';
 import { copyUnitToUnit, type UnitCopySummary } from '../../copy/unit-to-unit.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import { ProtectedBlocks } from '../../protected-blocks.js';
 import { type CommonOptions, command, print, shownUrl, withUnit } from '../context.js';
 import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../copy-options.js';
 import { openSource } from '../files.js';
@@ -11,7 +12,15 @@ import { bytesText } from '../format.js';
 import { parseNumber, UsageError } from '../sizes.js';
 
 type WriteFlags = CommonOptions &
-  CopyFlags & { lba: string; fromLu?: string; holes: HoleTreatment; detectZeros: boolean; sync: boolean };
+  CopyFlags & {
+    lba: string;
+    fromLu?: string;
+    holes: HoleTreatment;
+    detectZeros: boolean;
+    sync: boolean;
+    protect: boolean;
+    appTag?: string;
+  };
 
 export function writeCommand(): Command {
   return addCopyOptions(
@@ -31,10 +40,14 @@ export function writeCommand(): Command {
         .default('unmap'),
     )
     .option('--no-detect-zeros', 'treat only holes of the file as holes, not every run of zeros')
+    .option('--protect', 'make protection information, and send it along', false)
+    .option('--app-tag <n>', 'its application tag, with --protect; 0 if left out')
     .option('--no-sync', 'leave out SYNCHRONIZE CACHE at the end')
     .action(async (url: string, path: string, options: WriteFlags) => {
       const started = performance.now();
       if (options.fromLu !== undefined && path !== '-') throw new UsageError('give a file or --from-lu, not both');
+      if (options.fromLu !== undefined && options.protect) throw new UsageError('--protect goes with a file');
+      if (options.appTag !== undefined && !options.protect) throw new UsageError('--app-tag goes with --protect');
       const { fromLu } = options;
       const copy = fromLu === undefined ? copyFile(path, url, options) : copyUnit(fromLu, url, options);
       tell(options, await copy, started);
@@ -94,15 +107,20 @@ function onto<T>(
     const room = (blocks - lba) * blockSize;
     if (bytes !== null && bytes > room) throw tooLarge(name, bytes, room);
     const { holes, detectZeros } = options;
+    const access = options.protect ? await ProtectedBlocks.of(unit, tagOf(options)) : unit;
     const { bar, ...shape } = await copyOptions(unit, options, bytes);
     try {
-      const done = await copy({ unit, lba, room }, { holes, detectZeros, ...shape });
+      const done = await copy({ unit, lba, room }, { holes, detectZeros, access, ...shape });
       if (options.sync) await unit.synchronizeCache();
       return done;
     } finally {
       bar.stop();
     }
   });
+}
+
+function tagOf({ appTag }: WriteFlags): number {
+  return appTag === undefined ? 0 : parseNumber(appTag, '--app-tag', 0, 0xffff);
 }
 
 /** A stream's length is known only when it ends. */

@@ -85,6 +85,9 @@ t.test('what may be issued again', async (t) => {
   t.same([0x28, 0x8a, 0x42, 0x93, 0x12].map(safe), [true, true, true, true, true]);
   t.same([0x89, 0x5f, 0x83, 0x16, 0xc2].map(safe), [false, false, false, false, false]);
   t.equal(isReissuable(Buffer.alloc(0)), false);
+  const long = (action: number) => isReissuable(Buffer.from([0x7f, 0, 0, 0, 0, 0, 0, 24, 0, action]));
+  t.ok(long(0x09), 'READ(32)');
+  t.notOk(long(0x0c), 'of 32 bytes too');
 });
 
 t.test('work in parallel: at most so many, ends at the first failure', async (t) => {
