@@ -260,12 +260,7 @@ export class IscsiPort {
 
   #newSession(login: LoginResult, initiatorPort: string): Session {
     const { request, group, type } = login;
-    for (const other of [...this.#sessions.values()]) {
-      // Session reinstatement (RFC 7143 6.3.5): the same initiator port logs in to the same target anew.
-      if (type === 'normal' && other.group === group && other.identity.initiatorPort === initiatorPort) {
-        this.endSession(other, 'reinstated', (connection) => connection.abandon());
-      }
-    }
+    if (type === 'normal') this.#reinstate(login, initiatorPort);
     const { initialR2T, immediateData, firstBurstLength } = operationalParameters(login.results);
     const perCommand = type === 'normal' && (immediateData || !initialR2T) ? firstBurstLength : 0;
     const depth = this.#queueDepth(perCommand);
@@ -303,6 +298,23 @@ export class IscsiPort {
     this.#sessions.set(session.identity.tsih, session);
     if (nexus !== null) this.parts.adapter.attach(nexus);
     return session;
+  }
+
+  /**
+   * Session reinstatement (RFC 7143 6.3.5): the same initiator port logs in to the same target anew, and its session ends.
+   * Names and ISIDs are no secrets: whose session it is is told by CHAP, if it was opened so.
+   */
+  #reinstate({ group, user }: LoginResult, initiatorPort: string): void {
+    for (const other of [...this.#sessions.values()]) {
+      if (other.group !== group || other.identity.initiatorPort !== initiatorPort) continue;
+      const owner = other.identity.user;
+      const exists = this.parts.volumes.users().some(({ name, role }) => role === 'initiator' && name === owner);
+      if (owner !== user && exists) {
+        const why = `session ${other.identity.tsih} of the same ISID is of another CHAP user`;
+        throw new LoginRefused(LoginStatus.authenticationFailure, why);
+      }
+      this.endSession(other, 'reinstated', (connection) => connection.abandon());
+    }
   }
 
   /** One more connection for a session there is, or one in place of another (RFC 7143 6.3.4). */

@@ -1,6 +1,6 @@
 /** Recovery and several connections, used by hosts that mean no good, or have bad luck. */
 import { createHash } from 'node:crypto';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
 import type { Sense } from '../../../wire/scsi/sense.js';
 import { type Bench, group, INITIATOR, openBench, TARGET, TestClock } from './fixture.js';
@@ -201,13 +201,16 @@ t.test('TARGET COLD RESET whose connection has been replaced when it is done', a
   t.doesNotThrow(finish);
 });
 
-t.test('a session is joined only by the CHAP user who opened it', async (t) => {
+/** A bench with CHAP users alice and mallory, and how one of them logs in. */
+async function chapBench(t: Test) {
   const bench = await openBench(t);
   bench.directory.groups = [group({ auth: 'chap' })];
   bench.directory.chapUsers = ['alice', 'mallory'].map((name) => {
     return { name, secret: `${name}-secret-12`, role: 'initiator', hostGroups: [] };
   }) as never;
-  const chap = async (host: Host, user: string, over = {}, keys = {}) => {
+  const login = async (user: string, over: { tsih?: number; cid?: number } = {}, keys = {}) => {
+    const host = await bench.connect();
+    host.tsih = over.tsih ?? 0;
     await host.exchange({ ...names, AuthMethod: 'CHAP' }, { csg: 0, ...over });
     const asked = await host.exchange({ CHAP_A: '5' }, { csg: 0, ...over });
     const hash = createHash('md5')
@@ -216,17 +219,40 @@ t.test('a session is joined only by the CHAP user who opened it', async (t) => {
     const challenge = Buffer.from(asked.keys.get('CHAP_C')!.slice(2), 'hex');
     const answer = `0x${hash.update(challenge).digest('hex')}`;
     await host.exchange({ CHAP_N: user, CHAP_R: answer }, { csg: 0, nsg: 1, ...over });
-    return host.exchange(keys, { csg: 1, nsg: 3, ...over });
+    const { status, tsih } = await host.exchange(keys, { csg: 1, nsg: 3, ...over });
+    return { host, status, tsih };
   };
-  const alice = await bench.connect();
-  const first = await chap(alice, 'alice', {}, level2);
-  t.equal(first.status, 0);
-  const mallory = await bench.connect();
-  mallory.tsih = first.tsih;
-  t.equal((await chap(mallory, 'mallory', { cid: 1 })).status, LoginStatus.authenticationFailure);
-  const second = await bench.connect();
-  second.tsih = first.tsih;
-  t.equal((await chap(second, 'alice', { cid: 2 })).status, 0);
+  return { bench, login };
+}
+
+t.test('a session is joined only by the CHAP user who opened it', async (t) => {
+  const { login } = await chapBench(t);
+  const { status, tsih } = await login('alice', {}, level2);
+  t.equal(status, 0);
+  t.equal((await login('mallory', { tsih, cid: 1 })).status, LoginStatus.authenticationFailure);
+  t.equal((await login('alice', { tsih, cid: 2 })).status, 0);
+});
+
+t.test('a session is reinstated only by the CHAP user who opened it', async (t) => {
+  const { bench, login } = await chapBench(t);
+  const first = await login('alice');
+  t.equal((await login('mallory')).status, LoginStatus.authenticationFailure);
+  await first.host.ping();
+  t.equal((await login('alice')).status, 0);
+  await first.host.closed;
+  t.equal(bench.port.stats().sessions, 1);
+  bench.directory.chapUsers.shift();
+  t.equal((await login('mallory')).status, 0, 'a user that is not there any more owns nothing');
+  t.equal(bench.port.stats().sessions, 1);
+});
+
+t.test('a session that nobody had to prove anything for is reinstated by whoever may log in', async (t) => {
+  const { bench, login } = await chapBench(t);
+  bench.directory.groups = [group()];
+  const first = await bench.login();
+  bench.directory.groups[0] = Object.assign(bench.directory.groups[0]!, { auth: 'chap' });
+  t.equal((await login('alice')).status, 0);
+  await first.closed;
 });
 
 t.test('sense beside data comes again with another segment length too', async (t) => {
