@@ -221,6 +221,7 @@ export const metricFamilies: readonly MetricFamily[] = [
   perPort('data_digest_errors_total', 'counter', 'Data digests that were wrong.', (s) => s.dataDigestErrors),
   perPort('snacks_total', 'counter', 'SNACK requests.', (s) => s.snacks),
   perPort('recovery_r2ts_total', 'counter', 'R2Ts for data that was lost.', (s) => s.recoveryR2ts),
+  perPort('kept_bytes', 'gauge', 'What was sent and is kept until it is acknowledged.', (s) => s.keptBytes),
   perPort('received_bytes_total', 'counter', 'Bytes received, headers included.', (s) => s.bytesIn),
   perPort('sent_bytes_total', 'counter', 'Bytes sent, headers included.', (s) => s.bytesOut),
   perPort('writes_total', 'counter', 'Gathered writes given to the kernel.', (s) => s.writes),

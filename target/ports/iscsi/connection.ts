@@ -195,7 +195,9 @@ export class Connection implements Receiver, Tappable {
   enterFullFeaturePhase(parameters: OperationalParameters, declared: boolean): void {
     this.parameters = parameters;
     if (parameters.errorRecoveryLevel > 0) {
-      this.unacknowledged = new Unacknowledged(this.transmit, this.port.limits);
+      const { limits, kept, parts } = this.port;
+      const giveUp = () => parts.clock.setImmediate(() => this.drop('too much that it does not acknowledge is kept'));
+      this.unacknowledged = new Unacknowledged(this.transmit, limits, kept, this.initiatorName!, giveUp);
       this.#parser.skipsDamaged = (bhs) => this.#skipped(bhs);
     }
     this.#login = null;

@@ -31,11 +31,13 @@ export interface IscsiLimits {
   readonly connectionsPerSession: number;
   /** Seconds that tasks of a lost connection wait to be taken up, at most (ErrorRecoveryLevel 2). */
   readonly time2Retain: number;
-  /** Sessions of a port that have no connection and wait for one (ErrorRecoveryLevel 2); beyond them the oldest ends. */
+  /** Sessions of a port that have no connection and wait for one (ErrorRecoveryLevel 2); beyond them one of the host with most ends. */
   readonly desertedSessions: number;
   /** Of one connection, kept until acknowledged (ErrorRecoveryLevel 1 and 2): bytes of reads, PDUs with status. */
   readonly keptBytes: number;
   readonly keptStatuses: number;
+  /** Bytes of both of all connections of a port, and of all that wait for theirs. */
+  readonly portKeptBytes: number;
   /** Silence of a command whose data is due, after which it is asked for again (ErrorRecoveryLevel 1 and 2). */
   readonly askAgainMs: number;
   /** How often in a row without any of it coming. */
@@ -72,6 +74,7 @@ export const defaultLimits: IscsiLimits = {
   desertedSessions: 64,
   keptBytes: 8 * 1024 * 1024,
   keptStatuses: 4096,
+  portKeptBytes: 128 * 1024 * 1024,
   askAgainMs: 2_000,
   askAgainTimes: 8,
   solicitedBytes: 256 * 1024 * 1024,

@@ -12,6 +12,7 @@ import { Connection, type Ending } from './connection.js';
 import { SolicitedBudget } from './data-out.js';
 import { GuessDelays } from './guess-delays.js';
 import { SegmentPool } from './input-memory.js';
+import { KeptMemory } from './kept-memory.js';
 import { defaultLimits, type IscsiLimits } from './limits.js';
 import type { LoginResult } from './login.js';
 import { sendAsyncMessage } from './logout.js';
@@ -39,6 +40,8 @@ export class IscsiPort {
   readonly segments = new SegmentPool();
   readonly taps = new PortTaps();
   readonly guessDelays: GuessDelays;
+  /** Of sessions of ErrorRecoveryLevel 1 and 2. */
+  readonly kept: KeptMemory;
   /** Null: hosts log in here. Sessions there are, and discovery, go on either way. */
   redirection: Redirection | null = null;
 
@@ -62,6 +65,7 @@ export class IscsiPort {
     this.ownValues = ownValues(this.limits);
     this.guessDelays = new GuessDelays(parts.clock);
     this.#budget = new SolicitedBudget(this.limits.solicitedBytes);
+    this.kept = new KeptMemory(this.limits.portKeptBytes);
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
@@ -121,6 +125,7 @@ export class IscsiPort {
       pdusIn: byName(pdusIn),
       pdusOut: byName(pdusOut),
       solicitedBytes: this.#budget.used,
+      keptBytes: this.kept.used,
     };
   }
 
@@ -184,9 +189,19 @@ export class IscsiPort {
     });
   }
 
+  /** Beyond the limit, that host loses one which has left most. */
   #limitDeserted(): void {
-    const deserted = [...this.#sessions.values()].filter((each) => each.connections.size === 0);
-    if (deserted.length > this.limits.desertedSessions) this.endSession(deserted[0]!, 'too many wait for their hosts');
+    const byHost = new Map<string, Session[]>();
+    let count = 0;
+    for (const session of this.#sessions.values()) {
+      if (session.connections.size > 0) continue;
+      count++;
+      const { initiatorName } = session.identity;
+      byHost.set(initiatorName, [...(byHost.get(initiatorName) ?? []), session]);
+    }
+    if (count <= this.limits.desertedSessions) return;
+    const most = [...byHost.values()].reduce((a, b) => (b.length > a.length ? b : a));
+    this.endSession(most[0]!, 'too many wait for their hosts');
   }
 
   /** @param close what becomes of its connections */
@@ -288,6 +303,7 @@ export class IscsiPort {
       this.parts,
       new CommandWindow(request.cmdSn, depth),
       this.#budget,
+      this.kept,
       this.limits,
       (depth + this.limits.immediateCommands) * perCommand,
       nexus,

@@ -24,6 +24,7 @@ import { sendCompletion } from './data-in.js';
 import { askAgain, continueDataOut, fetchDataOut, receiveDataOut, type SolicitedBudget } from './data-out.js';
 import { HeldCommands, NOTHING } from './held-commands.js';
 import { IscsiTask } from './iscsi-task.js';
+import type { KeptMemory } from './kept-memory.js';
 import { LaterFunctions } from './later-functions.js';
 import type { IscsiLimits } from './limits.js';
 import { receiveLogout } from './logout.js';
@@ -75,6 +76,7 @@ export class Session implements TaskOwner {
     readonly parts: PortParts,
     readonly window: CommandWindow,
     readonly budget: SolicitedBudget,
+    readonly kept: KeptMemory,
     readonly limits: Pick<
       IscsiLimits,
       'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes' | 'keptStatuses' | 'keptBytes' | 'time2Retain'
@@ -269,7 +271,9 @@ export class Session implements TaskOwner {
     // They are sent again: the window has not moved past them.
     for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
     for (const task of this.tasks.values()) if (task.connection === connection) task.stranded = true;
-    this.stranded ??= new Stranded(this.parts.clock, this.limits.keptStatuses, this.limits.keptBytes);
+    const { keptStatuses, keptBytes } = this.limits;
+    const { initiatorName } = this.identity;
+    this.stranded ??= new Stranded(this.parts.clock, keptStatuses, keptBytes, this.kept, initiatorName);
     const { defaultTime2Wait, defaultTime2Retain } = this.parameters;
     // Time2Wait is what the initiator wants, up to an hour: its writes are in others' way meanwhile.
     const seconds = Math.min(defaultTime2Wait, this.limits.time2Retain) + defaultTime2Retain;

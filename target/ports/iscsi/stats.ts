@@ -52,6 +52,8 @@ export interface PortStats {
   readonly dataOutIgnored: number;
   /** Bytes that outstanding R2Ts ask for. */
   readonly solicitedBytes: number;
+  /** Bytes kept of what was sent and is not acknowledged. */
+  readonly keptBytes: number;
 }
 
 /** One session, for administrators. */
