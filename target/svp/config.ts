@@ -47,7 +47,8 @@ let validate: ReturnType<Ajv['compile']> | null = null;
 
 function validator() {
   if (validate === null) {
-    const ajv = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true });
+    // Used once or a few times, so what making it faster takes is lost.
+    const ajv = new Ajv({ strict: true, allErrors: true, allowUnionTypes: true, code: { optimize: false } });
     for (const [format, { accepts }] of Object.entries(FORMATS)) ajv.addFormat(format, accepts);
     validate = ajv.compile(ConfigSchema);
   }

@@ -17,6 +17,7 @@ import { controlSocketPath } from './socket-path.js';
 import { statusRoutes } from './status-routes.js';
 import { traceRoutes } from './trace-routes.js';
 import { userRoutes } from './user-routes.js';
+import { validatorCompiler } from './validator.js';
 
 const BODY_LIMIT = 256 * 1024;
 const MAX_CONNECTIONS = 512;
@@ -37,8 +38,8 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
     // Requests that do not come to an end, and connections beside them, do not take the hosts' descriptors.
     requestTimeout: REQUEST_MS,
     http: { connectionsCheckingInterval: CHECK_MS },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
+  app.setValidatorCompiler(validatorCompiler());
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     if (error instanceof ConfigError) return reply.code(409).send({ code: error.code, message: error.message });
     const status = error.statusCode ?? 500;
