@@ -87,3 +87,18 @@ t.test('commands on the other connections are not disturbed', async (t) => {
   t.ok((await unit.read(0, 4)).equals(Buffer.alloc(2048, 5)));
   await unit.close();
 });
+
+t.test('a status that is lost arrives before the response of a reset on another connection', async (t) => {
+  const { wire, unit } = await openUnit(t, 'erl=2&connections=2');
+  let lost = 0;
+  wire.rule = ({ opcode, connection }) =>
+    opcode === Opcode.scsiResponse && connection === 1 && ++lost === 1 ? 'drop' : 'pass';
+  const order: string[] = [];
+  const writes = [0, 1].map((block) => unit.write(block, Buffer.alloc(512, 6)).then(() => order.push('write')));
+  while (lost === 0) await new Promise((passed) => setTimeout(passed, 5));
+  await unit.session.manage('logicalUnitReset', unit.address);
+  order.push('reset');
+  await Promise.all(writes);
+  t.same(order, ['write', 'write', 'reset']);
+  await unit.close();
+});

@@ -42,6 +42,8 @@ export interface IscsiLimits {
   readonly askAgainMs: number;
   /** How often in a row without any of it coming. */
   readonly askAgainTimes: number;
+  /** How long answers of task management wait for other connections of the session to acknowledge what was sent. */
+  readonly fenceMs: number;
   /** Memory of one port for data asked for by R2T. */
   readonly solicitedBytes: number;
   /** Memory of one port for unsolicited data: new sessions get a smaller window when it is spoken for. */
@@ -77,6 +79,7 @@ export const defaultLimits: IscsiLimits = {
   portKeptBytes: 128 * 1024 * 1024,
   askAgainMs: 2_000,
   askAgainTimes: 8,
+  fenceMs: 5_000,
   solicitedBytes: 256 * 1024 * 1024,
   unsolicitedBytes: 512 * 1024 * 1024,
   outputBytes: 4 * 1024 * 1024,

@@ -4,6 +4,7 @@
  */
 import {
   cmdSnOf,
+  expStatSnOf,
   isImmediate,
   Opcode,
   opcodeName,
@@ -31,6 +32,7 @@ import { receiveLogout } from './logout.js';
 import { receiveNopOut } from './nop.js';
 import type { PortParts } from './parts.js';
 import { rejectDataDigest, sendReject } from './reject.js';
+import { ResponseFences } from './response-fences.js';
 import { receiveSnack } from './snack.js';
 import { Stranded } from './stranded.js';
 import { receiveTaskManagement } from './task-management.js';
@@ -56,6 +58,7 @@ export class Session implements TaskOwner {
   readonly tasks = new Map<number, IscsiTask>();
   readonly connections = new ConnectionSet();
   readonly later = new LaterFunctions();
+  readonly fences: ResponseFences;
   /** `clock.now()` when data-out last came or was asked for, of any task. */
   dataOutAt = 0;
   /** Task management requests that are not answered yet. */
@@ -79,7 +82,14 @@ export class Session implements TaskOwner {
     readonly kept: KeptMemory,
     readonly limits: Pick<
       IscsiLimits,
-      'immediateCommands' | 'heldBytes' | 'askAgainMs' | 'askAgainTimes' | 'keptStatuses' | 'keptBytes' | 'time2Retain'
+      | 'immediateCommands'
+      | 'heldBytes'
+      | 'askAgainMs'
+      | 'askAgainTimes'
+      | 'keptStatuses'
+      | 'keptBytes'
+      | 'time2Retain'
+      | 'fenceMs'
     >,
     /** Of the port's memory for unsolicited data. */
     readonly unsolicitedBytes: number,
@@ -90,11 +100,16 @@ export class Session implements TaskOwner {
     readonly agreed: ReadonlyMap<string, string>,
   ) {
     this.#held = new HeldCommands(limits.heldBytes);
+    this.fences = new ResponseFences(parts.clock, limits.fenceMs);
     this.parameters = operationalParameters(agreed);
   }
 
   /** Works off one PDU of a connection. */
   receive(connection: Connection, pdu: Pdu): void {
+    if (this.fences.size > 0) {
+      this.fences.acknowledged(connection, expStatSnOf(pdu.bhs));
+      if (this.ended) return;
+    }
     const opcode = opcodeOf(pdu.bhs);
     if (opcode === Opcode.scsiCommand) {
       if (this.nexus === null) this.#rejectInDiscovery(connection, pdu);
@@ -248,6 +263,7 @@ export class Session implements TaskOwner {
   /** A connection is gone, or another takes its place (RFC 7143 6.3.4): its tasks are terminated. */
   terminate(connection: Connection): void {
     this.later.forget(connection);
+    this.fences.gone(connection);
     for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
     const tasks = [...this.tasks.values()].filter((task) => task.connection === connection);
     for (const task of tasks) {
@@ -268,6 +284,7 @@ export class Session implements TaskOwner {
    */
   strand(connection: Connection, expired: () => void): void {
     this.later.forget(connection);
+    this.fences.gone(connection);
     // They are sent again: the window has not moved past them.
     for (const task of this.#held.forget(connection)) this.tasks.delete(task.tag);
     for (const task of this.tasks.values()) if (task.connection === connection) task.stranded = true;
@@ -295,6 +312,7 @@ export class Session implements TaskOwner {
     if (this.ended) return;
     this.ended = true;
     this.#held.clear();
+    this.fences.close();
     if (this.nexus !== null) this.parts.adapter.detach(this.nexus);
     for (const task of this.tasks.values()) {
       this.budget.giveBack(task);

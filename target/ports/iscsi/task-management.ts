@@ -12,6 +12,7 @@ import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../channel/task-management.js';
 import type { Connection } from './connection.js';
 import type { IscsiTask } from './iscsi-task.js';
+import { sendPing } from './nop.js';
 import { reassign } from './reassign.js';
 import { sendReject } from './reject.js';
 import type { Session } from './session.js';
@@ -22,20 +23,22 @@ interface FunctionRow {
   readonly scope: 'logical-unit' | 'target' | 'none';
   /** iSCSIProtocolLevel that must have been negotiated. */
   readonly level: number;
+  /** Its response comes after all that was sent before, on whatever connection (RFC 7143 4.2.2.3.3). */
+  readonly fenced: boolean;
 }
 
 const functions: Readonly<Record<number, FunctionRow>> = {
-  [TaskFunction.abortTask]: { fn: 'abort-task', scope: 'none', level: 0 },
-  [TaskFunction.abortTaskSet]: { fn: 'abort-task-set', scope: 'logical-unit', level: 0 },
-  [TaskFunction.clearAca]: { fn: 'clear-aca', scope: 'none', level: 0 },
-  [TaskFunction.clearTaskSet]: { fn: 'clear-task-set', scope: 'logical-unit', level: 0 },
-  [TaskFunction.logicalUnitReset]: { fn: 'logical-unit-reset', scope: 'logical-unit', level: 0 },
-  [TaskFunction.targetWarmReset]: { fn: 'target-warm-reset', scope: 'target', level: 0 },
-  [TaskFunction.targetColdReset]: { fn: 'target-cold-reset', scope: 'target', level: 0 },
-  [TaskFunction.queryTask]: { fn: 'query-task', scope: 'none', level: 2 },
-  [TaskFunction.queryTaskSet]: { fn: 'query-task-set', scope: 'none', level: 2 },
-  [TaskFunction.itNexusReset]: { fn: 'i-t-nexus-reset', scope: 'target', level: 2 },
-  [TaskFunction.queryAsynchronousEvent]: { fn: 'query-asynchronous-event', scope: 'none', level: 2 },
+  [TaskFunction.abortTask]: { fn: 'abort-task', scope: 'none', level: 0, fenced: false },
+  [TaskFunction.abortTaskSet]: { fn: 'abort-task-set', scope: 'logical-unit', level: 0, fenced: true },
+  [TaskFunction.clearAca]: { fn: 'clear-aca', scope: 'none', level: 0, fenced: true },
+  [TaskFunction.clearTaskSet]: { fn: 'clear-task-set', scope: 'logical-unit', level: 0, fenced: true },
+  [TaskFunction.logicalUnitReset]: { fn: 'logical-unit-reset', scope: 'logical-unit', level: 0, fenced: true },
+  [TaskFunction.targetWarmReset]: { fn: 'target-warm-reset', scope: 'target', level: 0, fenced: true },
+  [TaskFunction.targetColdReset]: { fn: 'target-cold-reset', scope: 'target', level: 0, fenced: true },
+  [TaskFunction.queryTask]: { fn: 'query-task', scope: 'none', level: 2, fenced: false },
+  [TaskFunction.queryTaskSet]: { fn: 'query-task-set', scope: 'none', level: 2, fenced: false },
+  [TaskFunction.itNexusReset]: { fn: 'i-t-nexus-reset', scope: 'target', level: 2, fenced: true },
+  [TaskFunction.queryAsynchronousEvent]: { fn: 'query-asynchronous-event', scope: 'none', level: 2, fenced: false },
 };
 
 const responses: Readonly<Record<TaskManagementOutcome, number>> = {
@@ -87,7 +90,7 @@ function manageTasks(session: Session, connection: Connection, request: TaskMana
   if (row.scope !== 'none') {
     session.abortWaiting((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
   }
-  carryOut(session, connection, request, row.fn);
+  carryOut(session, connection, request, row);
 }
 
 /** Has the channel adapter carry a function out. */
@@ -95,17 +98,21 @@ function carryOut(
   session: Session,
   connection: Connection,
   request: TaskManagementRequest,
-  fn: TaskManagementFunction,
+  { fn, fenced }: FunctionRow,
 ): void {
   const tag = fn === 'abort-task' || fn === 'query-task' ? request.referencedTaskTag : null;
   // The request's own LUN lies in a chunk of input that should not be kept.
   const lun = Buffer.from(request.lun);
   session.managing++;
   session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information = 0) => {
-    session.managing--;
-    respond(session, connection, request, responses[outcome], information);
-    if (fn === 'target-cold-reset' && outcome === 'complete')
-      connection.port.endSessions(session.group!, 'target cold reset');
+    const others = fenced ? [...session.connections].filter((each) => each !== connection) : [];
+    const ask = (other: Connection) => sendPing(other, session.takeTransferTag());
+    session.fences.add(others, ask, () => {
+      session.managing--;
+      respond(session, connection, request, responses[outcome], information);
+      if (fn === 'target-cold-reset' && outcome === 'complete')
+        connection.port.endSessions(session.group!, 'target cold reset');
+    });
   });
 }
 
@@ -139,7 +146,8 @@ function abortTask(session: Session, connection: Connection, request: TaskManage
     return;
   }
   session.abortWaiting((each) => each === task);
-  if (session.tasks.get(request.referencedTaskTag) === task) carryOut(session, connection, request, 'abort-task');
+  if (session.tasks.get(request.referencedTaskTag) === task)
+    carryOut(session, connection, request, functions[TaskFunction.abortTask]!);
   else respond(session, connection, request, TaskFunctionResponse.complete);
 }
 

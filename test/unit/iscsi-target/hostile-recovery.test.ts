@@ -177,6 +177,9 @@ t.test('a reset waits for older commands of another connection, and is about the
   t.equal(await Promise.race([response, settled(200)]), 'nothing');
   t.same(bench.channel.managed, []);
   one.scsi({ cmdSn: low, write: true, expectedDataTransferLength: 512 }, Buffer.alloc(512));
+  await one.scsiResponse();
+  await one.ping();
+  await one.expect(Opcode.nopIn);
   await response;
   t.equal(bench.channel.tasks.length, 1, 'the command came first');
   t.match(bench.channel.managed, [{ fn: 'logical-unit-reset' }]);
@@ -184,7 +187,7 @@ t.test('a reset waits for older commands of another connection, and is about the
   await other.ping();
   await gone(bench, other);
   for (let sn = low + 1; sn < low + 10; sn++) one.scsi({ cmdSn: sn });
-  for (let sn = low; sn < low + 10; sn++) await one.scsiResponse();
+  for (let sn = low + 1; sn < low + 10; sn++) await one.scsiResponse();
   t.equal(bench.channel.managed.length, 1, 'nothing is done for a connection that is gone');
 });
 
