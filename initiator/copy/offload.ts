@@ -2,7 +2,8 @@
 import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import { thirdPartyCopyOut } from '../../wire/scsi/cdb-build.js';
 import { encodeBlockSegment } from '../../wire/scsi/copy-segments.js';
-import { encodeCopyList, encodeCscd, ListIdUsage, MAX_DESIGNATOR_BYTES } from '../../wire/scsi/extended-copy.js';
+import { encodeCscd, MAX_DESIGNATOR_BYTES } from '../../wire/scsi/cscd.js';
+import { encodeCopyList, ListIdUsage } from '../../wire/scsi/extended-copy.js';
 import { CopyOut } from '../../wire/scsi/opcodes.js';
 import { Association, DesignatorType, VpdPage } from '../../wire/scsi/vpd.js';
 import type { LogicalUnit } from '../logical-unit.js';

@@ -1,5 +1,6 @@
 import type { Segment } from '../../wire/scsi/copy-segments.js';
-import { type Cscd, CscdField, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { type Cscd, CscdField } from '../../wire/scsi/cscd.js';
+import { OWN_UNIT } from '../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../wire/scsi/inquiry.js';
 import {
   copyInvalidField,
@@ -66,6 +67,7 @@ export class CopyContext {
     const cscd = list.cscds.get(id);
     // In LID4 the header stands where ID 0 would be (SPC-5 6.4.5.2).
     if (id === 0 && list.format === 'lid4') return copyInvalidField({ segment: number, field: inSegment });
+    if (cscd === 'extension') return copyInvalidField({ segment: number, field: inSegment });
     if (cscd === undefined) return unreachableCopyTarget({ segment: number, field: inSegment });
     const target = cscd.nul ? null : this.surroundings.resolve(cscd);
     const at = (byte: number) => ({ segment: number, field: { inCdb: false, byte: cscd.at + byte } });

@@ -1,5 +1,6 @@
 import { MAX_SEGMENT_BYTES, segmentTypes } from '../../wire/scsi/copy-segments.js';
-import { CSCD_BYTES, IDENTIFICATION_CSCD, LIST_ID4_HEADER } from '../../wire/scsi/extended-copy.js';
+import { CSCD_BYTES, cscdTypes } from '../../wire/scsi/cscd.js';
+import { LIST_ID4_HEADER } from '../../wire/scsi/extended-copy.js';
 
 const CSCDS = 64;
 const SEGMENTS = 256;
@@ -22,7 +23,7 @@ export const CopyLimits = {
   /** Any number of bytes. */
   segmentGranularity: 0,
   heldGranularity: 0,
-  types: [...segmentTypes, IDENTIFICATION_CSCD],
+  types: [...segmentTypes, ...cscdTypes],
 } as const;
 
 /** The longest parameter list: header and descriptors. */
@@ -39,6 +40,9 @@ export const PIECES_OF_UNIT = 4;
 
 /** Held data in the whole array; when there is more, copies hold less than HELD DATA LIMIT. */
 export const HELD_BYTES_AT_ONCE = 64 * 1024 * 1024;
+
+/** Alias lists of the whole array. */
+export const ALIAS_BYTES_AT_ONCE = 4 * 1024 * 1024;
 
 /** Ended operations whose results a logical unit keeps; the oldest of the I_T nexus that has the most go. */
 export const KEPT_RESULTS = 64;

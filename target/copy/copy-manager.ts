@@ -1,6 +1,7 @@
 import { type CopyList, LIST_ID_BYTE } from '../../wire/scsi/extended-copy.js';
 import { invalidFieldInParameterList, operationInProgress, type Sense } from '../../wire/scsi/sense.js';
 import type { Clock } from '../base/clock.js';
+import { AliasLists } from './alias-lists.js';
 import { CopyLimits, KEPT_RESULTS, PIECES_OF_UNIT } from './copy-limits.js';
 import { CopyOperation, type CopyState, type Issuer } from './copy-operation.js';
 import type { SharedMeans } from './shared-means.js';
@@ -21,6 +22,7 @@ export class CopyManager<I extends Issuer = Issuer> {
   private operations: CopyOperation<I>[] = [];
 
   readonly turns: Turns;
+  readonly aliases: AliasLists;
 
   private readonly ends = { completed: 0, failed: 0, stopped: 0 };
   private endedBytes = 0;
@@ -31,6 +33,7 @@ export class CopyManager<I extends Issuer = Issuer> {
     private readonly shared: SharedMeans,
   ) {
     this.turns = new Turns(PIECES_OF_UNIT, shared.turns);
+    this.aliases = new AliasLists(shared.aliases);
   }
 
   /** Those under way, and those that have ended and are kept; oldest first. */
@@ -92,8 +95,9 @@ export class CopyManager<I extends Issuer = Issuer> {
     for (const operation of this.operations) operation.dropHeld();
   }
 
-  /** I_T nexus loss: results go; a copy in the background goes on (SPC-5 5.17.5). */
+  /** I_T nexus loss: results and aliases go; a copy in the background goes on (SPC-5 5.17.5, 6.2.1). */
   nexusLost(issuer: Issuer): void {
+    this.aliases.forget(issuer.id);
     this.orphan((one) => one.issuer.id === issuer.id);
   }
 
@@ -119,8 +123,9 @@ export class CopyManager<I extends Issuer = Issuer> {
     one();
   }
 
-  /** Logical unit reset: all stop, all results go. */
+  /** Logical unit reset: all stop, all results and aliases go. */
   reset(done: () => void): void {
+    this.aliases.clear();
     this.orphan(() => true);
     this.stop(() => true, done);
   }

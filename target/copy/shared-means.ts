@@ -1,4 +1,4 @@
-import { HELD_BYTES_AT_ONCE, PIECES_AT_ONCE } from './copy-limits.js';
+import { ALIAS_BYTES_AT_ONCE, HELD_BYTES_AT_ONCE, PIECES_AT_ONCE } from './copy-limits.js';
 import { Turns } from './turns.js';
 
 /** Bytes that may be held at a time. */
@@ -21,4 +21,5 @@ export class Budget {
 export class SharedMeans {
   readonly turns = new Turns(PIECES_AT_ONCE);
   readonly held = new Budget(HELD_BYTES_AT_ONCE);
+  readonly aliases = new Budget(ALIAS_BYTES_AT_ONCE);
 }

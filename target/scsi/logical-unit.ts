@@ -13,7 +13,7 @@ import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import { protectedLayouts } from '../volumes/layers/protected-layout.js';
-import type { Ldev } from '../volumes/model.js';
+import type { HostGroup, Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { DeviceClock } from './device-clock.js';
@@ -34,6 +34,12 @@ import { UnitBuffers } from './unit-buffers.js';
 
 const ERASE_STEP_BYTES = 1024 * 1024 * 1024;
 
+/** How hosts reach an LDEV. */
+export interface Path {
+  readonly hostGroup: HostGroup;
+  readonly lun: number;
+}
+
 /** A logical unit that an initiator may reach, and the I_T nexus by which it would. */
 export interface Reached {
   readonly unit: LogicalUnit;
@@ -42,8 +48,8 @@ export interface Reached {
 
 /** What a logical unit has of the array's other logical units: for the copy manager. */
 export interface Neighbours {
-  /** The logical unit of the first LDEV that matches among those that the initiator of a nexus may reach; else null. */
-  reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null;
+  /** The first logical unit that matches among those that the initiator of a nexus may reach, on its paths; else null. */
+  reach(nexus: Nexus, matches: (ldev: Ldev, path: Path) => boolean): Reached | null;
   /** Shares the array's time and memory among copies. */
   readonly copyMeans: SharedMeans;
   /** ROD tokens of the whole array. */

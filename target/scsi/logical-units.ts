@@ -9,13 +9,22 @@ import type { Clock } from '../disk/types.js';
 import type { HostGroup, Ldev, VolumesEvents } from '../volumes/model.js';
 import type { CommandTable } from './command-table.js';
 import type { IdentifyingStore } from './identifying-information.js';
-import { LogicalUnit, type ModeState, type Neighbours, type Reached, type Reservations } from './logical-unit.js';
+import {
+  LogicalUnit,
+  type ModeState,
+  type Neighbours,
+  type Path,
+  type Reached,
+  type Reservations,
+} from './logical-unit.js';
 import type { Nexus } from './nexus.js';
 import type { SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 
 /** Nanoseconds. */
 const MS = 1e6;
+
+type Matches = (ldev: Ldev, path: Path) => boolean;
 
 /** What of `Volumes` is needed here. */
 export interface VolumesView {
@@ -133,7 +142,7 @@ export class LogicalUnits {
    * that admits it without asking for proof of who it is, on a port that it is logged in to. (A name alone must not lead
    * to what CHAP guards, nor on to another network.)
    */
-  private reach(nexus: Nexus, matches: (ldev: Ldev) => boolean): Reached | null {
+  private reach(nexus: Nexus, matches: Matches): Reached | null {
     const { surroundings = noSurroundings } = this.parts;
     const own = (group: HostGroup) => group.id === nexus.hostGroup.id;
     const ports = new Set([nexus.port.name]);
@@ -159,10 +168,10 @@ export class LogicalUnits {
       .some((group) => [...group.luns.values()].includes(id) && surroundings.admits(group, initiator));
   }
 
-  private mapped(group: HostGroup, matches: (ldev: Ldev) => boolean): Ldev | undefined {
-    for (const id of group.luns.values()) {
+  private mapped(hostGroup: HostGroup, matches: Matches): Ldev | undefined {
+    for (const [lun, id] of hostGroup.luns) {
       const ldev = this.volumes.ldev(id);
-      if (ldev && matches(ldev)) return ldev;
+      if (ldev && matches(ldev, { hostGroup, lun })) return ldev;
     }
     return undefined;
   }
@@ -247,6 +256,7 @@ export class LogicalUnits {
         unit.reservations.nexusLost?.(nexus);
         unit.medium?.nexusLost(nexus);
         unit.attentions.detach(nexus.id);
+        unit.copies.aliases.forget(nexus.id);
       }
     }
   }

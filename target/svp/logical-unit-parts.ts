@@ -9,6 +9,7 @@ import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { LogicalUnits, type VolumesView } from '../scsi/logical-units.js';
 import { ModePages } from '../scsi/mode-state.js';
 import { UnitReservations } from '../scsi/reservations.js';
+import type { Surroundings } from '../scsi/surroundings.js';
 import type { HostGroup } from '../volumes/model.js';
 import { Volumes } from '../volumes/volumes.js';
 import { version } from './version.js';
@@ -28,7 +29,7 @@ function commandsOf(ldev: LdevKind): CommandTable {
 
 export function createLogicalUnits(
   volumes: Volumes,
-  managementUrls: () => readonly string[],
+  told: Pick<Surroundings, 'managementUrls' | 'portals'>,
   sanitizeRate: Readonly<CopyRate>,
   log: Log,
 ): LogicalUnits {
@@ -49,7 +50,7 @@ export function createLogicalUnits(
       ports: () => volumes.ports(),
       hostGroups: () => volumes.hostGroups(),
       admits: (group: HostGroup, initiator: string) => Volumes.admits(group, initiator),
-      managementUrls,
+      ...told,
       startedAt: systemClock.now(),
       version: version(),
     },

@@ -24,6 +24,7 @@ import { createLogicalUnits } from './logical-unit-parts.js';
 import { otherCacheMemory } from './memory-files.js';
 import { metricsOf } from './metrics.js';
 import { listenMetrics, type MetricsText } from './metrics-server.js';
+import { portalsOf } from './portals.js';
 import { endedSettled, type Settings, saveSettings, settle } from './settings.js';
 import { closeStorage, destageAll, openStorage, openStore, type Storage } from './storage.js';
 import { Tracer } from './trace/tracer.js';
@@ -61,8 +62,11 @@ export class RunningArray implements ArrayView {
     private readonly stopped: () => void,
   ) {
     this.dataDir = directory.path;
-    const urls = () => (this.metricsUrl === null ? [] : [this.metricsUrl]);
-    this.units = createLogicalUnits(storage.volumes, urls, { bytesPerSecond: settings.sanitizeRate }, log);
+    const told = {
+      managementUrls: () => (this.metricsUrl === null ? [] : [this.metricsUrl]),
+      portals: () => portalsOf(this.ports),
+    };
+    this.units = createLogicalUnits(storage.volumes, told, { bytesPerSecond: settings.sanitizeRate }, log);
     this.metrics = metricsOf(this);
     this.tracer = new Tracer(() => this.ports.map(({ adapter }) => adapter), systemClock);
     this.scenarios = new FaultScenarios(this, systemClock, log);

@@ -9,7 +9,9 @@ import {
   encodeRegisterSegment,
   encodeVerifySegment,
 } from '../../wire/scsi/copy-segments.js';
-import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { encodeAliasCscd, encodeCscd, encodePortalCscd } from '../../wire/scsi/cscd.js';
+import { type CopyListSpec, encodeCopyList, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { encodeLun } from '../../wire/scsi/lun.js';
 import { CopyOut, Opcode } from '../../wire/scsi/opcodes.js';
 import { ROD_TOKEN_BYTES, zeroRodToken } from '../../wire/scsi/rod-token.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
@@ -36,13 +38,21 @@ function segment(random: Random): Buffer {
   return kinds[random.below(random.below(4) === 0 ? kinds.length : 3)]!();
 }
 
+/** CSCDs that say where, not what: an alias, or a portal. */
+function elsewhere(random: Random): Buffer {
+  const device = { pad: flag(random), blockLength: 0, lun: encodeLun(random.below(4)) };
+  if (flag(random)) return encodeAliasCscd({ ...device, alias: Buffer.alloc(8, random.below(3)) });
+  const address = flag(random) ? Buffer.from([127, 0, 0, 1]) : Buffer.from([...Buffer.alloc(15), 1]);
+  return encodePortalCscd({ ...device, address, port: random.below(65536), protocol: 6 });
+}
+
 const list = <T>(random: Random, most: number, make: () => T): T[] =>
   Array.from({ length: random.below(most + 1) }, make);
 
 /** A list, and the CDB that goes with it. @param designator NAA identifier of a logical unit of the array */
 export function randomCopy(random: Random, designator: Buffer): { readonly cdb: Buffer; readonly list: Buffer } {
   const format = flag(random) ? 'lid1' : 'lid4';
-  const cscd = () =>
+  const named = () =>
     encodeCscd({
       codeSet: 1,
       association: 0,
@@ -51,6 +61,7 @@ export function randomCopy(random: Random, designator: Buffer): { readonly cdb: 
       pad: flag(random),
       blockLength: random.below(3) === 0 ? 512 : 0,
     });
+  const cscd = () => (random.below(4) === 0 ? elsewhere(random) : named());
   const spec: CopyListSpec = {
     format,
     listId: random.below(4),

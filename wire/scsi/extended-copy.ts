@@ -13,16 +13,11 @@
  * then the segment descriptors, then inline data. A CSCD descriptor stands at 16 + 32 × its ID in both formats: in
  * LID4 the header takes the place of ID 0.
  *
- * CSCD descriptor E4h, identification (SPC-5 6.4.5.6), 32 bytes:
- *   0  E4h · 1  LU ID TYPE (7:6, ignored)  NUL (5)  PERIPHERAL DEVICE TYPE (4:0) · 2–3  relative initiator port
- *   4  CODE SET (3:0) · 5  ASSOCIATION (5:4)  DESIGNATOR TYPE (3:0) · 7  DESIGNATOR LENGTH · 8–27  DESIGNATOR
- *   28  PAD (2) · 29–31  DISK BLOCK LENGTH
- *
- * NUL is obsolete in SPC-5; hosts written to SPC-3 send it. STR has no meaning for what is cached.
- * Left out: other CSCD descriptors (FC, IP, alias, ROD …), inline data, which only stream devices use.
+ * STR has no meaning for what is cached. Left out: inline data, which only stream devices use.
  */
 
 import { decodeSegment, SEGMENT_HEADER, type Segment } from './copy-segments.js';
+import { CSCD_BYTES, type Cscds, decodeCscds } from './cscd.js';
 import {
   immediateNotAllowed,
   inlineDataLengthExceeded,
@@ -31,15 +26,10 @@ import {
   type Sense,
   tooManySegmentDescriptors,
   tooManyTargetDescriptors,
-  unsupportedTargetDescriptor,
 } from './sense.js';
 
 export const LIST_ID1_HEADER = 16;
 export const LIST_ID4_HEADER = 48;
-export const CSCD_BYTES = 32;
-export const MAX_DESIGNATOR_BYTES = 20;
-/** CSCD descriptor type: identification. */
-export const IDENTIFICATION_CSCD = 0xe4;
 /** CSCD ID of the logical unit that got the command. */
 export const OWN_UNIT = 0xffff;
 const HEADER_CSCD = 0xff;
@@ -62,25 +52,6 @@ export interface CopyListLimits {
   readonly descriptorBytes: number;
 }
 
-/** A copy source or destination by its designator, as in its device identification page. */
-export interface Cscd {
-  /** Byte of the parameter list that it begins at. */
-  readonly at: number;
-  /** No command may be sent to it. */
-  readonly nul: boolean;
-  readonly deviceType: number;
-  readonly codeSet: number;
-  readonly association: number;
-  readonly designatorType: number;
-  readonly designator: Buffer;
-  readonly pad: boolean;
-  /** Bytes; 0: whatever it is. */
-  readonly blockLength: number;
-}
-
-/** Where fields of a CSCD descriptor stand that an error points at. */
-export const CscdField = { deviceType: 1, blockLength: 29 } as const;
-
 export interface CopyList {
   readonly format: 'lid1' | 'lid4';
   readonly listId: number;
@@ -91,7 +62,7 @@ export interface CopyList {
   /** G_SENSE: sense data with GOOD status. */
   readonly senseWithGood: boolean;
   /** By CSCD ID. */
-  readonly cscds: ReadonlyMap<number, Cscd>;
+  readonly cscds: Cscds;
   readonly segments: readonly Segment[];
 }
 
@@ -160,33 +131,6 @@ function refusalOf(header: Header, list: Buffer, limits: CopyListLimits): Sense 
   return null;
 }
 
-function decodeCscd(list: Buffer, at: number): Cscd | Sense {
-  if (list[at] !== IDENTIFICATION_CSCD) return unsupportedTargetDescriptor(at);
-  const bytes = list[at + 7]!;
-  if (bytes > MAX_DESIGNATOR_BYTES) return invalidFieldInParameterList(at + 7);
-  return {
-    at,
-    nul: (list[at + 1]! & 0x20) !== 0,
-    deviceType: list[at + 1]! & 0x1f,
-    codeSet: list[at + 4]! & 0x0f,
-    association: (list[at + 5]! >> 4) & 0x03,
-    designatorType: list[at + 5]! & 0x0f,
-    designator: Buffer.from(list.subarray(at + 8, at + 8 + bytes)),
-    pad: (list[at + 28]! & 0x04) !== 0,
-    blockLength: list.readUIntBE(at + 29, 3),
-  };
-}
-
-function decodeCscds(list: Buffer, start: number, end: number): Map<number, Cscd> | Sense {
-  const cscds = new Map<number, Cscd>();
-  for (let at = start; at < end; at += CSCD_BYTES) {
-    const cscd = decodeCscd(list, at);
-    if ('key' in cscd) return cscd;
-    cscds.set((at - LIST_ID1_HEADER) / CSCD_BYTES, cscd);
-  }
-  return cscds;
-}
-
 function decodeSegments(list: Buffer, start: number, end: number, header: Header, limit: number): Segment[] | Sense {
   const segments: Segment[] = [];
   for (let at = start; at < end; ) {
@@ -212,25 +156,12 @@ export function decodeCopyList(list: Buffer, format: CopyList['format'], limits:
   const refusal = refusalOf(header, list, limits);
   if (refusal !== null) return refusal;
   const segmentsAt = header.headerBytes + header.cscdBytes;
-  const cscds = decodeCscds(list, header.headerBytes, segmentsAt);
+  const cscds = decodeCscds(list, header.headerBytes, segmentsAt, LIST_ID1_HEADER);
   if ('key' in cscds) return cscds;
   const segments = decodeSegments(list, segmentsAt, segmentsAt + header.segmentBytes, header, limits.segments);
   if ('key' in segments) return segments;
   const { listId, listIdUsage, priority, immediate, senseWithGood } = header;
   return { format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments };
-}
-
-/** A CSCD descriptor of a block device. */
-export function encodeCscd(cscd: Omit<Cscd, 'at' | 'nul' | 'deviceType'>): Buffer {
-  const data = Buffer.alloc(CSCD_BYTES);
-  data[0] = IDENTIFICATION_CSCD;
-  data[4] = cscd.codeSet;
-  data[5] = (cscd.association << 4) | cscd.designatorType;
-  data[7] = cscd.designator.length;
-  cscd.designator.copy(data, 8);
-  data[28] = cscd.pad ? 0x04 : 0;
-  data.writeUIntBE(cscd.blockLength, 29, 3);
-  return data;
 }
 
 export interface CopyListSpec extends Omit<CopyList, 'cscds' | 'segments'> {

@@ -79,6 +79,7 @@ export const ServiceActionOut16 = { writeLong16: 0x11, writeScattered16: 0x12 } 
 export const MaintenanceIn = {
   reportIdentifyingInformation: 0x05,
   reportTargetPortGroups: 0x0a,
+  reportAliases: 0x0b,
   reportSupportedOperationCodes: 0x0c,
   reportSupportedTaskManagementFunctions: 0x0d,
   reportTimestamp: 0x0f,
@@ -88,6 +89,7 @@ export const MaintenanceIn = {
 export const MaintenanceOut = {
   setIdentifyingInformation: 0x06,
   setTargetPortGroups: 0x0a,
+  changeAliases: 0x0b,
   setTimestamp: 0x0f,
 } as const;
 

@@ -7,7 +7,8 @@ import {
   encodeImageSegment,
   type Segment,
 } from '../../../wire/scsi/copy-segments.js';
-import { type CopyListSpec, encodeCopyList, encodeCscd, OWN_UNIT } from '../../../wire/scsi/extended-copy.js';
+import { encodeCscd } from '../../../wire/scsi/cscd.js';
+import { type CopyListSpec, encodeCopyList, OWN_UNIT } from '../../../wire/scsi/extended-copy.js';
 import { CopyOut } from '../../../wire/scsi/opcodes.js';
 import { Association, CodeSet, DesignatorType } from '../../../wire/scsi/vpd.js';
 import { MemoryLayer } from '../scsi-block/harness.js';

@@ -27,8 +27,9 @@ t.test('the two formats say the same', async (t) => {
   ]);
   t.same([...one!.cscds.keys()], [0, 1]);
   t.same([...four!.cscds.keys()], [1, 2], 'the header stands for ID 0');
-  for (const [id, { at }] of [...one!.cscds, ...four!.cscds]) t.equal(at, 16 + 32 * id);
-  t.match(one!.cscds.get(0), { pad: true, blockLength: 512, deviceType: 0, designatorType: 3, codeSet: 1 });
+  for (const [id, cscd] of [...one!.cscds, ...four!.cscds]) t.match(cscd, { at: 16 + 32 * id });
+  const address = { kind: 'designator', designatorType: 3, codeSet: 1 };
+  t.match(one!.cscds.get(0), { pad: true, blockLength: 512, deviceType: 0, address });
 });
 
 /** A good list, changed. */
@@ -85,7 +86,7 @@ const lies: readonly (readonly [string, 'lid1' | 'lid4', Change, ReturnType<type
   ['header CSCD type', 'lid4', at(16, 0xe4), error(FIELD, 16)],
   ['IMMED without list ID', 'lid4', (list) => withoutId(at(15, 1)(list) ?? list), error('immediate-not-allowed')],
   ['IMMED with sense', 'lid4', at(15, 3), error('immediate-not-allowed')],
-  ['alias CSCD', 'lid1', at(16, 0xe6), error('unsupported-target-descriptor', 16)],
+  ['CSCD of another transport', 'lid1', at(16, 0xe7), error('unsupported-target-descriptor', 16)],
   ['second CSCD of another type', 'lid1', at(48, 0xe0), error('unsupported-target-descriptor', 48)],
   ['CSCD extension', 'lid4', at(48, 0xff), error('unsupported-target-descriptor', 48)],
   ['designator longer than its field', 'lid1', at(23, 21), error(FIELD, 23)],

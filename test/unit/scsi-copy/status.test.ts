@@ -251,7 +251,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [10_240, 0, 0, 65_536],
   );
   t.same([parameters.readUInt16BE(34), parameters[36]], [32, 32]);
-  t.same([...parameters.subarray(43)], [8, 0x02, 0x07, 0x0a, 0x0d, 0x14, 0x15, 0x16, 0xe4]);
+  t.same([...parameters.subarray(43)], [11, 0x02, 0x07, 0x0a, 0x0d, 0x14, 0x15, 0x16, 0xe4, 0xe5, 0xe6, 0xea]);
 
   const page = host.run(inquiry(0x8f, 1024)).data;
   t.equal(page.readUInt16BE(2), page.length - 4);

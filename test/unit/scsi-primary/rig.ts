@@ -15,6 +15,7 @@ import { ModePages, type ModeStore } from '../../../target/scsi/mode-state.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { type ReservationStore, type SavedReservations, UnitReservations } from '../../../target/scsi/reservations.js';
 import type { SanitizeStore } from '../../../target/scsi/sanitize.js';
+import type { Portal } from '../../../target/scsi/surroundings.js';
 import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
 import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
@@ -196,6 +197,8 @@ export class Rig {
   readonly layer: MemoryLayer;
   readonly store: MemoryStore | null;
   readonly ports: readonly TargetPort[];
+  /** Where the ports are reached; a test may change it. */
+  portals: readonly Portal[] = [];
   readonly groups: readonly HostGroup[];
   readonly adapters: readonly ChannelAdapter[];
   readonly units: LogicalUnits;
@@ -253,6 +256,7 @@ export class Rig {
       sanitize: { rate: { bytesPerSecond: null }, store: this.store },
       surroundings: {
         ports: () => this.ports,
+        portals: () => this.portals,
         hostGroups: () => this.groups,
         admits: (group, name) => group.initiators.some((each) => each === '*' || each === name),
         managementUrls: () => ['http://127.0.0.1:8080/metrics'],

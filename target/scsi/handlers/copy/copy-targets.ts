@@ -3,11 +3,15 @@
  * one that its initiator could log in by, maps, and nothing else. The answer for what is masked from it is the one
  * for what does not exist (CVE-2020-28374 is the lack of that).
  */
-import type { Cscd } from '../../../../wire/scsi/extended-copy.js';
+import { BlockList, isIPv6 } from 'node:net';
+import { iscsiNameOf } from '../../../../wire/scsi/aliases.js';
+import type { CscdAddress, DesignatorAddress, PortalAddress } from '../../../../wire/scsi/cscd.js';
 import { encodeLun } from '../../../../wire/scsi/lun.js';
+import type { Aliases } from '../../../copy/alias-lists.js';
 import type { CopyTarget, Reply, ReplyDone } from '../../../copy/copy-target.js';
 import type { Ldev } from '../../../volumes/model.js';
-import type { LogicalUnit, Reached } from '../../logical-unit.js';
+import { foldIscsiName } from '../../../volumes/naming.js';
+import type { LogicalUnit, Path, Reached } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
 import { Status, Task, TaskAttribute, type TaskOwner } from '../../task.js';
 import { unitDesignators } from '../primary/identity.js';
@@ -16,8 +20,12 @@ import { unitDesignators } from '../primary/identity.js';
 const NO_TAG = -1;
 const NO_LUN = encodeLun(0);
 const CDB_BYTES = 16;
+/** Internet protocol number. */
+const TCP = 6;
 
-function names(cscd: Cscd, ldev: Ldev): boolean {
+type Matches = (ldev: Ldev, path: Path) => boolean;
+
+function designates(cscd: DesignatorAddress, ldev: Ldev): boolean {
   return unitDesignators(ldev).some(
     ({ association, codeSet, type, value }) =>
       association === cscd.association &&
@@ -50,6 +58,8 @@ class ReachedTarget implements CopyTarget {
     private readonly manager: LogicalUnit,
     private readonly sender: Nexus,
     private readonly reached: Reached,
+    /** What it was found by. */
+    private readonly matches: Matches,
   ) {}
 
   get identity(): LogicalUnit {
@@ -70,7 +80,8 @@ class ReachedTarget implements CopyTarget {
 
   send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): () => void {
     const { unit } = this.reached;
-    const now = this.manager.neighbours.reach(this.sender, (ldev) => ldev === unit.ldev);
+    const same: Matches = (ldev, path) => ldev === unit.ldev && this.matches(ldev, path);
+    const now = this.manager.neighbours.reach(this.sender, same);
     const tasks = this.manager.tasks;
     if (now === null || now.unit !== unit || tasks === null) {
       done(null);
@@ -89,14 +100,51 @@ class ReachedTarget implements CopyTarget {
   }
 }
 
-/** The first logical unit in the sender's reach whose LDEV matches. */
-function reach(manager: LogicalUnit, sender: Nexus, matches: (ldev: Ldev) => boolean): CopyTarget | null {
+/** The first logical unit in the sender's reach that matches. */
+function reach(manager: LogicalUnit, sender: Nexus, matches: Matches): ReachedTarget | null {
   const reached = manager.neighbours.reach(sender, matches);
-  return reached === null ? null : new ReachedTarget(manager, sender, reached);
+  return reached === null ? null : new ReachedTarget(manager, sender, reached, matches);
 }
 
-export function resolveCscd(manager: LogicalUnit, sender: Nexus, cscd: Cscd): CopyTarget | null {
-  return reach(manager, sender, (ldev) => names(cscd, ldev));
+function portalOf({ surroundings }: LogicalUnit, { family, host, port, lun }: PortalAddress): Matches {
+  const names = new Set<string>();
+  for (const portal of surroundings.portals()) {
+    const addresses = new BlockList();
+    addresses.addAddress(portal.host, isIPv6(portal.host) ? 'ipv6' : 'ipv4');
+    if (portal.tcpPort === port && addresses.check(host, family)) names.add(portal.port);
+  }
+  return (_ldev, { hostGroup, lun: at }) => at === lun && names.has(hostGroup.port);
+}
+
+/**
+ * A portal has the targets of several host groups. What the sender has under the LUN in its own comes first; of others,
+ * it must be the same LDEV in all that it reaches.
+ */
+function atPortal(manager: LogicalUnit, sender: Nexus, address: PortalAddress): CopyTarget | null {
+  if (address.protocol !== TCP) return null;
+  const matches = portalOf(manager, address);
+  const own: Matches = (ldev, path) => path.hostGroup.id === sender.hostGroup.id && matches(ldev, path);
+  const ownUnderLun = reach(manager, sender, own);
+  if (ownUnderLun !== null) return ownUnderLun;
+  const found = reach(manager, sender, matches);
+  const isOther: Matches = (ldev, path) => ldev.id !== found?.identity.ldev.id && matches(ldev, path);
+  return reach(manager, sender, isOther) === null ? found : null;
+}
+
+/** @param aliases of the sender, as they were when its command began */
+export function resolveCscd(
+  manager: LogicalUnit,
+  sender: Nexus,
+  aliases: Aliases,
+  address: CscdAddress,
+): CopyTarget | null {
+  if (address.kind === 'designator') return reach(manager, sender, (ldev) => designates(address, ldev));
+  if (address.kind === 'portal') return atPortal(manager, sender, address);
+  const entry = aliases.get(address.alias);
+  const name = entry === undefined ? null : iscsiNameOf(entry);
+  if (name === null) return null;
+  const target = foldIscsiName(name);
+  return reach(manager, sender, (_ldev, { hostGroup, lun }) => lun === address.lun && hostGroup.target === target);
 }
 
 /** The logical unit that got the command itself. */

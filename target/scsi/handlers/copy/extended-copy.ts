@@ -1,5 +1,6 @@
 /** EXTENDED COPY(LID1), EXTENDED COPY(LID4) and COPY OPERATION ABORT (SPC-5 6.3 to 6.5). */
-import { type CopyList, type Cscd, decodeCopyList, LIST_ID1_HEADER } from '../../../../wire/scsi/extended-copy.js';
+import type { Cscd } from '../../../../wire/scsi/cscd.js';
+import { type CopyList, decodeCopyList, LIST_ID1_HEADER } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
 import { CopyLimits, MAX_LIST_BYTES } from '../../../copy/copy-limits.js';
@@ -16,9 +17,10 @@ function run(unit: LogicalUnit, task: Task, list: CopyList, serviceAction: numbe
   if (operation === 'busy') task.fail(Status.busy);
   else if ('key' in operation) task.check(operation);
   else {
+    const aliases = unit.copies.aliases.of(nexus.id);
     const surroundings = {
       ...proceed(unit, task, operation),
-      resolve: (cscd: Cscd) => resolveCscd(unit, nexus, cscd),
+      resolve: ({ address }: Cscd) => resolveCscd(unit, nexus, aliases, address),
       own: () => ownUnit(unit, nexus),
     };
     runCopy(operation, surroundings, (how) => end(unit, task, operation, how));

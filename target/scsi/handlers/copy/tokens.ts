@@ -1,6 +1,7 @@
 /** POPULATE TOKEN and WRITE USING TOKEN (SBC-4 5.12, 5.59). */
 import { refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
-import { encodeCscd, ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
+import { encodeCscd } from '../../../../wire/scsi/cscd.js';
+import { ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../../wire/scsi/rod-token.js';
 import {
