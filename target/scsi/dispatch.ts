@@ -121,6 +121,10 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
   return command.writes && unit.writeProtected ? writeProtected() : null;
 }
 
+/** Of byte 1 of commands on blocks: value of the lowest bit of RDPROTECT, and number of its highest. */
+const PROTECT_LOWEST = 0x20;
+const PROTECT_HIGHEST = 7;
+
 /** The highest bit of the first byte that is set although the row does not evaluate it. */
 export function forbiddenBit(command: Command, cdb: Buffer): Sense | null {
   const { usage, cdbLength } = command;
@@ -130,7 +134,10 @@ export function forbiddenBit(command: Command, cdb: Buffer): Sense | null {
     if (forbidden === 0) continue;
     // The service action shares byte 1 with other fields and is told as a value, not as a mask.
     if (byte === 1 && command.serviceAction !== null && command.opcode !== Opcode.variableLength) forbidden &= ~0x1f;
-    if (forbidden !== 0) return invalidFieldInCdb(byte, 31 - Math.clz32(forbidden));
+    if (forbidden === 0) continue;
+    // RDPROTECT and its like are one field, which is pointed at by its highest bit (SPC-5 4.4.2.3).
+    const protect = byte === 1 && command.locate !== null && forbidden >= PROTECT_LOWEST;
+    return invalidFieldInCdb(byte, protect ? PROTECT_HIGHEST : 31 - Math.clz32(forbidden));
   }
   return null;
 }

@@ -42,7 +42,7 @@ t.test('COMPARE AND WRITE: zero blocks, end, flags', async (t) => {
   t.match(lu.layer.lastIo, { dpo: true, fua: true });
   const protect = compareAndWrite(0, 1);
   protect[1] = 0x40;
-  t.match(lu.run(protect, Buffer.alloc(1024)).sense, inCdb(1, 6));
+  t.match(lu.run(protect, Buffer.alloc(1024)).sense, inCdb(1, 7));
   t.match(new TestUnit({ readOnly: true }).run(compareAndWrite(0, 1), Buffer.alloc(1024)).sense, {
     name: 'write-protected',
   });

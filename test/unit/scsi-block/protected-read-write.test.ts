@@ -138,7 +138,7 @@ t.test('refusals: reserved values, type 2 without 32 bytes, no protection inform
   t.equal(second.run(cdb(0x2a, 0, 1), pattern(512)).status, Status.good);
   t.ok(second.run(cdb(0x28, 0, 1)).data.equals(pattern(512)));
   const none = new TestUnit();
-  t.match(none.run(cdb(0x28, 0, 1, protect(1))).sense, inCdb(1, 5));
+  t.match(none.run(cdb(0x28, 0, 1, protect(1))).sense, inCdb(1, 7));
   t.match(none.run(longCdb(0x09, { lba: 0, length: 1 })).sense, { asc: 0x2000 });
   t.match(lu.run(longCdb(0x09, { lba: 0, length: 1 })).sense, { asc: 0x2000 }, 'type 1');
   t.match(new TestUnit({ protection: 1, readOnly: true }).run(cdb(0x2a, 0, 1)).sense, { name: 'write-protected' });

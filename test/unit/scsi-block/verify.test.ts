@@ -51,7 +51,7 @@ for (const { suffix, verify, writeAndVerify, length } of SIZES) {
   t.test(`VERIFY${suffix} refuses what it does not know`, async (t) => {
     const lu = new TestUnit({ blocks: 20_000 });
     t.match(lu.run(cdb(verify, 0, 1, BYTCHK_2), pattern(512)).sense, inCdb(1, 2));
-    t.match(lu.run(cdb(verify, 0, 1, 0x20)).sense, inCdb(1, 5));
+    t.match(lu.run(cdb(verify, 0, 1, 0x20)).sense, inCdb(1, 7));
     t.match(lu.run(cdb(verify, 0, 16_385)).sense, inCdb(length));
     t.match(lu.run(cdb(verify, 19_999, 2)).sense, { name: 'lba-out-of-range' });
     t.match(lu.run(cdb(verify, 0, 2, BYTCHK_1), pattern(512)).sense, { name: 'invalid-field-in-iu' });
@@ -72,7 +72,7 @@ for (const { suffix, verify, writeAndVerify, length } of SIZES) {
     for (const [flags, bit] of [
       [0x04, 2],
       [0x06, 2],
-      [0x20, 5],
+      [0x20, 7],
       [0x08, 3],
     ] as const) {
       t.match(lu.run(cdb(writeAndVerify, 0, 1, flags), pattern(512)).sense, inCdb(1, bit));

@@ -51,7 +51,7 @@ for (const { name, opcode, length } of [
     const lu = new TestUnit();
     t.match(lu.run(cdb(opcode, 0, 1, 0x10), pattern(512)).sense, inCdb(1, 4));
     t.match(lu.run(cdb(opcode, 0, 1, 0x18), pattern(512)).sense, inCdb(1, 4));
-    t.match(lu.run(cdb(opcode, 0, 1, 0x20), pattern(512)).sense, inCdb(1, 5));
+    t.match(lu.run(cdb(opcode, 0, 1, 0x20), pattern(512)).sense, inCdb(1, 7));
     for (const bytes of [0, 256, 1024]) {
       const result = lu.run(cdb(opcode, 0, 1), Buffer.alloc(bytes));
       t.match(result.sense, { name: 'invalid-field-in-iu' }, `${bytes} bytes`);

@@ -82,8 +82,7 @@ for (const { name, opcode, length } of SIZES.slice(1)) {
     t.equal(lu.run(cdb(opcode, 0, 1, 0x18), pattern(512)).status, Status.good);
     t.match(lu.layer.lastIo, { dpo: true, fua: true });
     for (let protect = 1; protect < 8; protect++) {
-      const top = 5 + Math.floor(Math.log2(protect));
-      t.match(lu.run(cdb(opcode, 0, 1, protect << 5), pattern(512)).sense, inCdb(1, top));
+      t.match(lu.run(cdb(opcode, 0, 1, protect << 5), pattern(512)).sense, inCdb(1, 7));
     }
     const tooLong = lu.run(cdb(opcode, 0, 16_385), pattern(512), 16_385 * 512);
     t.match(tooLong.sense, inCdb(length));

@@ -29,7 +29,7 @@ t.test('unit attention, then reservation, then everything else (SAM-6 5.3.3)', a
   t.match(lu.run(write, pattern(512)).sense, { name: 'power-on' });
   t.equal(lu.run(write, pattern(512)).status, Status.reservationConflict);
   lu.reserved = false;
-  t.match(lu.run(write, pattern(512)).sense, inCdb(1, 5));
+  t.match(lu.run(write, pattern(512)).sense, inCdb(1, 7));
   write[1] = 0;
   t.match(lu.run(write, pattern(512)).sense, { name: 'initializing-command-required' });
   lu.unit.stopped = false;
