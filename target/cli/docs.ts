@@ -3,7 +3,12 @@ import { configReference } from '../svp/config-reference.js';
 import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
 import { faultReference } from '../svp/fault-reference.js';
 import { metricsReference } from '../svp/metrics.js';
-import { chapTableReference, commandTableReference, keyTableReference } from '../svp/protocol-reference.js';
+import {
+  chapTableReference,
+  commandTableReference,
+  keyTableReference,
+  tapeTableReference,
+} from '../svp/protocol-reference.js';
 import { createProgram } from './program.js';
 import { commandReference } from './reference.js';
 
@@ -13,6 +18,7 @@ export function generatedParts(): Readonly<Record<string, Readonly<Record<string
     'docs/operations.md': { metrics: metricsReference() },
     'docs/protocols.md': {
       commands: commandTableReference(),
+      'tape commands': tapeTableReference(),
       keys: keyTableReference(),
       chap: chapTableReference(),
     },

@@ -17,6 +17,7 @@ interface CreateOptions extends CommonOptions {
   readonly full?: boolean;
   readonly readOnly?: boolean;
   readonly removable?: boolean;
+  readonly tape?: boolean;
   readonly protection?: string;
   readonly commandDevice?: boolean;
   readonly tier?: DriveKind;
@@ -63,6 +64,7 @@ export function ldevCommand(): Command {
       .option('--full', 'assign all its space now instead of on first write')
       .option('--read-only', 'hosts may not write')
       .option('--removable', 'hosts may eject and load its medium')
+      .option('--tape', 'make it a virtual tape')
       .addOption(
         new Option('--protection <type>', 'type of protection information').choices(
           PROTECTION_TYPES.filter((type) => type > 0).map(String),
@@ -81,6 +83,7 @@ export function ldevCommand(): Command {
       ...(options.full && { thin: false }),
       ...(options.readOnly && { readOnly: true }),
       ...(options.removable && { removable: true }),
+      ...(options.tape && { tape: true }),
       ...(options.protection !== undefined && { protection: Number(options.protection) as ProtectionType }),
       ...(options.commandDevice && { attribute: 'command-device' as const }),
     } satisfies LdevCreate;

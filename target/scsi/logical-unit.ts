@@ -1,3 +1,4 @@
+import { DeviceType } from '../../wire/scsi/inquiry.js';
 import {
   asymmetricAccessStateChanged,
   logicalUnitNotReadyInitializingCommandRequired,
@@ -12,6 +13,7 @@ import { CopyManager } from '../copy/copy-manager.js';
 import { RodTokens } from '../copy/rod/rod-tokens.js';
 import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
+import { TapeDrive } from '../tape/tape-drive.js';
 import { protectedLayouts } from '../volumes/layers/protected-layout.js';
 import type { HostGroup, Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
@@ -107,6 +109,8 @@ export class LogicalUnit {
   readonly sanitize: SanitizeOperation;
   /** Null: it cannot be removed. */
   readonly medium: RemovableMedium | null;
+  /** Of a virtual tape; null: a block device. */
+  readonly tape: TapeDrive | null;
   /** The command table for the LDEV as it is now; null: always the same one. */
   commandsOf: ((ldev: Ldev) => CommandTable) | null = null;
   /** The task set, once the channel has made it. */
@@ -143,7 +147,8 @@ export class LogicalUnit {
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
     this.format = new FormatOperation(this);
     this.sanitize = new SanitizeOperation(this, sanitize);
-    this.medium = ldev.removable ? new RemovableMedium() : null;
+    this.medium = ldev.removable || ldev.tape ? new RemovableMedium() : null;
+    this.tape = ldev.tape ? new TapeDrive(() => this.ldev) : null;
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
     this.exceptions.restart();
@@ -158,6 +163,11 @@ export class LogicalUnit {
   formatted(): void {
     if (this.commandsOf !== null) this.commands = this.commandsOf(this.ldev);
     this.tasks?.prepareAnew();
+  }
+
+  /** PERIPHERAL DEVICE TYPE. */
+  get deviceType(): number {
+    return this.tape === null ? DeviceType.directAccess : DeviceType.sequentialAccess;
   }
 
   /** Capacity in blocks. */

@@ -20,7 +20,8 @@ export interface ModePageDefinition {
 
 type Bytes = Readonly<Record<number, number>>;
 
-function define(
+/** @param bytes of the page, header included; `defaults` and `changeable` by byte */
+export function defineModePage(
   code: number,
   subpage: number,
   bytes: number,
@@ -50,18 +51,18 @@ function badExceptionControl(page: Buffer): BadField | null {
 export const modePageDefinitions: readonly ModePageDefinition[] = [
   // AWRE, ARRE: bad places of a drive are replaced without being asked. Changeable: PER, which MRIE 3h goes by;
   // hosts never see what redundancy has made good.
-  define(ModePage.readWriteErrorRecovery, 0, 12, { 2: 0xc0 }, { 2: 0x04 }),
+  defineModePage(ModePage.readWriteErrorRecovery, 0, 12, { 2: 0xc0 }, { 2: 0x04 }),
   // WCE.
-  define(ModePage.caching, 0, 20, { 2: 0x04 }, { 2: 0x04 }),
+  defineModePage(ModePage.caching, 0, 20, { 2: 0x04 }, { 2: 0x04 }),
   // TST 000b: one task set for all nexuses. QUEUE ALGORITHM MODIFIER 0: overlapping simple commands keep
   // their order. ATO: application tags are the hosts'. Extended self-test: one second. Changeable: D_SENSE, SWP, TAS.
-  define(ModePage.control, 0, 12, { 5: 0x80, 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
+  defineModePage(ModePage.control, 0, 12, { 5: 0x80, 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
   // TCMOS, SCSIP: the clock shows the machine's time until SET TIMESTAMP sets another. IALUAE: implicit asymmetric
   // access states.
-  define(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),
+  defineModePage(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),
   // MRIE 6h: told on request. Changeable: PERF (nothing here causes delays), EWASC (there is no condition for a
   // warning), DEXCPT, TEST, LOGERR (the log page tells of exceptions in any case), MRIE, INTERVAL TIMER, REPORT COUNT.
-  define(
+  defineModePage(
     ModePage.informationalExceptions,
     0,
     12,
@@ -70,5 +71,5 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
     badExceptionControl,
   ),
   // No threshold can be armed: log page 0Ch tells the resources.
-  define(ModePage.informationalExceptions, ModeSubpage.logicalBlockProvisioning, 16, {}, {}),
+  defineModePage(ModePage.informationalExceptions, ModeSubpage.logicalBlockProvisioning, 16, {}, {}),
 ];

@@ -55,8 +55,9 @@ export class ModePages implements ModeState {
     private readonly ldev: number,
     private readonly store: ModeStore | null,
     private readonly log: Log,
+    definitions: readonly ModePageDefinition[] = modePageDefinitions,
   ) {
-    this.pages = modePageDefinitions.map((definition) => new ModePageState(definition));
+    this.pages = definitions.map((definition) => new ModePageState(definition));
     for (const saved of store?.modePages(ldev) ?? []) this.restore(saved.page, saved.subpage, saved.bytes);
     this.reset();
   }
@@ -123,12 +124,12 @@ export class ModePages implements ModeState {
 
   private derive(): void {
     const control = this.find(ModePage.control, 0)!.current;
-    const caching = this.find(ModePage.caching, 0)!.current;
+    const caching = this.find(ModePage.caching, 0)?.current;
     const set = (page: Buffer, bit: { byte: number; mask: number }) => (page[bit.byte]! & bit.mask) !== 0;
     this.descriptorSense = set(control, ModeBit.descriptorSense);
     this.softwareWriteProtect = set(control, ModeBit.softwareWriteProtect);
     this.taskAbortedStatus = set(control, ModeBit.taskAbortedStatus);
-    this.writeThrough = !set(caching, ModeBit.writeCacheEnabled);
+    this.writeThrough = caching !== undefined && !set(caching, ModeBit.writeCacheEnabled);
     const informational = this.find(ModePage.informationalExceptions, 0)!.current;
     const interval = informational.readUInt32BE(4);
     this.exceptions = {

@@ -137,6 +137,14 @@ export class Task {
     this.finish(Status.good);
   }
 
+  /** Completes with CHECK CONDITION and what was read before: of stream devices. */
+  dataWith(sense: Sense, buffers: readonly Buffer[], bytes: number, release: () => void): void {
+    this.dataIn = buffers;
+    this.dataInLength = bytes;
+    this.releaseData = release;
+    this.check(sense);
+  }
+
   /** Completes with CHECK CONDITION. */
   check(sense: Sense): void {
     this.sense = sense;

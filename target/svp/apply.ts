@@ -100,6 +100,7 @@ function describe(volumes: Volumes): ConfigInput {
       readOnly: ldev.readOnly,
       protection: ldev.protection ?? 0,
       removable: ldev.removable === true,
+      tape: ldev.tape === true,
     })),
     ports: volumes
       .ports()

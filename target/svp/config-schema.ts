@@ -135,6 +135,14 @@ const LdevSchema = Type.Object(
         default: false,
       }),
     ),
+    tape: Type.Optional(
+      Type.Boolean({
+        description:
+          'A virtual tape: hosts see a sequential-access device (SSC-5). Block sizes, `attribute` and `protection` are for ' +
+          'disks only; its medium is removable in any case.',
+        default: false,
+      }),
+    ),
   },
   strict,
 );

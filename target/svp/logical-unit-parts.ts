@@ -6,22 +6,25 @@ import { CommandTable } from '../scsi/command-table.js';
 import { blockCommandsOf, type LdevKind } from '../scsi/handlers/block/index.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
+import { streamCommands } from '../scsi/handlers/stream/index.js';
 import { LogicalUnits, type VolumesView } from '../scsi/logical-units.js';
 import { ModePages } from '../scsi/mode-state.js';
 import { UnitReservations } from '../scsi/reservations.js';
 import type { Surroundings } from '../scsi/surroundings.js';
-import type { HostGroup } from '../volumes/model.js';
+import { modePageDefinitionsOf } from '../scsi/tape-mode-definitions.js';
+import type { HostGroup, Ldev } from '../volumes/model.js';
 import { Volumes } from '../volumes/volumes.js';
 import { version } from './version.js';
 
 /** One table for each kind of LDEV, made when the first one needs it. */
 const tables = new Map<string, CommandTable>();
 
-function commandsOf(ldev: LdevKind): CommandTable {
-  const kind = `${ldev.thin} ${ldev.removable ?? false} ${ldev.protection ?? 0}`;
+function commandsOf(ldev: LdevKind & Pick<Ldev, 'tape'>): CommandTable {
+  const kind = ldev.tape ? 'tape' : `${ldev.thin} ${ldev.removable ?? false} ${ldev.protection ?? 0}`;
   let table = tables.get(kind);
   if (table === undefined) {
-    table = new CommandTable([...primaryCommands, ...blockCommandsOf(ldev), ...copyCommands]);
+    const own = ldev.tape ? streamCommands : [...blockCommandsOf(ldev), ...copyCommands];
+    table = new CommandTable([...primaryCommands, ...own]);
     tables.set(kind, table);
   }
   return table;
@@ -43,7 +46,7 @@ export function createLogicalUnits(
     commands: commandsOf({ thin: true }),
     commandsFor: commandsOf,
     reservations: (ldev) => new UnitReservations(ldev.id, volumes.saved, log),
-    modes: (ldev) => new ModePages(ldev.id, volumes.saved, log),
+    modes: (ldev) => new ModePages(ldev.id, volumes.saved, log, modePageDefinitionsOf(ldev)),
     identifying: volumes.saved,
     sanitize: { rate: sanitizeRate, store: volumes.sanitizations },
     surroundings: {

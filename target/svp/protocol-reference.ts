@@ -6,13 +6,24 @@ import { blockCommands, removableCommands } from '../scsi/handlers/block/index.j
 import { longCommands } from '../scsi/handlers/block/protected/index.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
+import { streamCommands } from '../scsi/handlers/stream/index.js';
 
 const hex = (value: number, digits = 2) => value.toString(16).toUpperCase().padStart(digits, '0');
 
-/** Every row of the command table: name, operation code, service action, CDB usage data. */
+/** Every row of the command table of disks. */
 export function commandTableReference(): string {
+  return commandTable([...primaryCommands, ...blockCommands, ...removableCommands, ...longCommands, ...copyCommands]);
+}
+
+/** What the table of tapes has beside the commands of every device type. */
+export function tapeTableReference(): string {
+  return commandTable(streamCommands);
+}
+
+/** Name, operation code, service action, CDB usage data and what the dispatcher makes of it. */
+function commandTable(commands: readonly Command[]): string {
   const order = (command: Command) => command.opcode * 256 + (command.serviceAction ?? 0);
-  const rows = [...primaryCommands, ...blockCommands, ...removableCommands, ...longCommands, ...copyCommands]
+  const rows = [...commands]
     .sort((a, b) => order(a) - order(b))
     .map(({ name, opcode, serviceAction, usage, conflict, access, writes }) => {
       const action = serviceAction === null ? '' : `${hex(serviceAction)}h`;

@@ -15,6 +15,7 @@ export const configErrorMeaning = {
   'bad-address': 'Not HOST:PORT where a host could connect to.',
   'bad-secret': 'A CHAP secret is too short, too long or used in both directions.',
   'bad-fault': 'A fault rule asks for something that there is not.',
+  'bad-tape': 'A virtual tape is too short, or is to be what only disks are.',
   'bad-capacity': 'A capacity is zero, too large, or no multiple of the block size.',
   'drive-exists': 'A drive of this name or file is already there.',
   'drive-unusable': 'The file of a drive cannot be opened.',

@@ -46,7 +46,7 @@ export class HiddenStores {
     const { blockSize, physicalBlockSize, pool, tier } = ldev;
     // Each chunk is kept once at most, in a whole place.
     const bytes = Math.min(Math.ceil(ldev.bytes / CHUNK_BYTES) * CHUNK_BYTES, MAX_LDEV_BYTES);
-    const flags = { thin: true, readOnly: false, removable: false };
+    const flags = { thin: true, readOnly: false, removable: false, tape: false };
     const names = { id, label: '', attribute: 'ordinary', pool, tier } as const;
     const row = { ...names, ...flags, protection: 0, blockSize, physicalBlockSize, blocks: bytes / blockSize } as const;
     let uid: number;

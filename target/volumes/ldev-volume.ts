@@ -36,6 +36,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   readonly physicalBlockSize: 512 | 4096;
   readonly thin: boolean;
   readonly removable: boolean;
+  readonly tape: boolean;
   readonly tier: DriveKind | null;
   readonly naa: Buffer;
   readonly serial: string;
@@ -80,6 +81,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.physicalBlockSize = row.physicalBlockSize;
     this.thin = row.thin;
     this.removable = row.removable;
+    this.tape = row.tape;
     this.tier = row.tier;
     this.naa = ldevNaa(arraySerial, row.uid, row.id);
     this.serial = ldevSerial(arraySerial, row.uid, row.id);

@@ -26,6 +26,7 @@ import { MAX_LDEV_BYTES, REGION_BYTES } from './regions.js';
 import type { Storage } from './storage.js';
 import type { ConfigStore } from './store.js';
 import type { LdevRow } from './store-storage.js';
+import { checkTape } from './tape-ldevs.js';
 
 /** A new LDEV. Give `blocks` or `bytes`. */
 export interface LdevSpec {
@@ -46,6 +47,8 @@ export interface LdevSpec {
   readonly readOnly?: boolean;
   /** Hosts can eject and load its medium. */
   readonly removable?: boolean;
+  /** A virtual tape. */
+  readonly tape?: boolean;
   /** Type of protection information that it is formatted with; 0 when left out. */
   readonly protection?: ProtectionType;
   /** Kind of the drives that it takes regions from; any when left out. */
@@ -140,14 +143,16 @@ export class Ldevs {
     const blockSize = spec.blockSize ?? 512;
     const physicalBlockSize = spec.physicalBlockSize ?? blockSize;
     const blocks = blocksOf(spec, blockSize, physicalBlockSize);
+    if (spec.tape) checkTape(spec, blocks * blockSize);
     const thin = spec.thin ?? true;
     const tier = spec.tier ?? null;
     checkTier(pool, tier);
     const { protection = 0 } = spec;
     if (!thin) checkRoom(pool, tier, regionsOf(storedBytes(blocks, blockSize, protection)));
     const sizes = { blockSize, physicalBlockSize, blocks };
-    const { readOnly = false, removable = false } = spec;
-    const row = { id, ...fields, pool: pool.name, ...sizes, thin, readOnly, removable, protection, tier };
+    const { readOnly = false, removable = false, tape = false } = spec;
+    const flags = { thin, readOnly, removable, tape };
+    const row = { id, ...fields, pool: pool.name, ...sizes, ...flags, protection, tier };
     const uid = store.transaction(() => store.storage.insertLdev(row));
     const ldev = this.open({ ...row, uid, unformatted: false, deleting: false }, pool);
     if (!thin) this.provision(ldev);

@@ -27,6 +27,8 @@ export interface Ldev {
   readonly readOnly: boolean;
   /** Its medium can be ejected and loaded by hosts (RMB). Left out: not. */
   readonly removable?: boolean;
+  /** A virtual tape: a sequential-access device. Left out: a disk. */
+  readonly tape?: boolean;
   /** Type of protection information that it is formatted with. Left out: 0, none. */
   readonly protection?: ProtectionType;
   /** A format that changes that has begun and not ended: there is nothing on it that could be read. Left out: not. */

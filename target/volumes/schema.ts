@@ -178,4 +178,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE ldevs ADD COLUMN protection INTEGER NOT NULL DEFAULT 0;   -- type of protection information; 0: none
   ALTER TABLE ldevs ADD COLUMN unformatted INTEGER NOT NULL DEFAULT 0;  -- a format that changes the type has not ended
   `,
+  `
+  ALTER TABLE ldevs ADD COLUMN tape INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

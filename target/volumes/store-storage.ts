@@ -50,6 +50,7 @@ export interface LdevRow {
   readonly thin: boolean;
   readonly readOnly: boolean;
   readonly removable: boolean;
+  readonly tape: boolean;
   readonly protection: ProtectionType;
   /** A format that changes `protection` has begun and not ended. */
   readonly unformatted: boolean;
@@ -63,7 +64,7 @@ export interface LdevRow {
 export type NewParityGroup = Omit<ParityGroupRow, 'id' | 'pool' | 'drives'> & { readonly drives: readonly DriveRow[] };
 
 /** Columns that SQLite keeps as numbers. */
-type Flag = 'thin' | 'readOnly' | 'removable' | 'unformatted' | 'deleting';
+type Flag = 'thin' | 'readOnly' | 'removable' | 'tape' | 'unformatted' | 'deleting';
 type FlatLdev = Omit<LdevRow, Flag> & Record<Flag, number>;
 
 export class StorageTables {
@@ -162,7 +163,7 @@ export class StorageTables {
     return this.db
       .prepare<[], FlatLdev>(
         `SELECT uid, id, label, attribute, pool, block_size AS blockSize, physical_block_size AS physicalBlockSize, blocks, thin,
-                read_only AS readOnly, removable, protection, unformatted, tier, deleting
+                read_only AS readOnly, removable, tape, protection, unformatted, tier, deleting
          FROM ldevs ORDER BY id`,
       )
       .all()
@@ -171,6 +172,7 @@ export class StorageTables {
         thin: row.thin !== 0,
         readOnly: row.readOnly !== 0,
         removable: row.removable !== 0,
+        tape: row.tape !== 0,
         unformatted: row.unformatted !== 0,
         deleting: row.deleting !== 0,
       }));
@@ -181,9 +183,9 @@ export class StorageTables {
     const { lastInsertRowid } = this.db
       .prepare(
         `INSERT INTO ldevs
-           (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, removable, protection,
-            tier)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (id, label, attribute, pool, block_size, physical_block_size, blocks, thin, read_only, removable, tape,
+            protection, tier)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ldev.id,
@@ -196,6 +198,7 @@ export class StorageTables {
         Number(ldev.thin),
         Number(ldev.readOnly),
         Number(ldev.removable),
+        Number(ldev.tape),
         ldev.protection,
         ldev.tier,
       );

@@ -13,6 +13,8 @@ export const ModePage = {
   readWriteErrorRecovery: 0x01,
   caching: 0x08,
   control: 0x0a,
+  dataCompression: 0x0f,
+  deviceConfiguration: 0x10,
   informationalExceptions: 0x1c,
   all: 0x3f,
 } as const;
@@ -24,6 +26,9 @@ export const PageControl = { current: 0, changeable: 1, defaults: 2, saved: 3 } 
 
 /** DEVICE-SPECIFIC PARAMETER of direct access block devices (SBC-4 6.5.1). */
 export const DeviceSpecific = { writeProtected: 0x80, dpoFua: 0x10 } as const;
+
+/** DEVICE-SPECIFIC PARAMETER of sequential-access devices (SSC-5 8.3.1): WP, BUFFERED MODE and SPEED. */
+export const StreamSpecific = { bufferedModeShift: 4, bufferedMode: 0x70, speed: 0x0f } as const;
 
 /** Positions of one-bit fields in their pages: byte and mask. */
 export const ModeBit = {
@@ -63,6 +68,14 @@ export function shortBlockDescriptor({ blocks, blockSize }: BlockDescriptor): Bu
   const data = Buffer.alloc(8);
   data.writeUInt32BE(Math.min(blocks, 0xffffffff), 0);
   data.writeUIntBE(blockSize, 5, 3);
+  return data;
+}
+
+/** Of sequential-access devices, 8 bytes: DENSITY CODE 1 · NUMBER OF BLOCKS 3 (0: all) · reserved 1 · BLOCK LENGTH 3. */
+export function streamBlockDescriptor(density: number, blockLength: number): Buffer {
+  const data = Buffer.alloc(8);
+  data[0] = density;
+  data.writeUIntBE(blockLength, 5, 3);
   return data;
 }
 
@@ -116,6 +129,7 @@ export interface ReceivedPage {
 
 export interface ReceivedModeList {
   readonly mediumType: number;
+  readonly deviceSpecific: number;
   readonly descriptor: BlockDescriptor | null;
   readonly descriptorOffset: number;
   readonly pages: readonly ReceivedPage[];
@@ -126,6 +140,7 @@ export function decodeModeList(list: Buffer, tenByte: boolean): ReceivedModeList
   const headerBytes = tenByte ? 8 : 4;
   if (list.length < headerBytes) return { problem: 'cut-off' };
   const mediumType = list[tenByte ? 2 : 1]!;
+  const deviceSpecific = list[tenByte ? 3 : 2]!;
   const long = tenByte && (list[4]! & 1) === 1;
   const lengthAt = tenByte ? 6 : 3;
   const descriptorBytes = tenByte ? list.readUInt16BE(6) : list[3]!;
@@ -146,7 +161,7 @@ export function decodeModeList(list: Buffer, tenByte: boolean): ReceivedModeList
     });
     offset += bytes;
   }
-  return { mediumType, descriptor, descriptorOffset: headerBytes, pages };
+  return { mediumType, deviceSpecific, descriptor, descriptorOffset: headerBytes, pages };
 }
 
 function readDescriptor(list: Buffer, at: number, long: boolean): BlockDescriptor {

@@ -69,6 +69,24 @@ export const Opcode = {
   readDefectData12: 0xb7,
 } as const;
 
+/** Of sequential-access devices only (SSC-5 table 13); some of these codes mean something else to disks. */
+export const StreamOpcode = {
+  rewind: 0x01,
+  readBlockLimits: 0x05,
+  writeFilemarks6: 0x10,
+  space6: 0x11,
+  erase6: 0x19,
+  loadUnload: 0x1b,
+  locate10: 0x2b,
+  readPosition: 0x34,
+  reportDensitySupport: 0x44,
+  space16: 0x91,
+  locate16: 0x92,
+} as const;
+
+/** Service actions of READ POSITION. */
+export const ReadPosition = { short: 0x00, long: 0x06, extended: 0x08 } as const;
+
 /** Service actions of SERVICE ACTION IN(16). */
 export const ServiceActionIn16 = { readCapacity16: 0x10, getLbaStatus: 0x12 } as const;
 
@@ -134,6 +152,14 @@ export type SanitizeAction = (typeof SanitizeAction)[keyof typeof SanitizeAction
 
 const NAMES: Readonly<Record<number, string>> = {
   [Opcode.testUnitReady]: 'TEST UNIT READY',
+  [StreamOpcode.rewind]: 'REWIND',
+  [StreamOpcode.readBlockLimits]: 'READ BLOCK LIMITS',
+  [StreamOpcode.writeFilemarks6]: 'WRITE FILEMARKS(6)',
+  [StreamOpcode.space6]: 'SPACE(6)',
+  [StreamOpcode.erase6]: 'ERASE(6)',
+  [StreamOpcode.locate10]: 'LOCATE(10)',
+  [StreamOpcode.reportDensitySupport]: 'REPORT DENSITY SUPPORT',
+  [StreamOpcode.locate16]: 'LOCATE(16)',
   [Opcode.requestSense]: 'REQUEST SENSE',
   [Opcode.formatUnit]: 'FORMAT UNIT',
   [Opcode.read6]: 'READ(6)',

@@ -19,7 +19,7 @@
  *   7     additional length, then descriptors: type, length, content
  *         00h information: VALID, reserved, 8 bytes; 02h sense-key specific: 2 reserved, 3 bytes, reserved;
  *         01h command-specific: 2 reserved, 8 bytes (the segment number in the third and fourth);
- *         05h block commands: reserved, ILI 20h;
+ *         04h stream commands: reserved, FILEMARK 80h, EOM 40h, ILI 20h; 05h block commands: reserved, ILI 20h;
  *         0Ch forwarded: SOURCE (1 copy source, 2 copy destination), status, sense data
  *
  * Left out when encoding: FRU codes, deferred errors.
@@ -37,6 +37,7 @@ const Descriptor = {
   information: 0x00,
   commandSpecific: 0x01,
   keySpecific: 0x02,
+  streamCommands: 0x04,
   blockCommands: 0x05,
   forwarded: 0x0c,
 } as const;
@@ -57,6 +58,8 @@ export interface DecodedSense {
   /** 0 to 65535. */
   readonly progress: number | null;
   readonly ili: boolean;
+  readonly eom: boolean;
+  readonly filemark: boolean;
   /** COPY ABORTED: number of the segment descriptor. */
   readonly segment: number | null;
   readonly forwarded: DecodedForwarded | null;
@@ -76,10 +79,11 @@ export function encodeSense(sense: Sense, descriptor: boolean): Buffer {
 function encodeFixed(sense: Sense): Buffer {
   const bytes = Buffer.alloc(FIXED_LENGTH);
   bytes[0] = 0x70;
-  bytes[2] = sense.key | (sense.ili ? 0x20 : 0);
+  bytes[2] = sense.key | streamBits(sense);
   if (sense.information !== undefined && sense.information <= 0xffffffff) {
     bytes[0] = 0xf0;
-    bytes.writeUInt32BE(sense.information, 3);
+    // Negative ones in two's complement.
+    bytes.writeUInt32BE(sense.information >>> 0, 3);
   }
   bytes.writeUInt16BE(sense.asc, 12);
   writeKeySpecific(sense, bytes, 15);
@@ -89,6 +93,11 @@ function encodeFixed(sense: Sense): Buffer {
   if (answer !== null) bytes[sense.forwarded!.from === 'source' ? 8 : 9] = FIXED_LENGTH;
   bytes[7] = FIXED_LENGTH - 8 + (answer?.length ?? 0);
   return answer === null ? bytes : Buffer.concat([bytes, answer]);
+}
+
+/** FILEMARK, EOM and ILI, as they stand in both formats. */
+function streamBits({ filemark, eom, ili }: Sense): number {
+  return (filemark ? 0x80 : 0) | (eom ? 0x40 : 0) | (ili ? 0x20 : 0);
 }
 
 /** Status byte and sense data. What is forwarded forwards nothing itself, so this ends. */
@@ -107,7 +116,7 @@ function encodeDescriptor(sense: Sense): Buffer {
     bytes[end] = Descriptor.information;
     bytes[end + 1] = 10;
     bytes[end + 2] = 0x80;
-    writeUint64(bytes, sense.information, end + 4);
+    bytes.writeBigInt64BE(BigInt(sense.information), end + 4);
     end += 12;
   }
   if (sense.segment !== undefined || sense.commandInformation !== undefined) {
@@ -123,10 +132,10 @@ function encodeDescriptor(sense: Sense): Buffer {
     writeKeySpecific(sense, bytes, end + 4);
     end += 8;
   }
-  if (sense.ili) {
-    bytes[end] = Descriptor.blockCommands;
+  if (streamBits(sense) !== 0) {
+    bytes[end] = Descriptor.streamCommands;
     bytes[end + 1] = 2;
-    bytes[end + 3] = 0x20;
+    bytes[end + 3] = streamBits(sense);
     end += 4;
   }
   const list: Buffer[] = [bytes.subarray(0, end)];
@@ -170,9 +179,13 @@ function decodeFixed(bytes: Buffer, deferred: boolean): DecodedSense | null {
     asc: end >= 14 ? bytes.readUInt16BE(12) : 0,
     information: bytes[0]! & 0x80 ? bytes.readUInt32BE(3) : null,
     ...keySpecific(key, end >= 18 ? bytes.subarray(15, 18) : null),
-    ili: (bytes[2]! & 0x20) !== 0,
+    ...readStreamBits(bytes[2]!),
     ...(key === SenseKey.copyAborted ? copyFields(bytes, end) : NO_COPY),
   };
+}
+
+function readStreamBits(byte: number): Pick<DecodedSense, 'ili' | 'eom' | 'filemark'> {
+  return { ili: (byte & 0x20) !== 0, eom: (byte & 0x40) !== 0, filemark: (byte & 0x80) !== 0 };
 }
 
 const NO_COPY = { segment: null, forwarded: null } as const;
@@ -206,7 +219,7 @@ function decodeDescriptor(bytes: Buffer, deferred: boolean): DecodedSense | null
   const key = bytes[1]! & 0x0f;
   let information: number | null = null;
   let specific: Buffer | null = null;
-  let ili = false;
+  let stream = readStreamBits(0);
   let segment: number | null = null;
   let forwarded: DecodedForwarded | null = null;
   for (let at = 8; at + 2 <= end; at += 2 + bytes[at + 1]!) {
@@ -215,8 +228,10 @@ function decodeDescriptor(bytes: Buffer, deferred: boolean): DecodedSense | null
       information = readUint64(content, 2);
     } else if (bytes[at] === Descriptor.keySpecific && content.length >= 5) {
       specific = content.subarray(2, 5);
+    } else if (bytes[at] === Descriptor.streamCommands && content.length >= 2) {
+      stream = readStreamBits(content[1]!);
     } else if (bytes[at] === Descriptor.blockCommands && content.length >= 2) {
-      ili = (content[1]! & 0x20) !== 0;
+      stream = readStreamBits(content[1]! & 0x20);
     } else if (key !== SenseKey.copyAborted) {
       // The other descriptors are read for COPY ABORTED only.
     } else if (bytes[at] === Descriptor.commandSpecific && content.length >= 10) {
@@ -232,7 +247,7 @@ function decodeDescriptor(bytes: Buffer, deferred: boolean): DecodedSense | null
     asc: bytes.readUInt16BE(2),
     information,
     ...keySpecific(key, specific),
-    ili,
+    ...stream,
     segment,
     forwarded,
   };

@@ -50,13 +50,16 @@ export interface Sense {
   readonly key: SenseKey;
   /** ASC in the high byte, ASCQ in the low one. */
   readonly asc: number;
-  /** INFORMATION field: usually an LBA, for MISCOMPARE a byte offset. */
+  /** INFORMATION field: usually an LBA, for MISCOMPARE a byte offset, for stream devices a residue, which may be negative. */
   readonly information?: number;
   readonly field?: FieldPointer;
   /** Progress, 0 to 65535 (SPC-5 4.4.2.4.4). */
   readonly progress?: number;
-  /** Incorrect length indicator, end of medium, filemark (stream devices and READ LONG). */
+  /** Incorrect length indicator (stream devices and READ LONG). */
   readonly ili?: boolean;
+  /** End of medium (or its beginning), filemark: of stream devices. */
+  readonly eom?: boolean;
+  readonly filemark?: boolean;
   /** COPY ABORTED: number of the segment descriptor, from 0. Goes into COMMAND-SPECIFIC INFORMATION. */
   readonly segment?: number;
   /** COPY ABORTED: the answer that was the cause. */
@@ -115,6 +118,35 @@ export const mediumFormatCorrupted = condition('format-corrupted', mediumError, 
 export const sanitizeCommandFailed = condition('sanitize-failed', mediumError, 0x3103);
 export const internalTargetFailure = condition('hardware-error', hardwareError, 0x4400);
 export const selfTestFailed = condition('self-test-failed', hardwareError, 0x3e03);
+
+// Stream devices (SSC-5 4.2.15). Residues count blocks, filemarks or bytes, as the command does.
+/** Errors without an LBA. */
+export const unrecoveredRead = condition('unrecovered-read', mediumError, 0x1100);
+export const writeErrorOnTape = condition('tape-write-error', mediumError, 0x0c00);
+/** READ, SPACE over blocks. */
+export function filemarkDetected(residue: number): Sense {
+  return { name: 'filemark', key: SenseKey.noSense, asc: 0x0001, filemark: true, information: residue };
+}
+/** @param residue of a block of its own: what was asked for less what it has, negative if it has more */
+export function incorrectLength(residue: number): Sense {
+  return { name: 'incorrect-length', key: SenseKey.noSense, asc: 0x0000, ili: true, information: residue };
+}
+/** @param residue null: LOCATE has none */
+export function endOfData(residue: number | null): Sense {
+  const sense = { name: 'end-of-data', key: SenseKey.blankCheck, asc: 0x0005 };
+  return residue === null ? sense : { ...sense, information: residue };
+}
+export function beginningOfMedium(residue: number): Sense {
+  return { name: 'beginning-of-medium', key: SenseKey.noSense, asc: 0x0004, eom: true, information: residue };
+}
+/** All was written, and the end is near. */
+export function earlyWarning(): Sense {
+  return { name: 'early-warning', key: SenseKey.noSense, asc: 0x0002, eom: true, information: 0 };
+}
+/** @param residue of what was not written */
+export function endOfMedium(residue: number): Sense {
+  return { name: 'end-of-medium', key: SenseKey.volumeOverflow, asc: 0x0002, eom: true, information: residue };
+}
 
 // Illegal request.
 export const invalidOperationCode = condition('invalid-opcode', illegalRequest, 0x2000);

@@ -19,6 +19,8 @@ export const VpdPage = {
   scsiPorts: 0x88,
   thirdPartyCopy: 0x8f,
   blockLimits: 0xb0,
+  /** Of sequential-access devices. */
+  sequentialCapabilities: 0xb0,
   blockDeviceCharacteristics: 0xb1,
   logicalBlockProvisioning: 0xb2,
   blockLimitsExtension: 0xb7,
@@ -43,6 +45,11 @@ export interface Designator {
   /** PROTOCOL IDENTIFIER, with which PIV is set; for target ports and devices. */
   readonly protocol?: number;
   readonly value: Buffer;
+}
+
+/** B0h of sequential-access devices (SSC-5 8.5.2): 4 TSMC (1) WORM (0), neither here. */
+export function sequentialCapabilitiesPage(device: number): Buffer {
+  return page(device, VpdPage.sequentialCapabilities, 6);
 }
 
 function page(device: number, code: number, bytes: number): Buffer {

@@ -34,6 +34,7 @@ export const LdevCreate = Type.Object(
     thin: Type.Optional(Type.Boolean()),
     readOnly: Type.Optional(Type.Boolean()),
     removable: Type.Optional(Type.Boolean()),
+    tape: Type.Optional(Type.Boolean()),
     protection: Type.Optional(Type.Union(PROTECTION_TYPES.map((type) => Type.Literal(type)))),
     attribute: Type.Optional(Type.Union([Type.Literal('ordinary'), Type.Literal('command-device')])),
     tier: Type.Optional(Type.Union(DRIVE_KINDS.map((kind) => Type.Literal(kind)))),
@@ -163,6 +164,7 @@ export interface LdevReply {
   readonly thin: boolean;
   readonly readOnly: boolean;
   readonly removable: boolean;
+  readonly tape: boolean;
   /** Type of protection information; 0: none. */
   readonly protection: ProtectionType;
   /** Kind of the drives that it takes regions from; null: any. */

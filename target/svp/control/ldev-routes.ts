@@ -47,6 +47,7 @@ function ldevReply({ volumes }: ArrayView, ldev: Ldev): LdevReply {
     thin: ldev.thin,
     readOnly: ldev.readOnly,
     removable: ldev.removable === true,
+    tape: ldev.tape === true,
     protection: ldev.protection ?? 0,
     tier: ldev.tier ?? null,
     naa: ldev.naa.toString('hex'),

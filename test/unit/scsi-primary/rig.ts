@@ -8,6 +8,7 @@ import { CommandTable } from '../../../target/scsi/command-table.js';
 import { blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
 import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
+import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
 import type { IdentifyingStore } from '../../../target/scsi/identifying-information.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import { LogicalUnits, type VolumesView } from '../../../target/scsi/logical-units.js';
@@ -16,6 +17,7 @@ import type { Nexus } from '../../../target/scsi/nexus.js';
 import { type ReservationStore, type SavedReservations, UnitReservations } from '../../../target/scsi/reservations.js';
 import type { SanitizeStore } from '../../../target/scsi/sanitize.js';
 import type { Portal } from '../../../target/scsi/surroundings.js';
+import { modePageDefinitionsOf } from '../../../target/scsi/tape-mode-definitions.js';
 import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
 import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
@@ -183,6 +185,7 @@ export interface RigOptions {
   readonly thin?: boolean;
   readonly readOnly?: boolean;
   readonly removable?: boolean;
+  readonly tape?: boolean;
   readonly attribute?: Ldev['attribute'];
   readonly luns?: readonly (readonly [number, number])[];
   /** Of CL1-A and CL2-A; 1 and 1 when left out. */
@@ -190,6 +193,7 @@ export interface RigOptions {
   readonly clock?: SimulatedClock;
 }
 
+const TAPES = new CommandTable([...primaryCommands, ...streamCommands]);
 const NAA = Buffer.from('6024c5500bebc2000000000100000000', 'hex');
 
 export class Rig {
@@ -209,6 +213,7 @@ export class Rig {
   constructor(options: RigOptions = {}) {
     this.clock = options.clock ?? new SimulatedClock();
     const { blockSize = 512, blocks = 1024, thin = true, readOnly = false, removable = false } = options;
+    const { tape = false } = options;
     const { attribute = 'ordinary' } = options;
     this.store = options.store === undefined ? new MemoryStore() : options.store;
     const portGroups = options.portGroups ?? [1, 1];
@@ -230,6 +235,7 @@ export class Rig {
       thin,
       readOnly,
       removable,
+      tape,
       attribute,
       naa: NAA,
       top: layer,
@@ -248,11 +254,13 @@ export class Rig {
       ldev: (id) => this.ldevs.get(id),
       on: (event, listener) => this.events.on(event, listener as never),
     };
+    const disks = new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable }), ...copyCommands]);
     this.units = new LogicalUnits(view, {
       log: silentLog,
-      commands: new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable }), ...copyCommands]),
+      commands: disks,
+      commandsFor: (ldev) => (ldev.tape ? TAPES : disks),
       reservations: (ldev) => new UnitReservations(ldev.id, this.store, silentLog),
-      modes: (ldev) => new ModePages(ldev.id, this.store, silentLog),
+      modes: (ldev) => new ModePages(ldev.id, this.store, silentLog, modePageDefinitionsOf(ldev)),
       sanitize: { rate: { bytesPerSecond: null }, store: this.store },
       surroundings: {
         ports: () => this.ports,

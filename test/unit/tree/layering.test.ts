@@ -17,6 +17,7 @@ const stack = [
   'target/scsi',
   'target/copy',
   'target/external',
+  'target/tape',
   'target/volumes',
   'target/cache',
   'target/disk',

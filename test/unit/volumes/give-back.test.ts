@@ -120,6 +120,7 @@ class MiniArray {
         thin: true,
         readOnly: false,
         removable: false,
+        tape: false,
         protection: 0,
         tier: null,
       } as const;

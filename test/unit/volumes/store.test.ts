@@ -30,6 +30,7 @@ const ldev = {
   thin: true,
   readOnly: false,
   removable: false,
+  tape: false,
   protection: 0,
   tier: null,
 } as const;

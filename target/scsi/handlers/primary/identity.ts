@@ -9,6 +9,7 @@ export const VENDOR = 'LUNARRAY';
 export function productName(ldev: Ldev): string {
   if (ldev.attribute === 'command-device') return 'COMMAND DEVICE';
   if (ldev.attribute === 'journal') return 'JOURNAL';
+  if (ldev.tape) return 'VIRTUAL TAPE';
   return ldev.thin ? 'THIN LDEV' : 'LDEV';
 }
 

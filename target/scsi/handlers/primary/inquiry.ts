@@ -16,7 +16,7 @@ import type { Task } from '../../task.js';
 import { answer } from './answer.js';
 import { productName, revision, VENDOR } from './identity.js';
 import { ownPortDesignators } from './ports.js';
-import { vpdPages } from './vpd-pages.js';
+import { vpdPagesOf } from './vpd-pages.js';
 
 const EVPD = 0x01;
 
@@ -26,11 +26,18 @@ const EVPD = 0x01;
  */
 const VERSION_SPC4 = 0x06;
 
+/** The standards of the device type, the newest first. */
+function commandSets(unit: LogicalUnit): readonly [number, number] {
+  const { sbc4, sbc3, ssc5, ssc4 } = VersionDescriptor;
+  return unit.tape === null ? [sbc4, sbc3] : [ssc5, ssc4];
+}
+
 function standard(unit: LogicalUnit, nexus: Nexus): Buffer {
-  const { sam6, spc5, sbc4, iscsi, fcp4, spc4, sbc3 } = VersionDescriptor;
+  const { sam6, spc5, iscsi, fcp4, spc4 } = VersionDescriptor;
+  const [newest, older] = commandSets(unit);
   return encodeStandardInquiry({
     qualifier: PeripheralQualifier.connected,
-    deviceType: DeviceType.directAccess,
+    deviceType: unit.deviceType,
     removable: unit.medium !== null,
     version: VERSION_SPC4,
     vendor: VENDOR,
@@ -39,10 +46,10 @@ function standard(unit: LogicalUnit, nexus: Nexus): Buffer {
     hierarchical: true,
     targetPortGroups: 0b11,
     thirdPartyCopy: unit.commands.has(Opcode.thirdPartyCopyOut),
-    protect: true,
+    protect: unit.tape === null,
     multiPort: unit.surroundings.ports().length > 1,
     commandQueuing: true,
-    standards: [sam6, spc5, sbc4, nexus.transport === 'fc' ? fcp4 : iscsi, spc4, sbc3],
+    standards: [sam6, spc5, newest, nexus.transport === 'fc' ? fcp4 : iscsi, spc4, older],
   });
 }
 
@@ -55,7 +62,7 @@ function inquiry(unit: LogicalUnit, task: Task): void {
     else answer(task, standard(unit, nexus), allocation);
     return;
   }
-  const build = vpdPages.get(page);
+  const build = vpdPagesOf(unit).get(page);
   if (build) answer(task, build(unit, nexus), allocation);
   else task.check(invalidFieldInCdb(2));
 }

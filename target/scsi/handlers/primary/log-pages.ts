@@ -1,4 +1,4 @@
-/** The log pages of a block device here (SPC-5 7.3, SBC-4 6.4), for LOG SENSE and LOG SELECT. */
+/** The log pages of logical units here (SPC-5 7.3, SBC-4 6.4), for LOG SENSE and LOG SELECT. */
 import { writeUint64 } from '../../../../wire/scsi/cdb.js';
 import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '../../../../wire/scsi/log-pages.js';
 import { Limits } from '../../limits.js';
@@ -17,6 +17,7 @@ export interface LogPageDefinition {
 }
 
 const always = () => true;
+const ofDisks = ({ tape }: LogicalUnit) => tape === null;
 
 /** Error counters (SPC-5 7.3.8): blocks are either transferred or lost, so corrections are all zero. */
 function errorCounters(bytes: number, uncorrected: number): readonly LogParameter[] {
@@ -117,7 +118,7 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
     LogPage.verifyErrorCounters,
     {
       counters: true,
-      exists: always,
+      exists: ofDisks,
       parameters: ({ logCounters, blockSize }) => {
         const { verifiedBlocks, verifyErrors } = logCounters.of(LogPage.verifyErrorCounters);
         return errorCounters(verifiedBlocks * blockSize, verifyErrors);
@@ -126,7 +127,11 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
   ],
   [
     LogPage.logicalBlockProvisioning,
-    { counters: false, exists: ({ ldev }) => ldev.thin && ldev.space !== undefined, parameters: provisioning },
+    {
+      counters: false,
+      exists: ({ ldev, tape }) => tape === null && ldev.thin && ldev.space !== undefined,
+      parameters: provisioning,
+    },
   ],
   [
     LogPage.temperature,
@@ -140,12 +145,12 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
     LogPage.startStopCycles,
     {
       counters: false,
-      exists: always,
+      exists: ofDisks,
       // Specified and accumulated start-stop cycles; no load-unload cycles.
       parameters: ({ counters }) => [cycles(3, 0), cycles(4, 1 + counters.starts), cycles(5, 0), cycles(6, 0)],
     },
   ],
-  [LogPage.backgroundScan, { counters: false, exists: always, parameters: (unit) => [backgroundScan(unit)] }],
+  [LogPage.backgroundScan, { counters: false, exists: ofDisks, parameters: (unit) => [backgroundScan(unit)] }],
   [
     LogPage.generalStatistics,
     { counters: true, exists: always, parameters: (unit) => [statistics(unit), binary(3, INTERVAL)] },

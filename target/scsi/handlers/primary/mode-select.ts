@@ -1,10 +1,5 @@
 /** MODE SELECT(6) and MODE SELECT(10) (SPC-5 6.11, 6.12). A list is taken over as a whole or not at all. */
-import {
-  type BlockDescriptor,
-  decodeModeList,
-  type ReceivedModeList,
-  type ReceivedPage,
-} from '../../../../wire/scsi/mode-pages.js';
+import { decodeModeList, type ReceivedModeList, type ReceivedPage } from '../../../../wire/scsi/mode-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import {
   internalTargetFailure,
@@ -19,6 +14,7 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import { type ModePageState, type ModePages, modePagesOf } from '../../mode-state.js';
 import type { Task } from '../../task.js';
 import { parameterList } from './answer.js';
+import { modeHeadOf } from './mode-head.js';
 
 const PF = 0x10;
 const SP = 0x01;
@@ -54,20 +50,13 @@ function select(unit: LogicalUnit, task: Task, tenByte: boolean): void {
   const changes = new Map<ModePageState, Buffer>();
   const refusal = refuseHead(unit, received) ?? collect(modes, received.pages, changes);
   if (refusal) task.check(refusal);
-  else apply(unit, task, modes, changes);
+  else apply(unit, task, modes, received, changes);
 }
 
-/** MEDIUM TYPE is zero, and the block descriptor says what is: nothing here is formatted anew. */
-function refuseHead(unit: LogicalUnit, { mediumType, descriptor, descriptorOffset }: ReceivedModeList): Sense | null {
-  if (mediumType !== 0) return invalidFieldInParameterList(descriptorOffset === 8 ? 2 : 1);
-  return descriptor ? refuseDescriptor(unit, descriptor, descriptorOffset) : null;
-}
-
-function refuseDescriptor(unit: LogicalUnit, { blocks, blockSize }: BlockDescriptor, at: number): Sense | null {
-  // 0 means "as it is", FFFFFFFFh the whole medium (SBC-4 6.5.2).
-  const same = blocks === 0 || blocks === unit.blocks || blocks === 0xffffffff;
-  if (!same) return invalidFieldInParameterList(at);
-  return blockSize === unit.blockSize ? null : invalidFieldInParameterList(at + 5);
+/** MEDIUM TYPE is zero; the rest is the device type's. */
+function refuseHead(unit: LogicalUnit, list: ReceivedModeList): Sense | null {
+  if (list.mediumType !== 0) return invalidFieldInParameterList(list.descriptorOffset === 8 ? 2 : 1);
+  return modeHeadOf(unit).refuse(unit, list);
 }
 
 /** Judges all pages; the new values of each go into `changes`. */
@@ -97,14 +86,21 @@ function merge(page: ModePageState, received: ReceivedPage, current: Buffer): Bu
   return bad ? invalidFieldInParameterList(offset + bad.byte, bad.bit) : values;
 }
 
-function apply(unit: LogicalUnit, task: Task, modes: ModePages, changes: Map<ModePageState, Buffer>): void {
-  const changed = [...changes].some(([page, values]) => !values.equals(page.current));
+function apply(
+  unit: LogicalUnit,
+  task: Task,
+  modes: ModePages,
+  list: ReceivedModeList,
+  changes: Map<ModePageState, Buffer>,
+): void {
+  const pagesChanged = [...changes].some(([page, values]) => !values.equals(page.current));
   if (!modes.change(changes, (task.cdb[1]! & SP) !== 0)) {
     task.check(internalTargetFailure());
     return;
   }
-  // The pages are shared, so every other nexus has to look at them again (SPC-5 6.11).
-  if (changed) unit.tell(modeParametersChanged(), task.nexus);
+  const headChanged = modeHeadOf(unit).apply(unit, list);
+  // All is shared, so every other nexus has to look at it again (SPC-5 6.11).
+  if (pagesChanged || headChanged) unit.tell(modeParametersChanged(), task.nexus);
   task.good();
 }
 

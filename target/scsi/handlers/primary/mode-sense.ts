@@ -1,13 +1,5 @@
 /** MODE SENSE(6) and MODE SENSE(10) (SPC-5 6.13, 6.14). */
-import {
-  DeviceSpecific,
-  encodeModeList,
-  longBlockDescriptor,
-  ModePage,
-  ModeSubpage,
-  PageControl,
-  shortBlockDescriptor,
-} from '../../../../wire/scsi/mode-pages.js';
+import { encodeModeList, ModePage, ModeSubpage, PageControl } from '../../../../wire/scsi/mode-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, savingParametersNotSupported } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
@@ -15,6 +7,7 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import { type ModePageState, type ModePages, modePagesOf } from '../../mode-state.js';
 import type { Task } from '../../task.js';
 import { answer } from './answer.js';
+import { modeHeadOf } from './mode-head.js';
 
 const DBD = 0x08;
 const LLBAA = 0x10;
@@ -50,25 +43,20 @@ function sense(unit: LogicalUnit, task: Task, tenByte: boolean): void {
     task.check(known ? invalidFieldInCdb(3) : invalidFieldInCdb(2, 5));
     return;
   }
-  const long = tenByte && (cdb[1]! & LLBAA) !== 0;
+  const head = modeHeadOf(unit);
+  // Long descriptors are for blocks that a short one cannot count.
+  const long = tenByte && (cdb[1]! & LLBAA) !== 0 && unit.tape === null;
   const data = encodeModeList(
     {
       mediumType: 0,
-      deviceSpecific: DeviceSpecific.dpoFua | (unit.writeProtected ? DeviceSpecific.writeProtected : 0),
+      deviceSpecific: head.deviceSpecific(unit),
       longLba: long,
-      descriptor: (cdb[1]! & DBD) !== 0 ? Buffer.alloc(0) : descriptor(unit, control, long),
+      descriptor: (cdb[1]! & DBD) !== 0 ? Buffer.alloc(0) : head.descriptor(unit, control, long),
       pages: pages.map((page) => page.values(control)),
     },
     tenByte,
   );
   answer(task, data, tenByte ? cdb.readUInt16BE(7) : cdb[4]!);
-}
-
-/** Neither number of blocks nor block length can be changed: zeros as changeable values. */
-function descriptor(unit: LogicalUnit, control: number, long: boolean): Buffer {
-  const { blocks, blockSize } = unit;
-  const values = control === PageControl.changeable ? { blocks: 0, blockSize: 0 } : { blocks, blockSize };
-  return long ? longBlockDescriptor(values) : shortBlockDescriptor(values);
 }
 
 export const modeSenseCommands: readonly Command[] = [

@@ -1,4 +1,4 @@
-/** The VPD pages of a block device here, each a function of its logical unit and the asking nexus. */
+/** The VPD pages of logical units here, each a function of its logical unit and the asking nexus; by device type. */
 
 import { OWN_UNIT } from '../../../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../../../wire/scsi/inquiry.js';
@@ -17,6 +17,7 @@ import {
   managementNetworkAddressesPage,
   modePagePolicyPage,
   scsiPortsPage,
+  sequentialCapabilitiesPage,
   supportedPagesPage,
   unitSerialNumberPage,
   VpdPage,
@@ -33,11 +34,12 @@ import { unitDesignators } from './identity.js';
 import { ownPortDesignators, pathsTo, protocolOf, targetPortDesignator } from './ports.js';
 
 type Page = (unit: LogicalUnit, nexus: Nexus) => Buffer;
+type Pages = ReadonlyMap<number, Page>;
 
-const DEVICE = DeviceType.directAccess;
+const DISK = DeviceType.directAccess;
 
 function identification(unit: LogicalUnit, nexus: Nexus): Buffer {
-  return deviceIdentificationPage(DEVICE, [...unitDesignators(unit.ldev), ...ownPortDesignators(nexus)]);
+  return deviceIdentificationPage(unit.deviceType, [...unitDesignators(unit.ldev), ...ownPortDesignators(nexus)]);
 }
 
 function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
@@ -51,7 +53,7 @@ function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
   const supported = [actions(Opcode.thirdPartyCopyOut), actions(Opcode.thirdPartyCopyIn)];
   const granularity = CHUNK_BYTES / blockSize;
   const rods = { ...RodLimits, blockSize, granularity, types: rodTypes };
-  return thirdPartyCopyPage(DEVICE, supported, CopyLimits, [OWN_UNIT], rods);
+  return thirdPartyCopyPage(DISK, supported, CopyLimits, [OWN_UNIT], rods);
 }
 
 function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
@@ -62,7 +64,7 @@ function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
     byPort.set(port.relativeId, names);
   }
   return scsiPortsPage(
-    DEVICE,
+    unit.deviceType,
     [...byPort].map(([relativeId, designators]) => ({ relativeId, designators })),
   );
 }
@@ -70,7 +72,7 @@ function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
 function blockLimits(unit: LogicalUnit): Buffer {
   const blocks = (bytes: number) => bytes / unit.blockSize;
   const { thin } = unit.ldev;
-  return blockLimitsPage(DEVICE, {
+  return blockLimitsPage(DISK, {
     writeSameNonZero: false,
     compareAndWrite: Limits.compareAndWriteBlocks,
     transferGranularity: blocks(Limits.transferGranularityBytes),
@@ -93,7 +95,7 @@ function blockLimits(unit: LogicalUnit): Buffer {
 }
 
 function provisioning({ ldev, blockSize }: LogicalUnit): Buffer {
-  return logicalBlockProvisioningPage(DEVICE, {
+  return logicalBlockProvisioningPage(DISK, {
     thresholdExponent: ldev.thin ? Math.log2(Limits.thresholdSetBytes / blockSize) : 0,
     unmap: ldev.thin,
     writeSame16Unmap: ldev.thin,
@@ -103,22 +105,24 @@ function provisioning({ ldev, blockSize }: LogicalUnit): Buffer {
   });
 }
 
-/** Ascending by code, as page 00h lists them. */
-export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
-  [VpdPage.supportedPages, () => supportedPagesPage(DEVICE, [...vpdPages.keys()])],
-  [VpdPage.unitSerialNumber, ({ ldev }) => unitSerialNumberPage(DEVICE, ldev.serial)],
+const ALL_SHARED = { page: ModePage.all, subpage: ModeSubpage.all, policy: ModePagePolicy.shared };
+
+/** Of every device type. */
+const commonPages: readonly (readonly [number, Page])[] = [
+  [VpdPage.supportedPages, (unit) => supportedPagesPage(unit.deviceType, [...vpdPagesOf(unit).keys()])],
+  [VpdPage.unitSerialNumber, ({ ldev, deviceType }) => unitSerialNumberPage(deviceType, ldev.serial)],
   [VpdPage.deviceIdentification, identification],
   [
     VpdPage.managementNetworkAddresses,
-    ({ surroundings }) => managementNetworkAddressesPage(DEVICE, surroundings.managementUrls()),
+    ({ surroundings, deviceType }) => managementNetworkAddressesPage(deviceType, surroundings.managementUrls()),
   ],
   [
     VpdPage.extendedInquiry,
-    () =>
-      extendedInquiryPage(DEVICE, {
-        protectionTypes: 0b111,
-        protectionChecked: true,
-        uncheckedWhenWritten: true,
+    ({ deviceType }) =>
+      extendedInquiryPage(deviceType, {
+        protectionTypes: deviceType === DISK ? 0b111 : 0,
+        protectionChecked: deviceType === DISK,
+        uncheckedWhenWritten: deviceType === DISK,
         groupNumbers: false,
         priorities: false,
         headOfQueue: true,
@@ -131,18 +135,20 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
         maximumSenseBytes: 0,
       }),
   ],
-  [
-    VpdPage.modePagePolicy,
-    () => modePagePolicyPage(DEVICE, [{ page: ModePage.all, subpage: ModeSubpage.all, policy: ModePagePolicy.shared }]),
-  ],
+  [VpdPage.modePagePolicy, ({ deviceType }) => modePagePolicyPage(deviceType, [ALL_SHARED])],
   [VpdPage.scsiPorts, scsiPorts],
+];
+
+/** Ascending by code, as page 00h lists them. */
+const diskPages: Pages = new Map<number, Page>([
+  ...commonPages,
   [VpdPage.thirdPartyCopy, thirdPartyCopy],
   [VpdPage.blockLimits, blockLimits],
   [
     VpdPage.blockDeviceCharacteristics,
     ({ ldev }) => {
       const medium = mediumOf(ldev.driveKind === undefined ? DEFAULT_KIND : ldev.driveKind);
-      return blockDeviceCharacteristicsPage(DEVICE, {
+      return blockDeviceCharacteristicsPage(DISK, {
         ...medium,
         afterBlockErase: ldev.thin ? AfterErase.reads : AfterErase.none,
         afterCryptographicErase: AfterErase.reads,
@@ -155,10 +161,19 @@ export const vpdPages: ReadonlyMap<number, Page> = new Map<number, Page>([
   [
     VpdPage.blockLimitsExtension,
     ({ maxTransferBlocks }) =>
-      blockLimitsExtensionPage(DEVICE, {
+      blockLimitsExtensionPage(DISK, {
         rangeTransfer: maxTransferBlocks,
         descriptors: Limits.scatteredDescriptors,
         transfer: maxTransferBlocks,
       }),
   ],
 ]);
+
+const tapePages: Pages = new Map<number, Page>([
+  ...commonPages,
+  [VpdPage.sequentialCapabilities, ({ deviceType }) => sequentialCapabilitiesPage(deviceType)],
+]);
+
+export function vpdPagesOf({ tape }: LogicalUnit): Pages {
+  return tape === null ? diskPages : tapePages;
+}

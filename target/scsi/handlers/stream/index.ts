@@ -1,0 +1,13 @@
+import type { Command } from '../../command-table.js';
+import { preventAllowCommand } from '../block/prevent-allow.js';
+import { capabilityCommands } from './capabilities.js';
+import { positionCommands } from './position.js';
+import { streamReadWriteCommands } from './read-write.js';
+
+/** What SSC-5 adds for sequential-access devices. */
+export const streamCommands: readonly Command[] = [
+  ...streamReadWriteCommands,
+  ...positionCommands,
+  ...capabilityCommands,
+  preventAllowCommand,
+];

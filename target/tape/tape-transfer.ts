@@ -1,0 +1,200 @@
+/** READ, WRITE and WRITE FILEMARKS on a tape drive (SSC-5 5.8, 5.14, 5.15): objects in, objects out, residues. */
+import {
+  earlyWarning,
+  endOfData,
+  endOfMedium,
+  filemarkDetected,
+  incorrectLength,
+  type Sense,
+} from '../../wire/scsi/sense.js';
+import { slice } from '../base/views.js';
+import type { Io } from '../volumes/block-layer.js';
+import { sectorsOf } from './layout.js';
+import { repeat } from './repeat.js';
+import { BufferedMode, type TapeDrive } from './tape-drive.js';
+import { TapeLimits } from './tape-limits.js';
+import type { Content, Done, Problem } from './tape-medium.js';
+
+/** What was read, also before a problem; views are valid until `release`, which is called exactly once. */
+export interface ReadResult {
+  readonly problem: Problem | null;
+  readonly data: readonly Buffer[];
+  readonly bytes: number;
+  readonly release: () => void;
+}
+
+/** Asked between objects: whether to end here. */
+export type Aborted = () => boolean;
+
+const nothing = () => {};
+
+function empty(problem: Problem | null): ReadResult {
+  return { problem, data: [], bytes: 0, release: nothing };
+}
+
+/**
+ * One block of any length.
+ * @param bytes that are wanted of it
+ * @param suppress SILI
+ */
+export function readVariable(
+  drive: TapeDrive,
+  io: Io,
+  bytes: number,
+  suppress: boolean,
+  done: (result: ReadResult) => void,
+): void {
+  drive.medium.open(io, (failure) => {
+    if (failure !== null) {
+      done(empty(failure));
+      return;
+    }
+    drive.medium.read(io, drive.place, bytes, (problem, object, data, release) => {
+      if (problem !== null || object === null) {
+        done(empty(problem ?? endOfData(bytes)));
+        return;
+      }
+      drive.place = object;
+      if (object.kind === 'filemark') {
+        release();
+        done(empty(filemarkDetected(bytes)));
+        return;
+      }
+      const told = object.bytes > bytes ? !suppress || drive.blockLength !== 0 : object.bytes < bytes && !suppress;
+      const wrong = told ? incorrectLength(bytes - object.bytes) : null;
+      done({ problem: wrong, data, bytes: Math.min(bytes, object.bytes), release });
+    });
+  });
+}
+
+/** `count` blocks of the block length that is set. The data of one of another length is passed over. */
+export function readFixed(
+  drive: TapeDrive,
+  io: Io,
+  count: number,
+  aborted: Aborted,
+  done: (result: ReadResult) => void,
+): void {
+  const { medium, blockLength } = drive;
+  const data: Buffer[] = [];
+  const releases: (() => void)[] = [];
+  let left = count;
+  const end = (problem: Problem | null) => {
+    const release = () => {
+      for (const one of releases) one();
+    };
+    done({ problem, data, bytes: (count - left) * blockLength, release });
+  };
+  medium.open(io, (failure) => {
+    if (failure !== null) {
+      end(failure);
+      return;
+    }
+    repeat((again) => {
+      if (left === 0 || aborted()) {
+        end(null);
+        return;
+      }
+      medium.read(io, drive.place, blockLength, (problem, object, views, release) => {
+        if (problem !== null || object === null) {
+          end(problem ?? endOfData(left));
+          return;
+        }
+        drive.place = object;
+        releases.push(release);
+        if (object.kind === 'filemark') end(filemarkDetected(left));
+        else if (object.bytes !== blockLength) end(incorrectLength(left));
+        else {
+          data.push(...views);
+          left--;
+          again();
+        }
+      });
+    });
+  });
+}
+
+/** One block of the length of the data. */
+export function writeVariable(drive: TapeDrive, io: Io, data: readonly Buffer[], bytes: number, done: Done): void {
+  const residue = (left: number) => (left > 0 ? bytes : 0);
+  writeObjects(drive, io, { count: 1, bytes, content: () => data, residue }, nobody, done);
+}
+
+/** Blocks of the block length that is set, of which the data is a row. */
+export function writeFixed(
+  drive: TapeDrive,
+  io: Io,
+  data: readonly Buffer[],
+  count: number,
+  aborted: Aborted,
+  done: Done,
+): void {
+  const { blockLength: bytes } = drive;
+  const content = (index: number) => slice(data, index * bytes, bytes);
+  writeObjects(drive, io, { count, bytes, content, residue: (left) => left }, aborted, done);
+}
+
+/** @param immediate it is done before what was written is on the medium */
+export function writeFilemarks(
+  drive: TapeDrive,
+  io: Io,
+  count: number,
+  immediate: boolean,
+  aborted: Aborted,
+  done: Done,
+): void {
+  const marks: Objects = { count, bytes: 0, content: () => null, residue: (left) => left };
+  writeObjects(drive, io, marks, aborted, (problem) => {
+    const written = problem === null || ('key' in problem && problem.name === EARLY_WARNING);
+    if (immediate || !written) done(problem);
+    else drive.medium.sync(io, (failure) => done(failure ?? problem));
+  });
+}
+
+interface Objects {
+  readonly count: number;
+  /** Of each. */
+  readonly bytes: number;
+  readonly content: (index: number) => Content;
+  /** INFORMATION when so many are left. */
+  readonly residue: (left: number) => number;
+}
+
+const nobody: Aborted = () => false;
+const EARLY_WARNING = earlyWarning().name;
+
+/** What has a place before the end of the medium is written; that the end is near is told afterwards. */
+function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Aborted, done: Done): void {
+  const { medium } = drive;
+  const { count, bytes, content, residue } = objects;
+  const each = sectorsOf(bytes);
+  const through = { ...io, fua: drive.bufferedMode === BufferedMode.none };
+  let index = 0;
+  medium.open(io, (failure) => {
+    if (failure !== null) {
+      done(failure);
+      return;
+    }
+    repeat((again) => {
+      if (index === count || aborted()) {
+        done(index > 0 && drive.inEarlyWarning ? earlyWarning() : null);
+        return;
+      }
+      const most = Math.max(1, Math.floor(TapeLimits.pieceSectors / each));
+      const fitting = Math.floor(medium.room(drive.place) / each);
+      const piece = Math.min(count - index, most, fitting);
+      if (piece <= 0) {
+        done(endOfMedium(residue(count - index)) satisfies Sense);
+        return;
+      }
+      const from = index;
+      const contents = Array.from({ length: piece }, (_, i) => content(from + i));
+      medium.append(through, drive.place, contents, (problem, place) => {
+        drive.place = place;
+        index += piece;
+        if (problem === null) again();
+        else done(problem);
+      });
+    });
+  });
+}
