@@ -1,6 +1,6 @@
 import { decodeLun } from '../../wire/scsi/lun.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
-import { invalidFieldInInformationUnit, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
+import { invalidMessageError, reportedLunsDataHasChanged } from '../../wire/scsi/sense.js';
 import type { Log } from '../base/log.js';
 import { Waits } from '../base/waits.js';
 import type { Clock } from '../disk/types.js';
@@ -93,6 +93,7 @@ export class ChannelAdapter {
       reservationsOf(unit).nexusLost(nexus);
       unit.medium?.nexusLost(nexus);
       if (unit.tasks instanceof TaskSet) unit.tasks.abort((task) => task.nexus === nexus, null, ignore);
+      unit.tasks?.endAllegiance((faulted) => faulted === nexus);
     }
     this.units.detach(nexus);
   }
@@ -113,18 +114,20 @@ export class ChannelAdapter {
       return;
     }
     const set = taskSetOf(unit, this.clock);
+    const standing = set.allegiance !== null;
+    const refusal = standing ? set.refusalOf(task) : null;
+    if (refusal !== null) {
+      task.fail(refusal);
+      return;
+    }
     const excess = Math.max(this.depth - this.limits.port, set.size + 1 - this.limits.unit);
-    if (excess > 0 && (task.cdb[0] !== Opcode.persistentReserveOut || excess > FENCING_COMMANDS)) {
+    if (excess > 0 && !hasRoom(task, excess, standing)) {
       // BUSY for a nexus that has no task whose end it could wait for (SAM-6 5.3.1).
       task.fail(set.holds(task.nexus) ? Status.taskSetFull : Status.busy);
       return;
     }
-    if (task.attribute === TaskAttribute.aca) {
-      // There is never an ACA condition (SAM-6 8.6.5).
-      task.check(invalidFieldInInformationUnit());
-      return;
-    }
-    set.enter(task);
+    if (task.attribute === TaskAttribute.aca && !standing) set.enterFaulty(task, invalidMessageError());
+    else set.enter(task);
   }
 
   /**
@@ -163,7 +166,10 @@ export class ChannelAdapter {
     this.depth--;
     const ran = task.running;
     // First of all: a task that stayed in the set would stand in everybody's way.
-    if (set !== null) set.leave(task);
+    if (set !== null) {
+      if (task.status === Status.checkCondition && !task.aborted) set.fault(task);
+      set.leave(task);
+    }
     if (ran) {
       this.waitNs += task.dispatchedAt - task.startedAt;
       const serviceNs = this.clock.now() - task.dispatchedAt;
@@ -208,6 +214,14 @@ export class ChannelAdapter {
     const { asc } = reportedLunsDataHasChanged();
     for (const unit of this.units.unitsOf(nexus)) unit.attentions.clear(nexus.id, asc);
   }
+}
+
+/**
+ * Whether a command is taken although the queue is full. During an ACA condition the one with the ACA attribute is:
+ * without it nobody could end what keeps the queue full.
+ */
+function hasRoom(task: Task, excess: number, standing: boolean): boolean {
+  return task.cdb[0] === Opcode.persistentReserveOut ? excess <= FENCING_COMMANDS : standing;
 }
 
 /** Functions that end other hosts' tasks, which their administrators may wonder about. */

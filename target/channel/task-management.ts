@@ -75,8 +75,9 @@ const onUnit: Readonly<Partial<Record<TaskManagementFunction, Carry>>> = {
   'clear-task-set': ({ clock }, unit, { nexus }, done) => {
     taskSetOf(unit, clock).clear(nexus, () => done('complete'));
   },
-  // No ACA condition is ever established (NORMACA 0), so there is none to clear.
-  'clear-aca': (_parts, _unit, _request, done) => done('complete'),
+  'clear-aca': ({ clock }, unit, { nexus }, done) => {
+    done(taskSetOf(unit, clock).clearAllegiance(nexus) ? 'complete' : 'rejected');
+  },
   'logical-unit-reset': (parts, unit, { nexus }, done) => {
     resetUnit(parts, unit, nexus, busDeviceResetFunctionOccurred(), () => done('complete'));
   },
@@ -123,11 +124,13 @@ export function manageTasks(
 
 /** Logical unit reset condition (SAM-6 6.3.3): all nexuses are told, the one that asked for it included. */
 function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sense, done: () => void): void {
-  taskSetOf(unit, parts.clock).abort(
+  const set = taskSetOf(unit, parts.clock);
+  set.abort(
     () => true,
     cause,
     () => unit.copies.reset(done),
   );
+  set.endAllegiance(() => true);
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
   unit.medium?.reset();
@@ -137,7 +140,9 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
 
 /** I_T nexus loss without the loss (SAM-6 7.6): the nexus' own tasks and reservations go. */
 function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => void): void {
-  taskSetOf(unit, parts.clock).abort((task) => task.nexus === cause, null, done);
+  const set = taskSetOf(unit, parts.clock);
+  set.abort((task) => task.nexus === cause, null, done);
+  set.endAllegiance((faulted) => faulted === cause);
   reservationsOf(unit).nexusLost(cause);
   unit.medium?.nexusLost(cause);
   unit.copies.nexusLost(cause);

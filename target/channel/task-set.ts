@@ -1,4 +1,6 @@
-import { commandsClearedByAnotherInitiator } from '../../wire/scsi/sense.js';
+import { hasNaca } from '../../wire/scsi/control-byte.js';
+import { QueueErrors } from '../../wire/scsi/mode-pages.js';
+import { commandsClearedByAnotherInitiator, type Sense } from '../../wire/scsi/sense.js';
 import type { Clock } from '../disk/types.js';
 import { execute, prepare } from '../scsi/dispatch.js';
 import type { LogicalUnit } from '../scsi/logical-unit.js';
@@ -7,6 +9,7 @@ import type { Nexus } from '../scsi/nexus.js';
 import { Status, type Task, TaskAttribute } from '../scsi/task.js';
 import type { TaskControl } from '../scsi/task-control.js';
 import { Action, actions, CLASSES, classIndex, concerns } from './conflict-matrix.js';
+import { ContingentAllegiance, statusForOthers } from './contingent-allegiance.js';
 
 const { ordered, headOfQueue } = TaskAttribute;
 
@@ -18,7 +21,8 @@ interface Awaited {
 
 /**
  * The task set of one logical unit, for all nexuses and ports (TST 000b): the tasks that have not ended, linked
- * in the order of SAM-6 8: head of queue tasks first, newest before older, then the others as they arrived.
+ * in the order of SAM-6 8: tasks of the head of queue and ACA attributes first, newest before older, then the others
+ * as they arrived.
  *
  * A task waits for one other task at a time, `blockedBy`: one that runs, or stands before it. When that one
  * ends, the next reason to wait is looked for. So ends cost what they free, and nothing waits in a circle.
@@ -36,6 +40,8 @@ export class TaskSet implements TaskControl {
   private waking = false;
   private wakeAgain = false;
   size = 0;
+  /** The ACA condition there is. While it stands, `refusalOf` is asked before a host's task enters. */
+  allegiance: ContingentAllegiance | null = null;
 
   constructor(
     private readonly unit: LogicalUnit,
@@ -51,7 +57,7 @@ export class TaskSet implements TaskControl {
     const free =
       this.size === 0 ||
       (attribute < ordered && this.orderedTasks + this.headTasks === 0 && (this.present & concerns[own]!) === 0);
-    if (attribute === headOfQueue || task.delegated) this.prepend(task);
+    if (attribute >= headOfQueue || task.delegated) this.prepend(task);
     else this.append(task);
     this.count(task, own, 1);
     const blocker = free ? null : this.blockerOf(task);
@@ -62,6 +68,57 @@ export class TaskSet implements TaskControl {
       task.blockedBy = blocker;
       this.waiting++;
     }
+  }
+
+  /** The status that an ACA condition has for a new task; null: it may enter. */
+  refusalOf(task: Task): Status | null {
+    const { allegiance } = this;
+    if (allegiance === null) return null;
+    const busy = modePagesOf(this.unit).functionsOnly || this.find((each) => allegiance.recovers(each)) !== null;
+    return allegiance.refusalOf(task, !busy);
+  }
+
+  /** Takes a task in that ends at once with CHECK CONDITION, whatever it asks for. */
+  enterFaulty(task: Task, sense: Sense): void {
+    task.unit = this.unit;
+    this.append(task);
+    this.count(task, classOf(task), 1);
+    task.dispatchedAt = task.startedAt;
+    task.running = true;
+    task.descriptorSense = this.unit.modes.descriptorSense;
+    task.check(sense);
+  }
+
+  /**
+   * A task of a host, still here, is about to be answered CHECK CONDITION: what that does to the others (QERR), and
+   * whether an ACA condition begins or ends by it (SAM-6 5.9.2, 5.9.5).
+   */
+  fault(task: Task): void {
+    const { queueErrors } = modePagesOf(this.unit);
+    if (queueErrors !== QueueErrors.resume) {
+      const own = queueErrors === QueueErrors.abortOwn;
+      const concerned = (other: Task) => other !== task && !other.delegated && (!own || other.nexus === task.nexus);
+      this.tell(this.abort(concerned, task.nexus, ignore));
+    }
+    const naca = hasNaca(task.cdb);
+    if (this.allegiance === null) {
+      if (naca) this.establish(task);
+    } else if (!naca && this.allegiance.recovers(task)) {
+      // With NACA, the new condition follows upon the old one: what is blocked stays so.
+      this.lift();
+    }
+  }
+
+  /** CLEAR ACA (SAM-6 7.4). @returns false: the condition is another nexus' */
+  clearAllegiance(nexus: Nexus): boolean {
+    if (this.allegiance === null) return true;
+    if (this.allegiance.faulted !== nexus) return false;
+    this.lift();
+    return true;
+  }
+
+  endAllegiance(concerns: (faulted: Nexus) => boolean): void {
+    if (this.allegiance !== null && concerns(this.allegiance.faulted)) this.lift();
   }
 
   /** Takes an ended task out; `wake` must follow once its response is on its way. */
@@ -135,6 +192,12 @@ export class TaskSet implements TaskControl {
     this.tell(this.abort((task) => task !== cause && named(task.nexus), cause.nexus, done));
   }
 
+  mayPreempt(task: Task, named: (nexus: Nexus) => boolean): Status | null {
+    const { allegiance } = this;
+    if (allegiance === null || task.nexus === allegiance.faulted || named(allegiance.faulted)) return null;
+    return statusForOthers(task);
+  }
+
   submit(unit: LogicalUnit, task: Task): void {
     taskSetOf(unit, this.clock).carry(task);
   }
@@ -142,7 +205,8 @@ export class TaskSet implements TaskControl {
   private carry(task: Task): void {
     task.startedAt = this.clock.now();
     task.onFinish = this.carried;
-    this.enter(task);
+    if (this.allegiance === null || this.mayBegin(task)) this.enter(task);
+    else this.hold(task);
   }
 
   private readonly carried = (task: Task): void => {
@@ -175,6 +239,71 @@ export class TaskSet implements TaskControl {
     }
   }
 
+  /** Takes a task in that waits for the end of the ACA condition. */
+  private hold(task: Task): void {
+    task.unit = this.unit;
+    prepare(this.unit, task);
+    this.prepend(task);
+    this.count(task, classOf(task), 1);
+    this.waiting++;
+  }
+
+  private establish(cause: Task): void {
+    const allegiance = new ContingentAllegiance(cause.nexus);
+    this.allegiance = allegiance;
+    for (let task = this.head; task !== null; task = task.next) {
+      if (!task.running || task === cause || task.delegated || task.aborted) continue;
+      allegiance.blocked.set(task, task.onFinish);
+      task.onFinish = this.endBlocked;
+    }
+  }
+
+  /**
+   * `onFinish` of blocked tasks: they cannot be stopped, but their ends are not told until the condition has ended
+   * (SAM-6 8.5.3). A read that keeps cache slots gives them back and is carried out once more then.
+   */
+  private readonly endBlocked = (task: Task): void => {
+    if (task.aborted) {
+      this.letEnd(task);
+      return;
+    }
+    if (!task.keepsSlots || task.command?.conflict !== 'read' || task.status !== Status.good) {
+      if (!task.aside) this.standAside(task);
+      return;
+    }
+    task.restart();
+    task.running = false;
+    this.waiting++;
+    this.unblock(task);
+    this.wake();
+  };
+
+  /** An aborted task that is blocked, and has ended, leaves. */
+  private letEnd(task: Task): void {
+    const end = this.allegiance!.blocked.get(task)!;
+    this.allegiance!.blocked.delete(task);
+    task.onFinish = end;
+    end!(task);
+  }
+
+  /** The condition ends: what was blocked is answered, or goes on. */
+  private lift(): void {
+    const { blocked } = this.allegiance!;
+    this.allegiance = null;
+    const ended = [...blocked].filter(([task]) => task.finished);
+    for (const [task, end] of blocked) task.onFinish = end;
+    // An end told here may establish the next condition, which takes over those that are left.
+    for (const [task, end] of ended) if (task.onFinish === end) end!(task);
+    this.wake();
+  }
+
+  /** During an ACA condition. The copy manager goes on for a command with the ACA attribute. */
+  private mayBegin(task: Task): boolean {
+    const allegiance = this.allegiance!;
+    if (!task.delegated) return allegiance.lets(task);
+    return task.nexus.id === allegiance.faulted.id && this.find((each) => allegiance.recovers(each)) !== null;
+  }
+
   private all(match: (task: Task) => boolean): Task[] {
     const tasks: Task[] = [];
     for (let task = this.head; task !== null; task = task.next) if (match(task)) tasks.push(task);
@@ -189,8 +318,9 @@ export class TaskSet implements TaskControl {
     }
     this.awaited.push({ tasks: new Set(tasks), done });
     for (const task of tasks) {
-      if (task.finished) continue;
-      if (!task.running) task.fail(Status.taskAborted);
+      if (task.finished) {
+        if (task.onFinish === this.endBlocked) this.letEnd(task);
+      } else if (!task.running) task.fail(Status.taskAborted);
       else if (task.onAbort !== null) task.onAbort();
       else if (task.onDataOut !== null) task.dataOutArrived();
     }
@@ -207,12 +337,12 @@ export class TaskSet implements TaskControl {
 
   /** The next reason for a task to wait; null: none. The newest is found, as it tends to end last. */
   private blockerOf(task: Task): Task | null {
-    if (task.attribute === headOfQueue || task.delegated) return this.runningConflict(task);
+    if (task.attribute >= headOfQueue || task.delegated || this.allegiance !== null) return this.runningConflict(task);
     const own = classOf(task) * CLASSES;
     for (let older = task.previous; older !== null; older = older.previous) {
       const attribute = older.attribute;
       if (older.aside) continue;
-      if (task.attribute === ordered || attribute === ordered || attribute === headOfQueue) return older;
+      if (task.attribute === ordered || attribute >= ordered) return older;
       const action = actions[own + classOf(older)]!;
       if (action === Action.wait || (action === Action.overlap && overlap(task, older))) return older;
     }
@@ -242,7 +372,8 @@ export class TaskSet implements TaskControl {
     while (task !== null && this.waiting > 0) {
       const next: Task | null = task.next;
       // The end of one aborted task makes way for another, which must not begin.
-      if (!task.running && task.blockedBy === null && !task.finished && !task.aborted) {
+      const ready = !task.running && task.blockedBy === null && !task.finished && !task.aborted;
+      if (ready && (this.allegiance === null || this.mayBegin(task))) {
         const blocker = this.blockerOf(task);
         if (blocker === null) {
           this.waiting--;
@@ -280,7 +411,7 @@ export class TaskSet implements TaskControl {
     if (left === 0) this.present &= ~(1 << own);
     else this.present |= 1 << own;
     if (task.attribute === ordered) this.orderedTasks += by;
-    else if (task.attribute === headOfQueue) this.headTasks += by;
+    else if (task.attribute >= headOfQueue) this.headTasks += by;
   }
 
   private append(task: Task): void {
@@ -307,6 +438,8 @@ export class TaskSet implements TaskControl {
     task.blockedBy = null;
   }
 }
+
+function ignore(): void {}
 
 function classOf(task: Task): number {
   return task.command === null ? 0 : classIndex[task.command.conflict];

@@ -3,7 +3,8 @@
  * OPERATION CODES all read it; what has no row is not supported.
  */
 
-import { serviceActionOf } from '../../wire/scsi/opcodes.js';
+import { NACA } from '../../wire/scsi/control-byte.js';
+import { Opcode, serviceActionOf } from '../../wire/scsi/opcodes.js';
 import type { Sense } from '../../wire/scsi/sense.js';
 import type { LogicalUnit } from './logical-unit.js';
 import type { Task } from './task.js';
@@ -99,14 +100,14 @@ export interface Command {
 type Required = 'name' | 'opcode' | 'usage' | 'conflict' | 'reservation' | 'run';
 export type CommandSpec = Pick<Command, Required> & Partial<Omit<Command, Required | 'cdbLength'>>;
 
-/** Makes a row; all rows have the same shape. The CDB's length is that of `usage`. */
+/** Makes a row; all rows have the same shape. The CDB's length is that of `usage`, in which every command gets NACA. */
 export function defineCommand(spec: CommandSpec): Command {
   return {
     name: spec.name,
     opcode: spec.opcode,
     serviceAction: spec.serviceAction ?? null,
     cdbLength: spec.usage.length,
-    usage: spec.usage,
+    usage: withNaca(spec),
     conflict: spec.conflict,
     reservation: spec.reservation,
     reservationOf: spec.reservationOf ?? null,
@@ -123,6 +124,11 @@ export function defineCommand(spec: CommandSpec): Command {
     run: spec.run,
     withoutUnit: spec.withoutUnit ?? null,
   };
+}
+
+function withNaca({ opcode, usage }: CommandSpec): readonly number[] {
+  const control = opcode === Opcode.variableLength ? 1 : usage.length - 1;
+  return usage.map((bits, at) => (at === control ? bits | NACA.mask : bits));
 }
 
 export function reservationPolicy(command: Command, cdb: Buffer): ReservationPolicy {

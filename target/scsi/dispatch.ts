@@ -5,6 +5,7 @@
  * Data-out is fetched only when all of these have passed, so a refused WRITE costs no transfer.
  */
 
+import { controlByteOf, hasNaca, NACA } from '../../wire/scsi/control-byte.js';
 import { Opcode } from '../../wire/scsi/opcodes.js';
 import {
   invalidFieldInCdb,
@@ -84,9 +85,14 @@ export function dispatchWithoutUnit(commands: CommandTable, task: Task): void {
     task.check(logicalUnitNotSupported());
     return;
   }
-  const forbidden = forbiddenBit(command, task.cdb);
+  const forbidden = forbiddenBit(command, task.cdb) ?? withoutTaskSet(task.cdb);
   if (forbidden !== null) task.check(forbidden);
   else command.withoutUnit(task);
+}
+
+/** NACA where there is no task set that an ACA condition could be of (INQUIRY says NORMACA 0). */
+function withoutTaskSet(cdb: Buffer): Sense | null {
+  return hasNaca(cdb) ? invalidFieldInCdb(controlByteOf(cdb[0]!)!, NACA.bit) : null;
 }
 
 function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {

@@ -254,6 +254,7 @@ export class LogicalUnits {
       for (const nexus of this.nexuses.values()) {
         if (nexus.hostGroup.id !== group.id) continue;
         unit.reservations.nexusLost?.(nexus);
+        unit.tasks?.endAllegiance((faulted) => faulted === nexus);
         unit.medium?.nexusLost(nexus);
         unit.attentions.detach(nexus.id);
         unit.copies.aliases.forget(nexus.id);

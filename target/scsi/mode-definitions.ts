@@ -1,4 +1,4 @@
-import { emptyPage, ModeBit, ModePage, ModeSubpage } from '../../wire/scsi/mode-pages.js';
+import { emptyPage, ModeBit, ModePage, ModeSubpage, QueueErrors } from '../../wire/scsi/mode-pages.js';
 import { ReportingMethod } from './informational-exceptions.js';
 
 /** A field whose value is not supported: byte in the page, most significant bit of the field. */
@@ -47,6 +47,12 @@ function badExceptionControl(page: Buffer): BadField | null {
   return REPORTING_METHODS.has(page[3]! & 0x0f) ? null : { byte: 3, bit: 3 };
 }
 
+/** QERR 10b is reserved. */
+function badControl(page: Buffer): BadField | null {
+  const { byte, mask, shift } = QueueErrors;
+  return (page[byte]! & mask) >> shift === 0b10 ? { byte, bit: 2 } : null;
+}
+
 /** Ascending by code and subpage, as MODE SENSE returns them (SPC-5 6.13). */
 export const modePageDefinitions: readonly ModePageDefinition[] = [
   // AWRE, ARRE: bad places of a drive are replaced without being asked. Changeable: PER, which MRIE 3h goes by;
@@ -55,8 +61,16 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
   // WCE.
   defineModePage(ModePage.caching, 0, 20, { 2: 0x04 }, { 2: 0x04 }),
   // TST 000b: one task set for all nexuses. QUEUE ALGORITHM MODIFIER 0: overlapping simple commands keep
-  // their order. ATO: application tags are the hosts'. Extended self-test: one second. Changeable: D_SENSE, SWP, TAS.
-  defineModePage(ModePage.control, 0, 12, { 5: 0x80, 11: 0x01 }, { 2: 0x04, 4: 0x08, 5: 0x40 }),
+  // their order. ATO: application tags are the hosts'. Extended self-test: one second. Changeable: TMF_ONLY, D_SENSE,
+  // QERR, SWP, TAS.
+  defineModePage(
+    ModePage.control,
+    0,
+    12,
+    { 5: 0x80, 11: 0x01 },
+    { 2: 0x14, 3: QueueErrors.mask, 4: 0x08, 5: 0x40 },
+    badControl,
+  ),
   // TCMOS, SCSIP: the clock shows the machine's time until SET TIMESTAMP sets another. IALUAE: implicit asymmetric
   // access states.
   defineModePage(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),

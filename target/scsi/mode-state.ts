@@ -1,4 +1,4 @@
-import { ModeBit, ModePage, PageControl } from '../../wire/scsi/mode-pages.js';
+import { ModeBit, ModePage, PageControl, QueueErrors } from '../../wire/scsi/mode-pages.js';
 import type { Log } from '../base/log.js';
 import type { ExceptionControl } from './informational-exceptions.js';
 import type { LogicalUnit, ModeState } from './logical-unit.js';
@@ -45,6 +45,10 @@ export class ModePages implements ModeState {
   softwareWriteProtect = false;
   /** TAS: tasks aborted by another nexus end with TASK ABORTED. */
   taskAbortedStatus = false;
+  /** QERR: what becomes of other commands when one ends with CHECK CONDITION. */
+  queueErrors: number = QueueErrors.resume;
+  /** TMF_ONLY: during an ACA condition the faulted I_T nexus may send no commands at all. */
+  functionsOnly = false;
   /** WCE is zero: nothing is answered from the cache. */
   writeThrough = false;
   exceptions!: ExceptionControl;
@@ -129,6 +133,8 @@ export class ModePages implements ModeState {
     this.descriptorSense = set(control, ModeBit.descriptorSense);
     this.softwareWriteProtect = set(control, ModeBit.softwareWriteProtect);
     this.taskAbortedStatus = set(control, ModeBit.taskAbortedStatus);
+    this.queueErrors = (control[QueueErrors.byte]! & QueueErrors.mask) >> QueueErrors.shift;
+    this.functionsOnly = set(control, ModeBit.functionsOnly);
     this.writeThrough = caching !== undefined && !set(caching, ModeBit.writeCacheEnabled);
     const informational = this.find(ModePage.informationalExceptions, 0)!.current;
     const interval = informational.readUInt32BE(4);

@@ -1,6 +1,6 @@
 import type { LogicalUnit } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
-import type { Task } from './task.js';
+import type { Status, Task } from './task.js';
 
 /** What handlers can do to the tasks of their logical unit; the channel's task set implements it. */
 export interface TaskControl {
@@ -10,6 +10,12 @@ export interface TaskControl {
    * change anything any more.
    */
   preempt(cause: Task, concerns: (nexus: Nexus) => boolean, done: () => void): void;
+
+  /** During an ACA condition: the status that PREEMPT AND ABORT gets if it does not name the faulted nexus; else null. */
+  mayPreempt(task: Task, named: (nexus: Nexus) => boolean): Status | null;
+
+  /** Ends the ACA condition if it is that of a nexus which `concerns` names. */
+  endAllegiance(concerns: (faulted: Nexus) => boolean): void;
 
   /**
    * Enters a task of the copy manager, `delegated`, into the task set of `unit`, which may be another logical unit.

@@ -171,6 +171,21 @@ export class Task {
     release?.();
   }
 
+  /** Whether cache slots are kept for its data-in. */
+  get keepsSlots(): boolean {
+    return this.releaseData !== null;
+  }
+
+  /** By the task set, of a task that has ended and was not answered: gives its data back, as it will run once more. */
+  restart(): void {
+    this.release();
+    this.finished = false;
+    this.status = Status.good;
+    this.sense = null;
+    this.dataInLength = 0;
+    this.onGood = null;
+  }
+
   private finish(status: Status): void {
     if (this.finished) throw new Error(`task 0x${this.tag.toString(16)} completed twice`);
     this.finished = true;

@@ -56,6 +56,8 @@ export interface StandardInquiry {
   readonly vendor: string;
   readonly product: string;
   readonly revision: string;
+  /** NORMACA: takes NACA and the ACA task attribute. */
+  readonly normalAca: boolean;
   readonly hierarchical: boolean;
   /** TPGS: 01b implicit asymmetric access, 10b explicit, 11b both. */
   readonly targetPortGroups: number;
@@ -77,7 +79,7 @@ export function encodeStandardInquiry(inquiry: StandardInquiry): Buffer {
   data[0] = (inquiry.qualifier << 5) | inquiry.deviceType;
   data[1] = inquiry.removable ? 0x80 : 0;
   data[2] = inquiry.version;
-  data[3] = (inquiry.hierarchical ? 0x10 : 0) | 0x02;
+  data[3] = (inquiry.normalAca ? 0x20 : 0) | (inquiry.hierarchical ? 0x10 : 0) | 0x02;
   data[4] = STANDARD_INQUIRY_BYTES - 5;
   data[5] = (inquiry.targetPortGroups << 4) | (inquiry.thirdPartyCopy ? 0x08 : 0) | (inquiry.protect ? 0x01 : 0);
   data[6] = inquiry.multiPort ? 0x10 : 0;

@@ -34,11 +34,25 @@ export const StreamSpecific = { bufferedModeShift: 4, bufferedMode: 0x70, speed:
 export const ModeBit = {
   postError: { page: ModePage.readWriteErrorRecovery, byte: 2, mask: 0x04 },
   writeCacheEnabled: { page: ModePage.caching, byte: 2, mask: 0x04 },
+  functionsOnly: { page: ModePage.control, byte: 2, mask: 0x10 },
   descriptorSense: { page: ModePage.control, byte: 2, mask: 0x04 },
   softwareWriteProtect: { page: ModePage.control, byte: 4, mask: 0x08 },
   taskAbortedStatus: { page: ModePage.control, byte: 5, mask: 0x40 },
   disableExceptions: { page: ModePage.informationalExceptions, byte: 2, mask: 0x08 },
   testException: { page: ModePage.informationalExceptions, byte: 2, mask: 0x04 },
+} as const;
+
+/** QERR of the control page (SPC-5 7.5.10): byte 3, bits 2 and 1. */
+export const QueueErrors = {
+  byte: 3,
+  mask: 0x06,
+  shift: 1,
+  /** Other commands go on, or wait for the end of the ACA condition. */
+  resume: 0b00,
+  /** All commands of the task set are aborted. */
+  abortAll: 0b01,
+  /** Those of the I_T nexus that gets CHECK CONDITION are. */
+  abortOwn: 0b11,
 } as const;
 
 const PS = 0x80;

@@ -153,6 +153,8 @@ export const invalidOperationCode = condition('invalid-opcode', illegalRequest, 
 export const logicalUnitNotSupported = condition('lun-not-supported', illegalRequest, 0x2500);
 export const parameterListLengthError = condition('parameter-list-length', illegalRequest, 0x1a00);
 export const invalidFieldInInformationUnit = condition('invalid-field-in-iu', illegalRequest, 0x0e03);
+/** A task attribute that means nothing now (SAM-6 8.6.5). */
+export const invalidMessageError = condition('invalid-message', illegalRequest, 0x4900);
 export const savingParametersNotSupported = condition('saving-not-supported', illegalRequest, 0x3900);
 export const invalidReleaseOfPersistentReservation = condition('invalid-release', illegalRequest, 0x2604);
 export const insufficientRegistrationResources = condition('no-registration-resources', illegalRequest, 0x5504);

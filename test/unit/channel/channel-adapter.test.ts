@@ -65,12 +65,6 @@ t.test('the limit of a port', async (t) => {
   t.equal(rig.adapters[0]!.stats().depth, 0);
 });
 
-t.test('the ACA attribute without an ACA condition', async (t) => {
-  const a = new Rig().host('a');
-  const task = a.start(READ, null, { attribute: TaskAttribute.aca });
-  t.match(task.sense, { name: 'invalid-field-in-iu' });
-});
-
 t.test('a session begins with a unit attention: reset at first, I_T nexus loss later', async (t) => {
   const rig = new Rig({
     luns: [

@@ -9,9 +9,19 @@ import type { Nexus } from '../../../target/scsi/nexus.js';
 import { UnitReservations } from '../../../target/scsi/reservations.js';
 import { Status, Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
 import type { Ldev } from '../../../target/volumes/model.js';
+import { NACA } from '../../../wire/scsi/control-byte.js';
+import { invalidFieldInCdb } from '../../../wire/scsi/sense.js';
 
 export const classes: readonly ConflictClass[] = ['inquire', 'read', 'write', 'write-any', 'flush', 'configure'];
 export const { simple, ordered, headOfQueue } = TaskAttribute;
+
+export interface EnterOptions {
+  readonly lba?: number;
+  readonly blocks?: number;
+  readonly attribute?: TaskAttribute;
+  readonly nexus?: Nexus;
+  readonly naca?: boolean;
+}
 
 const owner: TaskOwner = { fetchDataOut() {}, respond() {} };
 
@@ -25,6 +35,10 @@ export class TaskSetRig {
   readonly ended: number[] = [];
   /** Runs when a task begins. */
   onBegin: (task: Task) => void = () => {};
+  /** Runs when the host would be told of its end. */
+  onAnswer: (task: Task) => void = () => {};
+  /** Reads that have ended and keep their data. */
+  pinned = 0;
   private tag = 0;
 
   constructor() {
@@ -63,29 +77,45 @@ export class TaskSetRig {
     this.unit.tasks = this.set;
   }
 
-  enter(
-    conflict: ConflictClass,
-    options: { lba?: number; blocks?: number; attribute?: TaskAttribute; nexus?: Nexus } = {},
-  ): Task {
-    const { lba = 0, blocks = 1, attribute = simple, nexus = nexusOf(1) } = options;
-    const cdb = Buffer.alloc(16);
-    cdb[0] = 0x20 + classes.indexOf(conflict);
-    cdb.writeUInt32BE(lba, 2);
-    cdb.writeUInt16BE(blocks, 7);
-    const task = new Task(owner, nexus, Buffer.alloc(8), cdb, ++this.tag, attribute, 0, 0);
-    task.onFinish = (ended) => {
-      this.running = this.running.filter((each) => each !== ended);
-      this.ended.push(ended.tag);
-      this.set.leave(ended);
-      this.set.wake();
-    };
+  enter(conflict: ConflictClass, options: EnterOptions = {}): Task {
+    const task = this.make(conflict, options);
     this.set.enter(task);
     return task;
   }
 
-  end(task: Task): void {
+  /** A task that is not in the set yet. */
+  make(conflict: ConflictClass, options: EnterOptions = {}): Task {
+    const { lba = 0, blocks = 1, attribute = simple, nexus = nexusOf(1), naca = false } = options;
+    const cdb = Buffer.alloc(16);
+    cdb[0] = 0x20 + classes.indexOf(conflict);
+    cdb.writeUInt32BE(lba, 2);
+    cdb.writeUInt16BE(blocks, 7);
+    if (naca) cdb[9] = NACA.mask;
+    const task = new Task(owner, nexus, Buffer.alloc(8), cdb, ++this.tag, attribute, 0, 0);
+    task.onFinish = (ended) => {
+      this.ended.push(ended.tag);
+      this.onAnswer(ended);
+      if (ended.status === Status.checkCondition && !ended.aborted) this.set.fault(ended);
+      this.set.leave(ended);
+      ended.release();
+      this.set.wake();
+    };
+    return task;
+  }
+
+  end(task: Task, faulty = false): void {
+    this.running = this.running.filter((each) => each !== task);
     if (task.aborted) task.fail(Status.taskAborted);
+    else if (faulty) task.check(invalidFieldInCdb(0));
+    else if (task.command?.conflict === 'read') this.endRead(task);
     else task.good();
+  }
+
+  private endRead(task: Task): void {
+    this.pinned++;
+    task.data([], 0, () => {
+      this.pinned--;
+    });
   }
 }
 

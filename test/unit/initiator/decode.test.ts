@@ -95,6 +95,7 @@ t.test('answers cut short at any byte, or lying about their length, are read as 
     vendor: 'LUNARRAY',
     product: 'THIN LDEV',
     revision: '0.1',
+    normalAca: true,
     hierarchical: true,
     targetPortGroups: 1,
     thirdPartyCopy: false,

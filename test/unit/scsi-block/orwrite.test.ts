@@ -55,7 +55,7 @@ t.test('ORWRITE(16): zero blocks, end, flags, protection', async (t) => {
     [1, 1],
     [1, 0],
     [14, 7],
-    [15, 2],
+    [15, 3],
   ] as const) {
     const cdb = orwrite16(0, 1);
     cdb[byte] = 1 << bit;

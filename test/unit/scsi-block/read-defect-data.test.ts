@@ -49,7 +49,7 @@ t.test('READ DEFECT DATA: allocation length, index, reserved bits', async (t) =>
   for (const [byte, bit] of [
     [1, 5],
     [10, 0],
-    [11, 2],
+    [11, 3],
   ] as const) {
     const cdb = readDefectData12({}, 0, 255);
     cdb[byte]! |= 1 << bit;

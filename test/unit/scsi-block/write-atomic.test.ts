@@ -49,7 +49,7 @@ t.test('WRITE ATOMIC(16): zero blocks, end, flags, protection', async (t) => {
     [1, 2],
     [1, 0],
     [14, 6],
-    [15, 2],
+    [15, 3],
   ] as const) {
     const cdb = writeAtomic16(0, 1);
     cdb[byte] = 1 << bit;

@@ -61,8 +61,8 @@ for (const [name, long] of [
     t.match(lu.run(long(1024, WR_UNCOR)).sense, { name: 'lba-out-of-range', information: 1024 });
     t.equal(lu.run(long(1023, WR_UNCOR)).status, Status.good);
     const control = long(0, WR_UNCOR);
-    control[control.length - 1] = 0x04;
-    t.match(lu.run(control).sense, inCdb(control.length - 1, 2));
+    control[control.length - 1] = 0x08;
+    t.match(lu.run(control).sense, inCdb(control.length - 1, 3));
     const reserved = long(0, WR_UNCOR);
     reserved[name === 'WRITE LONG(10)' ? 6 : 10]! |= 0x80;
     t.match(lu.run(reserved).sense, inCdb(name === 'WRITE LONG(10)' ? 6 : 10, 7));

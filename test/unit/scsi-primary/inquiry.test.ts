@@ -28,7 +28,7 @@ t.test('standard INQUIRY data', async (t) => {
   t.equal(data.length, 96);
   t.equal(data[0], 0, 'connected, direct access block device');
   t.equal(data[2], 6);
-  t.equal(data[3], 0x12, 'HISUP, response data format 2');
+  t.equal(data[3], 0x32, 'NORMACA, HISUP, response data format 2');
   t.equal(data[4], data.length - 5);
   t.equal(data[5], 0x39, 'TPGS implicit and explicit, 3PC, PROTECT');
   t.equal(data[6], 0x10, 'MULTIP');

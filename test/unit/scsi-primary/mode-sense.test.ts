@@ -79,7 +79,7 @@ t.test('page control: current, changeable, default, saved', async (t) => {
   const host = new Rig().host('a');
   const control = (pc: number) => pages(host.run(sense6(0x0a, { pc, dbd: true })).data, 4)[0]!.data.toString('hex');
   t.equal(control(0), '8a0a00000080000000000001');
-  t.equal(control(1), '8a0a04000840000000000000', 'D_SENSE, SWP, TAS');
+  t.equal(control(1), '8a0a14060840000000000000', 'TMF_ONLY, D_SENSE, QERR, SWP, TAS');
   t.equal(control(2), '8a0a00000080000000000001');
   t.equal(control(3), '8a0a00000080000000000001');
   const caching = host.run(sense6(0x08, { dbd: true })).data;

@@ -37,7 +37,24 @@ function randomList(host: Host): Buffer {
   const kind = random.below(4);
   if (kind === 0) return random.bytes(random.below(80));
   if (kind === 1) {
-    const list = Buffer.from([0, 0, 0, 0, 0x0a, 10, random.below(8), 0, random.below(16), 0xc0, 0, 0, 0, 0, 0, 1]);
+    const list = Buffer.from([
+      0,
+      0,
+      0,
+      0,
+      0x0a,
+      10,
+      random.below(8),
+      random.below(4) * 2,
+      random.below(16),
+      0xc0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+    ]);
     if (random.below(3) === 0) list[random.below(list.length)] = random.below(256);
     return list;
   }
@@ -65,7 +82,10 @@ t.test(`LUNARRAY_SEED=${seed}`, async (t) => {
     const data = randomList(host);
     const label = `round ${round}: ${cdb.toString('hex')} ${data.toString('hex')}`;
     const answered = host.owner.responded.length;
-    const task = host.start(cdb, data, { lun: one([0, 0, 0, 1, 5]), attribute: one([0, 1, 2, 3] as TaskAttribute[]) });
+    const task = host.start(cdb, data, {
+      lun: one([0, 0, 0, 1, 5]),
+      attribute: one([0, 1, 2, 3, 4] as TaskAttribute[]),
+    });
     rig.clock.settle();
     if (!task.finished || host.owner.responded.length !== answered + 1) {
       t.fail(`${label} was not answered once`);
@@ -78,6 +98,7 @@ t.test(`LUNARRAY_SEED=${seed}`, async (t) => {
     if (task.sense?.name === 'hardware-error') t.fail(`${label}: internal failure`);
     if (task.dataIn.reduce((sum, each) => sum + each.length, 0) !== task.dataInLength) t.fail(`${label}: length`);
     task.release();
+    if (random.below(3) > 0) for (const each of hosts) for (const lun of [0, 1]) each.manage('clear-aca', { lun });
     if (random.below(200) === 0) {
       host.logout();
       hosts = hosts.map((each) => {
@@ -95,6 +116,7 @@ t.test(`LUNARRAY_SEED=${seed}`, async (t) => {
   t.ok((statuses.get(0) ?? 0) > ROUNDS / 20, 'many succeed');
   t.ok((statuses.get(2) ?? 0) > ROUNDS / 20, 'many are refused');
   t.ok((statuses.get(0x18) ?? 0) > ROUNDS / 200, 'some conflict');
+  t.ok((statuses.get(0x30) ?? 0) > ROUNDS / 200, 'ACA conditions are in the way of some');
   t.ok(hosts.every(({ adapter }) => adapter.stats().depth === 0));
   t.equal(rig.layer.pinned, 0);
 });

@@ -29,7 +29,7 @@ import {
   release,
   reserve,
 } from '../../persistent-reservation/operations.js';
-import { identityOf } from '../../persistent-reservation/state.js';
+import { allRegistrants, identityOf } from '../../persistent-reservation/state.js';
 import { reservationsOf, type UnitReservations } from '../../reservations.js';
 import { Status, type Task } from '../../task.js';
 import { parameterList } from './answer.js';
@@ -104,33 +104,58 @@ function run(unit: LogicalUnit, task: Task, operate: Operation, aborts: boolean)
   if ('name' in outcome) task.check(outcome);
   else if (outcome.kind === 'conflict') task.fail(Status.reservationConflict);
   else if (outcome.kind === 'refused') task.check(outcome.sense);
-  else if (!reservations.commit(outcome)) task.check(internalTargetFailure());
-  else conclude(unit, task, reservations, outcome, aborts);
+  else if (aborts) preemptAndAbort(unit, task, reservations, outcome, decodeBasicList(list).serviceActionKey === 0n);
+  else if (commit(task, reservations, outcome)) {
+    tellAll(unit, reservations, outcome);
+    task.good();
+  }
 }
 
-function conclude(
+type Done = Extract<Outcome, { kind: 'done' }>;
+
+function commit(task: Task, reservations: UnitReservations, outcome: Done): boolean {
+  const committed = reservations.commit(outcome);
+  if (!committed) task.check(internalTargetFailure());
+  return committed;
+}
+
+/**
+ * PREEMPT AND ABORT (SPC-5 5.14.11.2.6). During another nexus' ACA condition it is for who preempts that nexus, or takes over
+ * from all registrants.
+ * @param everybody SERVICE ACTION RESERVATION KEY is zero
+ */
+function preemptAndAbort(
   unit: LogicalUnit,
   task: Task,
   reservations: UnitReservations,
-  { notices, preempted }: Extract<Outcome, { kind: 'done' }>,
-  aborts: boolean,
+  outcome: Done,
+  everybody: boolean,
 ): void {
-  for (const notice of notices) tell(unit, reservations, notice);
-  if (!aborts || preempted.length === 0) {
-    task.good();
+  const names = new Set(outcome.preempted);
+  const named = (nexus: Nexus) => names.has(reservations.keyOf(nexus));
+  const ofAll = allRegistrants(reservations.persistent);
+  const refusal = unit.tasks?.mayPreempt(task, (faulted) => ofAll || named(faulted)) ?? null;
+  if (refusal !== null) {
+    task.fail(refusal);
     return;
   }
-  const names = new Set(preempted);
-  const named = (nexus: Nexus) => names.has(reservations.keyOf(nexus));
+  if (!commit(task, reservations, outcome)) return;
+  tellAll(unit, reservations, outcome);
   allowRemoval(unit, named);
-  if (unit.tasks === null) task.good();
-  else unit.tasks.preempt(task, named, () => unit.copies.stop(named, () => task.good()));
+  const stopCopies = () => unit.copies.stop(named, () => task.good());
+  if (unit.tasks === null || names.size === 0) task.good();
+  else unit.tasks.preempt(task, named, stopCopies);
+  unit.tasks?.endAllegiance((faulted) => (ofAll && everybody) || named(faulted));
 }
 
 /** As if each of them had sent PREVENT ALLOW MEDIUM REMOVAL with PREVENT zero (SPC-5 5.14.11, PREEMPT AND ABORT). */
 function allowRemoval(unit: LogicalUnit, named: (nexus: Nexus) => boolean): void {
   if (unit.medium === null) return;
   for (const nexus of unit.nexuses(unit)) if (named(nexus)) unit.medium.allow(nexus);
+}
+
+function tellAll(unit: LogicalUnit, reservations: UnitReservations, { notices }: Done): void {
+  for (const notice of notices) tell(unit, reservations, notice);
 }
 
 /** Registrations of nexuses that are not logged in have nobody to tell. */
