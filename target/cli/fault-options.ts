@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FaultAdd } from '../svp/control/api.js';
 import { faultEffect, faultEffects } from '../volumes/layers/fault-effects.js';
 import { connectionFaults, faultOps } from '../volumes/layers/fault-spec.js';
+import { faultFunctions, faultResponses } from '../volumes/layers/function-faults.js';
 import { argument } from './output.js';
 
 type Delay = Pick<FaultAdd, 'delayMs' | 'delayMaxMs' | 'delayDistribution' | 'delayDeviationMs'>;
@@ -18,12 +19,16 @@ export function faultOptions(command: Command): Command {
   return command
     .option('--ldev <ldev>', 'LDEV it applies to; every one when left out', argument.ldev)
     .addOption(
-      new Option('--op <operation>', 'operations on blocks it covers; any when --command is left out too').choices(
-        faultOps,
-      ),
+      new Option(
+        '--op <operation>',
+        'operations on blocks it covers; any when --command and --function are left out too',
+      ).choices(faultOps),
     )
     .option('--command <name>', 'commands it covers: READ(10), READ, 28h, 9e/10 (with a service action), any')
-    .option('--port <port>', 'only commands that come through this port')
+    .addOption(
+      new Option('--function <name>', 'task management functions it covers').choices([...faultFunctions.keys()]),
+    )
+    .option('--port <port>', 'only commands or functions that come through this port')
     .option('--lba <block>', 'first block; what touches it is covered', argument.count)
     .option('--blocks <count>', 'blocks from --lba on (1 with --lba)', argument.count)
     .option('--initiator <iqn>', 'only what this initiator does')
@@ -32,13 +37,19 @@ export function faultOptions(command: Command): Command {
       `what the host is told: KEY/ASC/ASCQ in hexadecimal, ${[...faultEffects.keys()].join(', ')}`,
       effect,
     )
+    .addOption(
+      new Option(
+        '--response <what>',
+        'how a task management function is answered instead of being carried out',
+      ).choices([...faultResponses.keys()]),
+    )
     .option(
       '--delay <ms>',
       'wait so long first; 5-20: any time between, at random; exp:20: exponential with mean 20; normal:20,5: mean and deviation',
       delay,
     )
     .addOption(
-      new Option('--connection <what>', 'what happens to the connection that the command came by').choices(
+      new Option('--connection <what>', 'what happens to the connection that the command or function came by').choices(
         Object.keys(connectionFaults),
       ),
     )
@@ -54,10 +65,11 @@ export function faultOptions(command: Command): Command {
 
 /** The rule that options ask for. */
 export function faultOf(options: FaultOptions): FaultAdd {
-  const { id, ldev, op, command, port, lba, blocks, initiator, sense, connection } = options;
+  const { id, ldev, op, command, function: name, port, lba, blocks, initiator, sense, response, connection } = options;
   const { delay: wait, stall: stallMs, for: forMs, probability, seed, skip, every, limit } = options;
-  const what = { id, ldev, op, command, port, lba, blocks, initiator, sense, ...wait, connection, stallMs };
-  const given = { ...what, probability, seed, skip, every, limit, forMs };
+  const what = { id, ldev, op, command, function: name, port, lba, blocks, initiator };
+  const effects = { sense, response, ...wait, connection, stallMs };
+  const given = { ...what, ...effects, probability, seed, skip, every, limit, forMs };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as FaultAdd;
 }
 

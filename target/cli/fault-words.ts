@@ -2,8 +2,9 @@
 import type { FaultReply } from '../svp/control/api.js';
 
 export function describeFault(fault: FaultReply): string {
-  const what = fault.command === null ? fault.op : fault.command === 'any' ? 'any command' : fault.command;
-  const actions = [delayOf(fault), connectionOf(fault), fault.sense ?? ''].filter((each) => each !== '');
+  const actions = [delayOf(fault), connectionOf(fault), fault.sense ?? '', responseOf(fault)].filter(
+    (each) => each !== '',
+  );
   const limits = [
     fault.probability < 1 ? `${fault.probability * 100} % of them (seed ${fault.seed})` : '',
     fault.skip > 0 ? `after the first ${fault.skip}` : '',
@@ -14,7 +15,17 @@ export function describeFault(fault: FaultReply): string {
     fault.port === null ? '' : `through ${fault.port}`,
   ].filter((each) => each !== '');
   const where = fault.ldev ?? 'every LDEV';
-  return `${what} of ${where}${rangeOf(fault)}: ${[actions.join(', then '), ...limits].join(', ')}`;
+  return `${subjectOf(fault)} of ${where}${rangeOf(fault)}: ${[actions.join(', then '), ...limits].join(', ')}`;
+}
+
+function subjectOf({ op, command, function: name }: FaultReply): string {
+  if (name !== null) return name === 'any' ? 'any task management' : name;
+  return command === 'any' ? 'any command' : (command ?? op ?? 'any');
+}
+
+function responseOf({ response }: FaultReply): string {
+  if (response === null) return '';
+  return response === 'none' ? 'no response' : `response ${response}`;
 }
 
 function rangeOf({ lba, blocks }: FaultReply): string {

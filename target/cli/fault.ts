@@ -11,7 +11,9 @@ export function faultCommand(): Command {
   const fault = new Command('fault').description('fault rules: make commands fail or wait; gone when the array stops');
 
   administration(
-    faultOptions(fault.command('add').description('add a rule; give --sense, --delay, --connection, or several')),
+    faultOptions(
+      fault.command('add').description('add a rule; give --sense, --response, --delay, --connection, or several'),
+    ),
   ).action(async (options: FaultOptions & CommonOptions) => {
     const reply = await call<FaultReply>(options.data, 'POST', '/faults', faultOf(options));
     if (options.json) printJson(reply);

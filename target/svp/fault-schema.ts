@@ -6,6 +6,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { ConfigError } from '../volumes/errors.js';
 import { delayDistributions, MAX_DELAY_MS } from '../volumes/layers/fault-delay.js';
 import { connectionFaults, type FaultSpec, faultOps } from '../volumes/layers/fault-spec.js';
+import { faultFunctions, faultResponses } from '../volumes/layers/function-faults.js';
 import { parseLdev } from './units.js';
 
 const text = (maxLength: number, description: string) =>
@@ -30,24 +31,35 @@ export const FaultRuleSchema = Type.Object(
         description: 'LDEV number; every LDEV when left out.',
       }),
     ),
-    op: choice(faultOps, 'Operations on blocks that it covers; `any` when neither this nor `command` is given.'),
+    op: choice(
+      faultOps,
+      'Operations on blocks that it covers; `any` when neither this, `command` nor `function` is given.',
+    ),
     command: text(
       64,
       'Commands of hosts that it covers: a name (`READ(10)`, `READ` for any size), an operation code (`28h`, or `9e/10` with ' +
         'a service action), or `any`. They are judged before the logical unit looks at them.',
     ),
-    port: text(32, 'Only commands that come through this port.'),
+    function: choice(
+      [...faultFunctions.keys()],
+      'Task management functions of hosts that it covers; with `ldev`, those that name a LUN of it.',
+    ),
+    port: text(32, 'Only commands or functions that come through this port.'),
     lba: count('First block; what touches it or those after it is covered.'),
     blocks: count('Blocks from `lba` on; left out: one with `lba`, all without.'),
     initiator: text(223, 'Only what this initiator does.'),
     sense: text(32, 'What the host is told: `KEY/ASC/ASCQ` in hexadecimal, or a name from the list of effects.'),
+    response: choice(
+      [...faultResponses.keys()],
+      'How a task management function is answered, without being carried out; see the list.',
+    ),
     delayMs: count('Milliseconds to wait first: the time, the least of a range, or the mean.', MAX_DELAY_MS),
     delayMaxMs: count('The longest wait; without `delayDistribution` any time up to it is as likely.', MAX_DELAY_MS),
     delayDistribution: choice(delayDistributions, 'How waits are distributed; see `delayMs` and `delayMaxMs`.'),
     delayDeviationMs: count('Standard deviation of waits that are `normal`.', MAX_DELAY_MS),
     connection: choice(
       Object.keys(connectionFaults) as (keyof typeof connectionFaults)[],
-      'What happens to the connection that the command came by; see the list.',
+      'What happens to the connection that the command or function came by; see the list.',
     ),
     stallMs: count('How long a stall lasts; left out: until one of both sides gives the connection up.', MAX_DELAY_MS),
     probability: Type.Optional(

@@ -191,6 +191,7 @@ export class RunningArray implements ArrayView {
       random: systemRandom,
       log: this.log,
       discoveryAuth: () => this.settings.discoveryAuth,
+      judgeFunction: (facts) => this.volumes.faults.judgeFunction(facts),
       limits: { pollingUs, ...sessionLimits(this.settings), ...silence(this.settings.hostTimeout) },
     });
     this.captures.attach(endpoint);

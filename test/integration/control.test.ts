@@ -260,7 +260,7 @@ t.test('fault rules', async (t) => {
     code: 0,
     stdout: 'added slow: any of every LDEV: 20 ms delay\n',
   });
-  t.match(await plain('fault', 'add'), { code: 9, stderr: /effect, a delay/ });
+  t.match(await plain('fault', 'add'), { code: 9, stderr: /effect, a response, a delay/ });
   t.match(await plain('fault', 'add', '--sense', 'sunspots'), { code: 2, stderr: /medium-error/ });
   t.match((await plain('fault', 'list')).stdout, /^slow +any of every LDEV: 20 ms delay +0 +0$/m);
   t.match(await plain('fault', 'remove', added.id), { code: 0 });
@@ -282,6 +282,11 @@ t.test('fault rules of commands, in words', async (t) => {
       'busy, after the first 4, 1 times at most',
     ],
     [['--op', 'write', '--delay', '5-50', '--for', '1000'], '5-50 ms delay, for 1000 ms'],
+    [
+      ['--function', 'logical-unit-reset', '--ldev', '00:00', '--delay', '9', '--response', 'rejected'],
+      'logical-unit-reset of 00:00: 9 ms delay, then response rejected',
+    ],
+    [['--function', 'any', '--response', 'none'], 'any task management of every LDEV: no response'],
   ];
   for (const [options, words] of rules) {
     const { code, stdout } = await plain('fault', 'add', ...options);
@@ -295,10 +300,14 @@ t.test('fault rules of commands, in words', async (t) => {
     [['--command', 'READ', '--connection', 'cut'], 2, /drop-before/],
     [['--command', 'READ', '--port', 'CL9-Z', '--sense', 'busy'], 9, /no port "CL9-Z"/],
     [['--command', 'READ', '--delay', 'gamma:3'], 2, /exp:20/],
+    [['--function', 'reset', '--response', 'rejected'], 2, /target-warm-reset/],
+    [['--function', 'any', '--response', 'no'], 2, /rejected/],
+    [['--function', 'any', '--sense', 'busy'], 9, /has no sense/],
+    [['--command', 'READ', '--response', 'rejected'], 9, /one to a task management function/],
   ];
   for (const [options, code, stderr] of refusals) t.match(await plain('fault', 'add', ...options), { code, stderr });
   t.match(await plain('fault', 'clear', '--ldev', '00:00'), { code: 0 });
-  t.equal((await json<unknown[]>('fault', 'list')).length, 5);
+  t.equal((await json<unknown[]>('fault', 'list')).length, 6);
   t.match(await plain('fault', 'clear'), { code: 0 });
   t.same(await json('fault', 'list'), []);
 });

@@ -1,4 +1,5 @@
 import { compareSerial } from '../../../wire/iscsi/bhs.js';
+import type { Clock } from '../../disk/types.js';
 import type { Connection } from './connection.js';
 
 interface Waiting {
@@ -8,14 +9,28 @@ interface Waiting {
 }
 
 /**
- * Task management functions for sets of tasks that have overtaken older commands, which come by other connections: they
- * are about those too (RFC 7143 4.2.3.3, 11.5.1).
+ * Task management functions that wait: those for sets of tasks that have overtaken older commands, which come by other
+ * connections and which they are about too (RFC 7143 4.2.3.3, 11.5.1), and those that fault rules delay.
  */
 export class LaterFunctions {
   #waiting: Waiting[] = [];
+  readonly #delayed = new Map<{ cancel(): void }, Connection>();
 
   get size(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#delayed.size;
+  }
+
+  /** `run` is called after a time; at once if that is 0. */
+  delay(clock: Clock, ms: number, connection: Connection, run: () => void): void {
+    if (ms === 0) {
+      run();
+      return;
+    }
+    const timer = clock.setTimeout(() => {
+      this.#delayed.delete(timer);
+      connection.carryOut(run);
+    }, ms);
+    this.#delayed.set(timer, connection);
   }
 
   /** `run` is called when all commands before `cmdSn` have come. */
@@ -33,5 +48,16 @@ export class LaterFunctions {
   /** Nobody waits for the answers any more. */
   forget(connection: Connection): void {
     this.#waiting = this.#waiting.filter((one) => one.connection !== connection);
+    for (const [timer, each] of this.#delayed) if (each === connection) this.#cancel(timer);
+  }
+
+  close(): void {
+    this.#waiting = [];
+    for (const timer of this.#delayed.keys()) this.#cancel(timer);
+  }
+
+  #cancel(timer: { cancel(): void }): void {
+    timer.cancel();
+    this.#delayed.delete(timer);
   }
 }

@@ -4,6 +4,8 @@ import type { TaskManagementFunction, TaskManagementOutcome } from '../../channe
 import type { Clock, Random } from '../../disk/types.js';
 import type { Nexus } from '../../scsi/nexus.js';
 import type { Task } from '../../scsi/task.js';
+import type { FunctionVerdict } from '../../volumes/layers/active-fault.js';
+import type { FunctionFacts } from '../../volumes/layers/function-faults.js';
 import type { AuthMethod, ChapUser, HostGroup, TargetPort } from '../../volumes/model.js';
 import type { IscsiLimits } from './limits.js';
 
@@ -53,6 +55,8 @@ export interface PortParts {
    * `initiator`; asked at each login. Nothing when left out.
    */
   readonly discoveryAuth?: () => AuthMethod;
+  /** What fault rules make of a task management function; nothing when left out. */
+  readonly judgeFunction?: (facts: FunctionFacts) => FunctionVerdict | null;
   readonly limits?: Partial<IscsiLimits>;
 }
 

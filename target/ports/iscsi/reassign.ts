@@ -1,6 +1,7 @@
 /** TASK REASSIGN (RFC 7143 11.5.1, 11.6, 7.2.3): another connection takes up a task whose connection is gone. */
 import { TaskFunctionResponse, type TaskManagementRequest } from '../../../wire/iscsi/bhs.js';
 import type { Connection } from './connection.js';
+import type { Reply } from './function-faults.js';
 import { resendAnswer } from './resend.js';
 import type { Session } from './session.js';
 
@@ -11,7 +12,7 @@ export function reassign(
   session: Session,
   connection: Connection,
   request: TaskManagementRequest,
-  respond: (response: number) => void,
+  respond: Reply,
 ): void {
   const { referencedTaskTag, expDataSn, lun } = request;
   if (session.parameters.errorRecoveryLevel < 2) {

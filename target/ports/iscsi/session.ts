@@ -312,6 +312,7 @@ export class Session implements TaskOwner {
     if (this.ended) return;
     this.ended = true;
     this.#held.clear();
+    this.later.close();
     this.fences.close();
     if (this.nexus !== null) this.parts.adapter.detach(this.nexus);
     for (const task of this.tasks.values()) {

@@ -11,6 +11,7 @@ import {
 import type { Pdu } from '../../../wire/iscsi/pdu-parser.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../channel/task-management.js';
 import type { Connection } from './connection.js';
+import { meet, type Reply, verdictOn } from './function-faults.js';
 import type { IscsiTask } from './iscsi-task.js';
 import { sendPing } from './nop.js';
 import { reassign } from './reassign.js';
@@ -52,45 +53,65 @@ const responses: Readonly<Record<TaskManagementOutcome, number>> = {
 
 export function receiveTaskManagement(session: Session, connection: Connection, pdu: Pdu): void {
   const request = decodeTaskManagementRequest(pdu.bhs);
+  const reply: Reply = (response, information = 0) => respond(session, connection, request, response, information);
   const outstanding = session.managing + session.later.size;
   if (outstanding >= session.limits.immediateCommands) {
     const why = `${outstanding} task management requests outstanding`;
     if (request.immediate) sendReject(connection, RejectReason.tooManyImmediateCommands, pdu.bhs, why);
-    else respond(session, connection, request, TaskFunctionResponse.rejected);
+    else reply(TaskFunctionResponse.rejected);
     return;
   }
+  const verdict = verdictOn(session, request, functions[request.fn]?.scope === 'target');
+  if (verdict === null) begin(session, connection, request, reply);
+  else {
+    const kept = keptOf(request);
+    meet(verdict, session, connection, reply, (faulty) => begin(session, connection, kept, faulty));
+  }
+}
+
+/** What was received is used again. */
+function keptOf(request: TaskManagementRequest): TaskManagementRequest {
+  return { ...request, lun: Buffer.from(request.lun) };
+}
+
+function begin(session: Session, connection: Connection, request: TaskManagementRequest, reply: Reply): void {
   if (request.fn === TaskFunction.taskReassign) {
-    reassign(session, connection, request, (response) => respond(session, connection, request, response));
+    reassign(session, connection, request, reply);
     return;
   }
   const row = functions[request.fn];
   if (row === undefined || row.level > connection.parameters.protocolLevel) {
-    respond(session, connection, request, TaskFunctionResponse.functionNotSupported);
+    reply(TaskFunctionResponse.functionNotSupported);
     return;
   }
   if (row.fn === 'abort-task') {
-    abortTask(session, connection, request);
+    abortTask(session, connection, request, reply);
     return;
   }
   if (isKnownHere(session, request)) {
-    respond(session, connection, request, TaskFunctionResponse.succeeded);
+    reply(TaskFunctionResponse.succeeded);
     return;
   }
   const overtakes = compareSerial(request.cmdSn, session.window.expCmdSn) > 0;
   if (row.scope !== 'none' && overtakes && session.connections.size > 1) {
-    // What was received is used again.
-    const kept = decodeTaskManagementRequest(Buffer.from(pdu.bhs));
-    session.later.add(request.cmdSn, connection, () => manageTasks(session, connection, kept, row));
+    const kept = keptOf(request);
+    session.later.add(request.cmdSn, connection, () => manageTasks(session, connection, kept, row, reply));
     return;
   }
-  manageTasks(session, connection, request, row);
+  manageTasks(session, connection, request, row, reply);
 }
 
-function manageTasks(session: Session, connection: Connection, request: TaskManagementRequest, row: FunctionRow): void {
+function manageTasks(
+  session: Session,
+  connection: Connection,
+  request: TaskManagementRequest,
+  row: FunctionRow,
+  reply: Reply,
+): void {
   if (row.scope !== 'none') {
     session.abortWaiting((task) => isOlder(task, request) && (row.scope === 'target' || task.lun.equals(request.lun)));
   }
-  carryOut(session, connection, request, row);
+  carryOut(session, connection, request, row, reply);
 }
 
 /** Has the channel adapter carry a function out. */
@@ -99,17 +120,18 @@ function carryOut(
   connection: Connection,
   request: TaskManagementRequest,
   { fn, fenced }: FunctionRow,
+  reply: Reply,
 ): void {
   const tag = fn === 'abort-task' || fn === 'query-task' ? request.referencedTaskTag : null;
   // The request's own LUN lies in a chunk of input that should not be kept.
   const lun = Buffer.from(request.lun);
   session.managing++;
-  session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information = 0) => {
+  session.parts.adapter.manage(session.nexus!, fn, lun, tag, (outcome, information) => {
     const others = fenced ? [...session.connections].filter((each) => each !== connection) : [];
     const ask = (other: Connection) => sendPing(other, session.takeTransferTag());
     session.fences.add(others, ask, () => {
       session.managing--;
-      respond(session, connection, request, responses[outcome], information);
+      reply(responses[outcome], information);
       if (fn === 'target-cold-reset' && outcome === 'complete')
         connection.port.endSessions(session.group!, 'target cold reset');
     });
@@ -127,28 +149,23 @@ function isKnownHere(session: Session, request: TaskManagementRequest): boolean 
 }
 
 /** RFC 7143 11.5.1, 11.6.1: the task may be delivered, waiting for its turn, or not have come at all. */
-function abortTask(session: Session, connection: Connection, request: TaskManagementRequest): void {
+function abortTask(session: Session, connection: Connection, request: TaskManagementRequest, reply: Reply): void {
   const task = session.tasks.get(request.referencedTaskTag);
   if (task === undefined) {
     const unseen = compareSerial(request.refCmdSn, request.cmdSn) < 0 && session.passOver(request.refCmdSn);
     if (unseen) session.expectLateData(request.referencedTaskTag);
-    respond(
-      session,
-      connection,
-      request,
-      unseen ? TaskFunctionResponse.complete : TaskFunctionResponse.taskDoesNotExist,
-    );
+    reply(unseen ? TaskFunctionResponse.complete : TaskFunctionResponse.taskDoesNotExist);
     if (unseen) session.deliverHeld();
     return;
   }
   if (!task.lun.equals(request.lun)) {
-    respond(session, connection, request, TaskFunctionResponse.taskDoesNotExist);
+    reply(TaskFunctionResponse.taskDoesNotExist);
     return;
   }
   session.abortWaiting((each) => each === task);
   if (session.tasks.get(request.referencedTaskTag) === task)
-    carryOut(session, connection, request, functions[TaskFunction.abortTask]!);
-  else respond(session, connection, request, TaskFunctionResponse.complete);
+    carryOut(session, connection, request, functions[TaskFunction.abortTask]!, reply);
+  else reply(TaskFunctionResponse.complete);
 }
 
 function isOlder(task: IscsiTask, request: TaskManagementRequest): boolean {
@@ -161,7 +178,7 @@ function respond(
   connection: Connection,
   request: TaskManagementRequest,
   response: number,
-  information = 0,
+  information: number,
 ): void {
   if (!session.connections.has(connection)) return;
   const { transmit } = connection;

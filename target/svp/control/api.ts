@@ -318,15 +318,17 @@ export interface FaultReply {
   readonly id: string;
   /** LDEV number; null: every one. */
   readonly ldev: string | null;
-  /** Null: it is about commands. */
+  /** Operations on blocks; null: it is about something else, as with the next two. */
   readonly op: string | null;
-  /** Null: it is about operations on blocks. */
   readonly command: string | null;
+  /** Task management function. */
+  readonly function: string | null;
   readonly port: string | null;
   readonly lba: number | null;
   readonly blocks: number | null;
   readonly initiator: string | null;
   readonly sense: string | null;
+  readonly response: string | null;
   readonly delayMs: number;
   /** Null: `delayMs` each time, or no bound. */
   readonly delayMaxMs: number | null;

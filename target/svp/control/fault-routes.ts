@@ -38,16 +38,19 @@ export function faultRoutes(app: FastifyInstance, array: ArrayView): void {
 
 function reply(rule: FaultRule): FaultReply {
   const { command } = rule;
+  const ofBlocks = command === undefined && rule.function === undefined;
   return {
     id: rule.id,
     ldev: rule.ldev === undefined ? null : ldevName(rule.ldev),
-    op: command === undefined ? (rule.op ?? 'any') : null,
+    op: ofBlocks ? (rule.op ?? 'any') : null,
     command: command ?? null,
+    function: rule.function ?? null,
     port: rule.port ?? null,
     lba: rule.lba ?? null,
     blocks: rule.blocks ?? null,
     initiator: rule.initiator ?? null,
     sense: rule.effect ?? null,
+    response: rule.response ?? null,
     delayMs: rule.delayMs ?? 0,
     delayMaxMs: rule.delayMaxMs ?? null,
     delayDistribution: rule.delayDistribution ?? null,

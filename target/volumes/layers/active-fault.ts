@@ -7,11 +7,12 @@ import { foldIscsiName } from '../naming.js';
 import { drawDelay } from './fault-delay.js';
 import { type FaultEffect, faultEffect } from './fault-effects.js';
 import type { ConnectionFault, FaultOp, FaultSpec } from './fault-spec.js';
+import { type FaultResponse, type FunctionFacts, faultFunctions, faultResponses } from './function-faults.js';
 
 export interface FaultRule extends FaultSpec {
   readonly id: string;
   readonly seed: number;
-  /** Operations or commands that the rule covered. */
+  /** Operations, commands or functions that the rule covered. */
   readonly hits: number;
   /** Of these, how many it did something to. */
   readonly fired: number;
@@ -31,6 +32,12 @@ export interface CommandVerdict extends Omit<Verdict, 'lost'> {
   readonly connection: ConnectionFault | null;
   /** Null: a stall has no end of its own. */
   readonly stallMs: number | null;
+}
+
+/** What becomes of one task management function. */
+export interface FunctionVerdict extends Omit<CommandVerdict, 'failure'> {
+  /** Null: it is carried out. */
+  readonly response: FaultResponse | null;
 }
 
 /** What of a command rules look at. */
@@ -81,9 +88,10 @@ export class ActiveFault {
     this.effect = spec.effect === undefined ? null : faultEffect(spec.effect);
   }
 
-  /** It covers commands, not operations on blocks. */
-  get ofCommands(): boolean {
-    return this.pattern !== null;
+  /** What it covers. */
+  get of(): 'blocks' | 'commands' | 'functions' {
+    if (this.spec.function !== undefined) return 'functions';
+    return this.pattern === null ? 'blocks' : 'commands';
   }
 
   view(): FaultRule {
@@ -116,6 +124,21 @@ export class ActiveFault {
       failure: this.effect?.failure(Math.max(lba, this.from), command.writes) ?? null,
       connection: this.spec.connection ?? null,
       stallMs: this.spec.stallMs ?? null,
+    };
+  }
+
+  /** Counts a task management function; null if the rule leaves it alone. */
+  judgeFunction({ code, ldev, initiator, port }: FunctionFacts): FunctionVerdict | null {
+    const { spec } = this;
+    const covered = faultFunctions.get(spec.function!) ?? code;
+    if (covered !== code || (this.ldev !== null && this.ldev !== ldev)) return null;
+    if (spec.port !== undefined && spec.port !== port) return null;
+    if (!this.isOf(initiator) || !this.fires()) return null;
+    return {
+      delayMs: drawDelay(spec, this.random),
+      response: spec.response === undefined ? null : faultResponses.get(spec.response)!,
+      connection: spec.connection ?? null,
+      stallMs: spec.stallMs ?? null,
     };
   }
 

@@ -1,13 +1,15 @@
 /**
- * Fault rules: which commands and which operations on blocks fail or wait. They are added and removed while the array
+ * Fault rules: which commands, task management functions and operations on blocks fail or wait. They are added and removed while the array
  * runs and are gone when it stops.
  */
 import type { Random } from '../../base/random.js';
 import type { Clock } from '../../disk/types.js';
 import { ConfigError } from '../errors.js';
 import { ldevName } from '../model.js';
-import { ActiveFault, type FaultRule } from './active-fault.js';
+import { ActiveFault, type FaultRule, type FunctionVerdict } from './active-fault.js';
+import { MAX_DELAY_MS } from './fault-delay.js';
 import { checkFault, type FaultSpec, MAX_SEED } from './fault-spec.js';
+import type { FunctionFacts } from './function-faults.js';
 
 const MAX_RULES = 1024;
 
@@ -74,12 +76,22 @@ export class FaultRules {
 
   /** Rules of operations on blocks that cover an LDEV, in the order they were added. */
   covering(ldev: number): readonly ActiveFault[] {
-    return this.of(ldev).filter((rule) => !rule.ofCommands);
+    return this.of(ldev).filter((rule) => rule.of === 'blocks');
   }
 
   /** Rules of commands that cover an LDEV, in the order they were added. */
   ofCommands(ldev: number): readonly ActiveFault[] {
-    return this.of(ldev).filter((rule) => rule.ofCommands);
+    return this.of(ldev).filter((rule) => rule.of === 'commands');
+  }
+
+  /** What rules make of a task management function: delays add up, else what is first holds. Null: nothing. */
+  judgeFunction(facts: FunctionFacts): FunctionVerdict | null {
+    let sum: FunctionVerdict | null = null;
+    for (const rule of this.rules.values()) {
+      const verdict = rule.of === 'functions' ? rule.judgeFunction(facts) : null;
+      sum = sum === null || verdict === null ? (sum ?? verdict) : both(sum, verdict);
+    }
+    return sum;
   }
 
   private of(ldev: number): ActiveFault[] {
@@ -90,4 +102,14 @@ export class FaultRules {
     while (this.rules.has(`fault-${this.nextId}`)) this.nextId++;
     return `fault-${this.nextId++}`;
   }
+}
+
+function both(first: FunctionVerdict, second: FunctionVerdict): FunctionVerdict {
+  const { connection, stallMs } = first.connection === null ? second : first;
+  return {
+    delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS),
+    response: first.response ?? second.response,
+    connection,
+    stallMs,
+  };
 }

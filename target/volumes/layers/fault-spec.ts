@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.js';
 import { checkInteger, checkName } from '../naming.js';
 import { type DelaySpec, delayDistributions, MAX_DELAY_MS } from './fault-delay.js';
 import { faultEffect, faultEffects } from './fault-effects.js';
+import { faultFunctions, faultResponses } from './function-faults.js';
 
 export const faultOps = ['read', 'write', 'unmap', 'flush', 'prefetch', 'any'] as const;
 export type FaultOp = (typeof faultOps)[number];
@@ -20,8 +21,9 @@ export const connectionFaults = {
 export type ConnectionFault = keyof typeof connectionFaults;
 
 /**
- * A rule as it is asked for. With `command` it covers commands of hosts as they arrive at the logical unit, else the
- * operations that commands do on its blocks. At least one of `effect`, a delay and `connection` is given.
+ * A rule as it is asked for. With `command` it covers commands of hosts as they arrive at the logical unit, with
+ * `function` their task management, else the operations that commands do on blocks. At least one of `effect`,
+ * `response`, a delay and `connection` is given.
  */
 export interface FaultSpec extends DelaySpec {
   /** Made up when left out. */
@@ -32,7 +34,9 @@ export interface FaultSpec extends DelaySpec {
   readonly op?: FaultOp;
   /** Commands: a name (`READ(10)`, `READ`), an operation code (`28h`, `9e/10` with a service action), or `any`. */
   readonly command?: string;
-  /** Commands that come through this port only. */
+  /** Task management functions: a name from `faultFunctions`. */
+  readonly function?: string;
+  /** Commands and functions that come through this port only. */
   readonly port?: string;
   /** First block; 0 when left out. */
   readonly lba?: number;
@@ -42,6 +46,8 @@ export interface FaultSpec extends DelaySpec {
   readonly initiator?: string;
   /** A name from `faultEffects`, or any sense as `KEY/ASC/ASCQ` in hexadecimal digits: `3/11/00`. */
   readonly effect?: string;
+  /** To a task management function: a name from `faultResponses`. */
+  readonly response?: string;
   readonly connection?: ConnectionFault;
   /** A stall ends after so long; left out: when one of both sides gives up. */
   readonly stallMs?: number;
@@ -66,7 +72,8 @@ const MAX_LIFE_MS = 86_400_000;
 /** Throws ConfigError `bad-fault`, `bad-number` or `bad-name`. */
 export function checkFault(spec: FaultSpec): void {
   if (spec.id !== undefined) checkName('fault rule', spec.id);
-  checkWhat(spec);
+  if (spec.function === undefined) checkWhat(spec);
+  else checkFunction(spec);
   checkEffects(spec);
   const { probability } = spec;
   if (probability !== undefined && !(probability > 0 && probability <= 1)) {
@@ -88,7 +95,8 @@ export function checkFault(spec: FaultSpec): void {
   for (const [what, value, low, high] of limits) if (value !== undefined) checkInteger(what, value, low, high);
 }
 
-function checkWhat({ op, command, port, connection }: FaultSpec): void {
+function checkWhat({ op, command, port, connection, response }: FaultSpec): void {
+  if (response !== undefined) throw bad('a response is one to a task management function: name it, or "any".');
   if (command === undefined) {
     oneOf('operation', op ?? 'any', faultOps);
     if (connection !== undefined) throw bad(`"${connection}" happens to commands: name a command, or "any".`);
@@ -101,10 +109,24 @@ function checkWhat({ op, command, port, connection }: FaultSpec): void {
   }
 }
 
+function checkFunction(spec: FaultSpec): void {
+  const { op, command, lba, blocks, effect, connection, response } = spec;
+  oneOf('task management function', spec.function!, [...faultFunctions.keys()]);
+  if (op !== undefined || command !== undefined)
+    throw bad('a rule is about a task management function, a command or an operation: give one of them.');
+  if (lba !== undefined || blocks !== undefined) throw bad('a task management function addresses no blocks.');
+  if (effect !== undefined) throw bad('a task management function has no sense: give a response.');
+  if (connection?.startsWith('corrupt')) throw bad(`"${connection}" happens to answers of commands.`);
+  if (response !== undefined) oneOf('response', response, [...faultResponses.keys()]);
+}
+
 function checkEffects(spec: FaultSpec): void {
   const { effect, connection, delayMs, delayMaxMs, delayDistribution, delayDeviationMs, stallMs } = spec;
-  if (effect === undefined && connection === undefined && delayMs === undefined && delayMaxMs === undefined) {
-    throw bad('the rule does nothing: give an effect, a delay, or something that happens to the connection.');
+  const given = [effect, spec.response, connection, delayMs, delayMaxMs];
+  if (given.every((each) => each === undefined)) {
+    throw bad(
+      'the rule does nothing: give an effect, a response, a delay, or something that happens to the connection.',
+    );
   }
   if (effect !== undefined) {
     const found = faultEffect(effect);

@@ -7,7 +7,7 @@ import { seededRandom } from '../../../target/base/random.js';
 import type { TaskManagementFunction, TaskManagementOutcome } from '../../../target/channel/task-management.js';
 import type { Clock } from '../../../target/disk/types.js';
 import type { IscsiLimits } from '../../../target/ports/iscsi/limits.js';
-import type { Address, Channel, Directory } from '../../../target/ports/iscsi/parts.js';
+import type { Address, Channel, Directory, PortParts } from '../../../target/ports/iscsi/parts.js';
 import { IscsiPort } from '../../../target/ports/iscsi/port.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { Status, type Task } from '../../../target/scsi/task.js';
@@ -106,6 +106,7 @@ export interface BenchOptions {
   readonly clock?: Clock;
   readonly listen?: string;
   readonly discoveryAuth?: () => AuthMethod;
+  readonly judgeFunction?: PortParts['judgeFunction'];
 }
 
 /** Everything is closed when the test ends. */
@@ -134,6 +135,7 @@ export async function openBench(t: Test, options: BenchOptions = {}): Promise<Be
     log,
     limits: { pollingUs: 0, ...options.limits },
     ...(options.discoveryAuth && { discoveryAuth: options.discoveryAuth }),
+    ...(options.judgeFunction && { judgeFunction: options.judgeFunction }),
   });
   const address = await port.listen();
   portals.push({ port: targetPort, address });

@@ -175,6 +175,23 @@ t.test('rules that ask for nonsense are refused', async (t) => {
     'bad-fault',
     'does nothing',
   );
+  const refusedOf = (spec: FaultSpec) =>
+    t.equal(
+      codeOf(() => rules.add(spec)),
+      'bad-fault',
+      JSON.stringify(spec),
+    );
+  refusedOf({ function: 'abort-task' });
+  refusedOf({ function: 'reset', response: 'rejected' });
+  refusedOf({ function: 'any', response: 'no' });
+  refusedOf({ function: 'any', effect: 'busy' });
+  refusedOf({ function: 'any', lba: 1, response: 'rejected' });
+  refusedOf({ function: 'any', blocks: 1, response: 'rejected' });
+  refusedOf({ function: 'any', op: 'read', response: 'rejected' });
+  refusedOf({ function: 'any', command: 'READ', response: 'rejected' });
+  refusedOf({ function: 'any', connection: 'corrupt-header-digest' });
+  refusedOf({ op: 'read', response: 'rejected' });
+  refusedOf({ command: 'READ', response: 'rejected' });
   rules.add({ id: 'mine', op: 'read', effect: 'busy' });
   refused({ id: 'mine' }, 'fault-exists');
   t.equal(
