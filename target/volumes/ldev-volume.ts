@@ -17,7 +17,7 @@ import type { MarkedBlocks } from './marked-blocks.js';
 import { type FormatRecord, type Ldev, type LdevAttribute, ldevName, type MediumScan } from './model.js';
 import { ldevNaa, ldevSerial } from './naming.js';
 import type { Images } from './point-in-time/images.js';
-import type { LostCause, PointInTime } from './point-in-time/types.js';
+import type { LostCause, OnChange, PointInTime } from './point-in-time/types.js';
 import type { Pool } from './pool.js';
 import { REGION_BYTES, REGION_SLOTS, RegionTable } from './regions.js';
 import type { LdevRow } from './store-storage.js';
@@ -250,8 +250,8 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     });
   }
 
-  freeze(ranges: readonly BlockRange[], lost: (cause: LostCause) => void): PointInTime | null {
-    return this.images.freeze(ranges, lost);
+  freeze(ranges: readonly BlockRange[], onChange: OnChange, lost: (cause: LostCause) => void): PointInTime | null {
+    return this.images.freeze(ranges, onChange, lost);
   }
 
   endImages(cause: LostCause, done: () => void): void {

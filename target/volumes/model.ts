@@ -8,7 +8,7 @@ import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import type { ActiveFault } from './layers/active-fault.js';
 import type { MarkedBlocks } from './marked-blocks.js';
-import type { LostCause, PointInTime } from './point-in-time/types.js';
+import type { LostCause, OnChange, PointInTime } from './point-in-time/types.js';
 
 export type LdevAttribute = 'ordinary' | 'secondary' | 'journal' | 'command-device';
 
@@ -55,7 +55,7 @@ export interface Ldev {
    * Makes an image of blocks as they are now; no command that changes blocks is under way. Null: there are too many.
    * @param lost called once if the image ends before it is released
    */
-  freeze?(ranges: readonly BlockRange[], lost: (cause: LostCause) => void): PointInTime | null;
+  freeze?(ranges: readonly BlockRange[], onChange: OnChange, lost: (cause: LostCause) => void): PointInTime | null;
   /** Ends all images. `done` runs when what was kept for them is gone. */
   endImages?(cause: LostCause, done: () => void): void;
   /** One of the drives that it has regions on is predicted to fail. Left out: none. */

@@ -90,7 +90,7 @@ export function randomTokenCommand(random: Random): { readonly cdb: Buffer; read
     blocks: random.below(8) === 0 ? 0xffffffff : random.below(200),
   }));
   const immediate = flag(random);
-  const types = [0x00800000, 0x00800002, 0x0080ffff, 0xffff0001, random.below(2 ** 32)];
+  const types = [0x00800000, 0x00800001, 0x00800002, 0x0080ffff, 0xffff0001, random.below(2 ** 32)];
   const rodType = flag(random) ? null : types[random.below(types.length)]!;
   const token = random.below(3) === 0 ? random.bytes(ROD_TOKEN_BYTES) : zeroRodToken();
   const bytes = populate

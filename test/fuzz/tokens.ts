@@ -82,7 +82,7 @@ class Holder {
     const listId = random.below(LIST_IDS);
     // Never the default: tokens that live for minutes would soon be as many as there can be.
     const inactivityTimeout = pick(random, [1, 1, 2, 5, 90_000]);
-    const rodType = pick(random, [null, RodType.pointInTimeDefault, RodType.pointInTimePersistent]);
+    const rodType = pick(random, [null, RodType.pointInTimeVulnerable, RodType.pointInTimePersistent]);
     const list = encodePopulateList({
       immediate: oneIn(random, 2),
       inactivityTimeout,

@@ -24,6 +24,7 @@ export const RodLimits = {
 /** ROD types, ascending, and what they are good for. */
 export const rodTypes = [
   { type: RodType.pointInTimeDefault, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimeVulnerable, tokenIn: true, tokenOut: true },
   { type: RodType.pointInTimePersistent, tokenIn: true, tokenOut: true },
   { type: RodType.pointInTimeAny, tokenIn: false, tokenOut: true },
   { type: RodType.zero, tokenIn: true, tokenOut: false },

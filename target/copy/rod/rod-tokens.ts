@@ -48,6 +48,7 @@ type End = keyof typeof ends;
 
 /** What the copy manager could not help is a cancellation, what an administrator did a revocation. */
 const endOf: Readonly<Record<LostCause, End>> = {
+  changed: 'cancelled',
   'no-space': 'cancelled',
   failed: 'cancelled',
   sanitized: 'cancelled',
@@ -117,7 +118,9 @@ export class RodTokens {
       secret: this.random.bytes(EXTENDED_BYTES),
     });
     const token = new RodToken(bytes, { ldev, inactivityTimeout, initiator }, this.clock.now());
-    const image = ldev.freeze?.(ranges, (cause) => this.end(token, endOf[cause])) ?? null;
+    // Change vulnerable: what takes the least, whatever that does to how long it lasts (SPC-5 5.17.6.2.3.3).
+    const onChange = type === RodType.pointInTimeVulnerable ? 'end' : 'keep';
+    const image = ldev.freeze?.(ranges, onChange, (cause) => this.end(token, endOf[cause])) ?? null;
     if (image === null) return null;
     token.image = image;
     token.rod = new ImageRod(image, ranges, ldev.blockSize);

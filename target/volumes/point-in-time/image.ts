@@ -5,7 +5,7 @@ import type { BlockLayer, Io, IoFailure, ReadDone } from '../block-layer.js';
 import { type MarkedBlock, markedFailure } from '../marked-blocks.js';
 import { CHUNK_BYTES, FIRST_PLACE, HOLE, LIVE, LOST } from './chunk-map.js';
 import type { Images } from './images.js';
-import type { AllocationDone, LostCause, PointInTime } from './types.js';
+import type { AllocationDone, LostCause, OnChange, PointInTime } from './types.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
@@ -31,12 +31,18 @@ export class Image implements PointInTime {
     private readonly images: Images,
     /** Number of the generation that began with it. */
     readonly generation: number,
-    ranges: readonly BlockRange[],
+    private readonly ranges: readonly BlockRange[],
+    readonly onChange: OnChange,
     readonly lost: (cause: LostCause) => void,
     /** Blocks that could not be read when it was made, by ascending LBA. */
     private readonly marks: readonly MarkedBlock[],
   ) {
     this.chunks = chunksOf(ranges, images.chunkBlocks);
+  }
+
+  /** Whether any of its blocks is in a range. */
+  touches(lba: number, blocks: number): boolean {
+    return this.ranges.some((range) => range.lba < lba + blocks && lba < range.lba + range.blocks);
   }
 
   /** Whether any of its blocks is in a chunk. */

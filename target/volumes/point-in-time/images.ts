@@ -7,6 +7,8 @@
  *   image 1 ──▶ generation 1 ──▶ generation 2 ──▶ … ──▶ the LDEV
  *   image 2 ───────────────────▶ generation 2 ──▶ … ──▶ the LDEV
  *
+ * Images that end when their blocks change have nothing kept for them.
+ *
  * So a write copies once, however many images there are. A generation goes when no image as old as it, or older, is
  * left. Nothing of this survives the process: the next open gives the stores' regions back.
  *
@@ -21,7 +23,7 @@ import { CHUNK_BYTES, LIVE } from './chunk-map.js';
 import { Generation, type OpenStore } from './generation.js';
 import { Image } from './image.js';
 import { Saver } from './saver.js';
-import type { LostCause, PointInTime } from './types.js';
+import type { LostCause, OnChange, PointInTime } from './types.js';
 
 /** Of one LDEV at a time: each makes looking for an old chunk longer. */
 export const MAX_IMAGES = 32;
@@ -77,14 +79,14 @@ export class Images {
    * @param lost called once if the image ends before it is released, which it then need not be
    * @returns null: there are too many
    */
-  freeze(ranges: readonly BlockRange[], lost: (cause: LostCause) => void): PointInTime | null {
+  freeze(ranges: readonly BlockRange[], onChange: OnChange, lost: (cause: LostCause) => void): PointInTime | null {
     if (this.images.length >= MAX_IMAGES) return null;
     const newest = this.generations.at(-1);
     if (newest === undefined || !newest.untouched || this.saver.busy) {
       this.generations.push(new Generation(this.parts.openStore));
     }
     const marks = ranges.flatMap(({ lba, blocks }) => this.parts.marks(lba, blocks)).sort((a, b) => a.lba - b.lba);
-    const image = new Image(this, this.first + this.generations.length - 1, ranges, lost, marks);
+    const image = new Image(this, this.first + this.generations.length - 1, ranges, onChange, lost, marks);
     this.images.push(image);
     if (this.images.length === 1) this.parts.changed();
     return image;
@@ -92,6 +94,9 @@ export class Images {
 
   /** Runs `then` when nothing that an image needs is overwritten by a change of these blocks; at once if nothing is. */
   preserve(lba: number, blocks: number, then: () => void): void {
+    for (const image of this.images) {
+      if (image.onChange === 'end' && image.touches(lba, blocks)) this.end(image, 'changed');
+    }
     const end = Math.ceil((lba + blocks) / this.chunkBlocks);
     this.saver.save(Math.floor(lba / this.chunkBlocks), end, then);
   }
@@ -103,7 +108,8 @@ export class Images {
       // With this, all images that are as old, or older, have it.
       if (this.generations[index]!.state(chunk) !== LIVE) return false;
       for (; at >= 0 && this.images[at]!.generation === this.first + index; at--) {
-        if (this.images[at]!.covers(chunk)) return true;
+        const image = this.images[at]!;
+        if (image.onChange === 'keep' && image.covers(chunk)) return true;
       }
     }
     return false;

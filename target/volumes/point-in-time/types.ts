@@ -1,7 +1,13 @@
 import type { BlockLayer, Io, IoFailure, ReadDone } from '../block-layer.js';
 
-/** Why an image ended before it was released. `failed`: drives or memory did; `no-space`: its pool had no room. */
-export type LostCause = 'no-space' | 'failed' | 'sanitized' | 'expanded' | 'deleted';
+/**
+ * Why an image ended before it was released. `failed`: drives or memory did; `no-space`: its pool had no room; `changed`:
+ * its blocks were, and it was made to end then.
+ */
+export type LostCause = 'changed' | 'no-space' | 'failed' | 'sanitized' | 'expanded' | 'deleted';
+
+/** What becomes of an image when its blocks change: they are kept for it, or it ends. */
+export type OnChange = 'keep' | 'end';
 
 /** An allocation state that holds from the block asked for on. */
 export interface Allocation {

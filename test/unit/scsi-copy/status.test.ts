@@ -279,9 +279,10 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
   const types = found.get(0x0108)!;
   t.equal(types.readUInt16BE(2), types.length - 4);
   t.same(
-    [4, 68, 132, 196].map((at) => [types.readUInt32BE(at), types[at + 4]]),
+    [4, 68, 132, 196, 260].map((at) => [types.readUInt32BE(at), types[at + 4]]),
     [
       [0x00800000, 3],
+      [0x00800001, 3],
       [0x00800002, 3],
       [0x0080ffff, 1],
       [0xffff0001, 2],

@@ -47,7 +47,7 @@ t.test('POPULATE TOKEN: parameter lists that are wrong', async (t) => {
   const say = (ranges: [number, number][], spec = {}) => populate(host, ranges, spec).sense;
   t.match(say([[0, 4]], { inactivityTimeout: 86_401 }), inList(4));
   t.equal(say([[0, 4]], { inactivityTimeout: 86_400 }), null);
-  for (const rodType of [0, 0x00010000, 0x00800001, RodType.zero]) t.match(say([[0, 4]], { rodType }), inList(8));
+  for (const rodType of [0, 0x00010000, 0x00800003, RodType.zero]) t.match(say([[0, 4]], { rodType }), inList(8));
   t.match(
     say([
       [0, 4],

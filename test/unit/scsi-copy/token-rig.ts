@@ -83,7 +83,7 @@ export class TokenRig extends CopyRig {
       get top() {
         return images.alive > 0 ? preserving : layer;
       },
-      freeze: (ranges, lost) => images.freeze(ranges, lost),
+      freeze: (ranges, onChange, lost) => images.freeze(ranges, onChange, lost),
       endImages: (cause, done) => images.discard(cause, done),
     };
   }

@@ -277,3 +277,20 @@ t.test('REPORT ALL ROD TOKENS: of this logical unit, and nothing by which they c
   writeUsing(host, tokens[0]!, [[0, 1]], { deleteToken: true });
   t.equal(allTokens(host).length, 1);
 });
+
+t.test('change vulnerable: good until its blocks change, and takes no space', async (t) => {
+  const rig = new TokenRig();
+  const host = rig.host('a');
+  rig.room = false;
+  rig.layers[0]!.fill(0, 16, 5);
+  const token = tokenFor(host, [[0, 8]], { rodType: RodType.pointInTimeVulnerable });
+  t.equal(decodeRodToken(token).type, RodType.pointInTimeVulnerable);
+  host.run([0x2a, 0, 0, 0, 0, 8, 0, 0, 1, 0], Buffer.alloc(512));
+  t.equal(writeUsing(host, token, [[0, 8]]).status, Status.good, 'a write beside it');
+  t.ok(rig.layers[1]!.view(0, 8).every((byte) => byte === 5));
+  host.run([0x2a, 0, 0, 0, 0, 7, 0, 0, 1, 0], Buffer.alloc(512));
+  t.match(writeUsing(host, token, [[0, 8]]).sense, { key: 5, asc: 0x2308, field: { byte: 16 } });
+  const own = tokenFor(host, [[0, 8]], { rodType: RodType.pointInTimeVulnerable });
+  t.equal(writeUsing(host, own, [[4, 8]], {}, { lun: 0 }).status, Status.good, 'onto itself, in one piece');
+  t.match(writeUsing(host, own, [[4, 8]]).sense, { asc: 0x2308 });
+});

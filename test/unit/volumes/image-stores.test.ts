@@ -12,7 +12,7 @@ const free = (array: Rig) => array.volumes.pools()[0]!.freeBytes / REGION_BYTES;
 function imageOf(array: Rig, id: number) {
   const ldev = array.volumes.ldev(id)!;
   const lost: LostCause[] = [];
-  const image = ldev.freeze!([{ lba: 0, blocks: ldev.blocks }], (cause) => lost.push(cause))!;
+  const image = ldev.freeze!([{ lba: 0, blocks: ldev.blocks }], 'keep', (cause) => lost.push(cause))!;
   const readBack = (lba: number, blocks: number) =>
     new Promise((resolve) =>
       image.read(hostIo, lba, blocks, (failure, data, release) => {

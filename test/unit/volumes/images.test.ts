@@ -7,7 +7,7 @@ import type { BlockLayer, IoFailure } from '../../../target/volumes/block-layer.
 import { PreservingLayer } from '../../../target/volumes/layers/preserving.js';
 import { CHUNK_BYTES } from '../../../target/volumes/point-in-time/chunk-map.js';
 import { Images, MAX_IMAGES } from '../../../target/volumes/point-in-time/images.js';
-import type { ChunkStore, LostCause, PointInTime } from '../../../target/volumes/point-in-time/types.js';
+import type { ChunkStore, LostCause, OnChange, PointInTime } from '../../../target/volumes/point-in-time/types.js';
 import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import { MemoryLayer } from '../scsi-block/harness.js';
 import { hostIo } from './fixture.js';
@@ -95,9 +95,12 @@ class Rig {
     return result!;
   }
 
-  freeze(ranges: readonly BlockRange[] = [{ lba: 0, blocks: BLOCKS }]): { image: PointInTime; lost: LostCause[] } {
+  freeze(
+    ranges: readonly BlockRange[] = [{ lba: 0, blocks: BLOCKS }],
+    onChange: OnChange = 'keep',
+  ): { image: PointInTime; lost: LostCause[] } {
     const lost: LostCause[] = [];
-    return { image: this.images.freeze(ranges, (cause) => lost.push(cause))!, lost };
+    return { image: this.images.freeze(ranges, onChange, (cause) => lost.push(cause))!, lost };
   }
 }
 
@@ -303,7 +306,7 @@ t.test('ending them all tells when their stores are gone; there is a limit', asy
   rig.layer.fill(0, BLOCKS, 7);
   const all = Array.from({ length: MAX_IMAGES }, () => rig.freeze());
   t.equal(
-    rig.images.freeze([], () => {}),
+    rig.images.freeze([], 'keep', () => {}),
     null,
   );
   rig.write(0, 1, 8);
@@ -366,3 +369,64 @@ t.test(
     t.notMatch(images.newest.take(9), { kind: 'no-space' });
   },
 );
+
+t.test('images that end when their blocks change: nothing is kept for them', async (t) => {
+  for (const change of ['write', 'unmap'] as const) {
+    const rig = new Rig();
+    rig.layer.fill(0, BLOCKS, 7);
+    const ended = rig.freeze([{ lba: 4, blocks: 4 }], 'end');
+    const other = rig.freeze([{ lba: 12, blocks: 4 }], 'end');
+    const alter = (lba: number, blocks: number) => {
+      if (change === 'write') rig.write(lba, blocks, 0xee);
+      else rig.top.unmap(hostIo, lba, blocks, () => {});
+      rig.clock.settle();
+    };
+    alter(8, 4);
+    t.same([ended.lost, other.lost], [[], []], 'blocks beside theirs, in the same chunk');
+    t.same(rig.read(ended.image, 4, 4), bytes(4, 7));
+    alter(7, 1);
+    t.same([ended.lost, other.lost], [['changed'], []], change);
+    t.match(rig.read(ended.image, 4, 4), { kind: 'not-ready' });
+    t.same(rig.read(other.image, 12, 4), bytes(4, 7));
+    t.equal(rig.stores.length, 0);
+    other.image.release();
+    alter(12, 1);
+    t.same(other.lost, [], 'released before');
+    t.equal(rig.images.alive, 0);
+  }
+});
+
+t.test('both kinds of images at once, against a model', async (t) => {
+  const seed = Number(process.env.LUNARRAY_SEED ?? 4100);
+  t.comment(`seed ${seed}`);
+  const random = seededRandom(seed);
+  for (let round = 0; round < 100; round++) {
+    const rig = new Rig();
+    const range = () => {
+      const lba = random.below(BLOCKS);
+      return { lba, blocks: 1 + random.below(Math.min(64, BLOCKS - lba)) };
+    };
+    rig.layer.fill(0, BLOCKS, 1);
+    const images = Array.from({ length: 6 }, (_, index) => {
+      if (index === 3) for (let i = 0; i < 3; i++) rig.write(random.below(BLOCKS - 8), 8, 2);
+      const one = range();
+      const onChange = random.below(2) === 0 ? ('end' as const) : ('keep' as const);
+      const was = Buffer.from(rig.layer.data.subarray(one.lba * BLOCK, (one.lba + one.blocks) * BLOCK));
+      return { ...rig.freeze([one], onChange), one, onChange, was, changed: false };
+    });
+    for (let step = 0; step < 12; step++) {
+      const { lba, blocks } = range();
+      rig.write(lba, blocks, 3 + step);
+      for (const each of images) {
+        each.changed ||= each.one.lba < lba + blocks && lba < each.one.lba + each.one.blocks;
+      }
+    }
+    for (const { image, lost, one, onChange, was, changed } of images) {
+      // The first three also met the writes in between.
+      const read = rig.read(image, one.lba, one.blocks);
+      if (lost.length > 0) t.equal(onChange, 'end', `seed ${seed}, round ${round}`);
+      if (onChange === 'end' && changed) t.same(lost, ['changed'], `seed ${seed}, round ${round}`);
+      if (lost.length === 0) t.ok(was.equals(read as Buffer), `seed ${seed}, round ${round}: ${one.lba}`);
+    }
+  }
+});
