@@ -64,7 +64,9 @@ const SHAPES: ReadonlyMap<number, Shape> = new Map<number, Shape>([
   [Opcode.writeLong10, longTen],
 ]);
 
-const VARIABLE_ACTIONS: ReadonlySet<number> = new Set(Object.values(VariableAction));
+/** WRITE SCATTERED has its ranges in the parameter list. */
+const { writeScattered32, ...ONE_RANGE } = VariableAction;
+const VARIABLE_ACTIONS: ReadonlySet<number> = new Set(Object.values(ONE_RANGE));
 
 /** Null: none, an unknown command, or too few bytes. */
 export function blockRange(cdb: Buffer): CdbRange | null {
@@ -81,7 +83,6 @@ function shapeOf(cdb: Buffer): Shape | undefined {
     return serviceActionOf(cdb) === ServiceActionIn16.getLbaStatus ? start : undefined;
   }
   if (cdb[0] === Opcode.serviceActionOut16) {
-    // WRITE SCATTERED has its ranges in the parameter list.
     return serviceActionOf(cdb) === ServiceActionOut16.writeLong16 ? longSixteen : undefined;
   }
   return SHAPES.get(cdb[0]!);

@@ -139,6 +139,8 @@ export const VariableAction = {
   write32: 0x0b,
   writeAndVerify32: 0x0c,
   writeSame32: 0x0d,
+  writeAtomic32: 0x0f,
+  writeScattered32: 0x11,
 } as const;
 
 /** Service actions of SANITIZE (SBC-4 5.30). */
@@ -284,6 +286,8 @@ const VARIABLE_NAMES: Readonly<Record<number, string>> = {
   [VariableAction.write32]: 'WRITE(32)',
   [VariableAction.writeAndVerify32]: 'WRITE AND VERIFY(32)',
   [VariableAction.writeSame32]: 'WRITE SAME(32)',
+  [VariableAction.writeAtomic32]: 'WRITE ATOMIC(32)',
+  [VariableAction.writeScattered32]: 'WRITE SCATTERED(32)',
 };
 
 /** Service action: low five bits of byte 1, or bytes 8 and 9 of a CDB of variable length; −1 if it has no such bytes. */

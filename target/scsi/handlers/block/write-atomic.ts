@@ -16,8 +16,10 @@ import { bytesOfRange, write } from './read-write.js';
 
 const LENGTH_BYTE = 12;
 
-export function fitsAtomic(unit: LogicalUnit, task: Task): Sense | null {
-  return task.blocks > unit.maxAtomicBlocks ? invalidFieldInCdb(LENGTH_BYTE) : null;
+/** @param lengthByte of the length field */
+export function fitsAtomic(lengthByte = LENGTH_BYTE) {
+  return (unit: LogicalUnit, task: Task): Sense | null =>
+    task.blocks > unit.maxAtomicBlocks ? invalidFieldInCdb(lengthByte) : null;
 }
 
 export const writeAtomicCommand: Command = defineCommand({
@@ -34,7 +36,7 @@ export const writeAtomicCommand: Command = defineCommand({
     task.lba = lba16(task.cdb);
     task.blocks = task.cdb.readUInt16BE(LENGTH_BYTE);
   },
-  check: fitsAtomic,
+  check: fitsAtomic(),
   dataOutBytes: bytesOfRange,
   run: (unit, task) => write(unit, task, task.cdb[1]!, true),
 });

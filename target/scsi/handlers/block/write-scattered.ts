@@ -1,11 +1,14 @@
 /**
- * WRITE SCATTERED(16) (SBC-4 5.55). Nothing is written unless the whole list is right; then one range after the other,
- * so that of ranges that overlap the later one stays.
+ * WRITE SCATTERED(16) and (32) (SBC-4 5.55, 5.56). Nothing is written unless the whole list is right; then one range after
+ * the other, so that of ranges that overlap the later one stays. The fields of the CDBs:
  *
- *   byte 2      WRPROTECT (7:5)  DPO (4)  FUA (3)      4–5    LOGICAL BLOCK DATA OFFSET
- *   byte 8–9    NUMBER OF LBA RANGE DESCRIPTORS        10–13  BUFFER TRANSFER LENGTH, in blocks, list included
+ *   (16)    (32)
+ *   2       10      WRPROTECT (7:5)  DPO (4)  FUA (3)
+ *   4–5     12–13   LOGICAL BLOCK DATA OFFSET
+ *   8–9     16–17   NUMBER OF LBA RANGE DESCRIPTORS
+ *   10–13   28–31   BUFFER TRANSFER LENGTH, in blocks, list included
  */
-import { Opcode, ServiceActionOut16 } from '../../../../wire/scsi/opcodes.js';
+import { Opcode, ServiceActionOut16, VariableAction } from '../../../../wire/scsi/opcodes.js';
 import {
   invalidFieldInCdb,
   invalidFieldInParameterList,
@@ -26,18 +29,29 @@ import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { DPO, FUA, GROUP_NUMBER } from './cdb-shapes.js';
-import { checkInformation, PROTECT, protectedIo, refuseProtect, strideOf } from './protected/access.js';
+import {
+  ADDITIONAL_LENGTH,
+  checkInformation,
+  checkOptions,
+  PROTECT,
+  protectedIo,
+  refuseProtect,
+  strideOf,
+  typeOf,
+} from './protected/access.js';
 
-const OPTIONS_BYTE = 2;
-const OFFSET_BYTE = 4;
-const DESCRIPTORS_BYTE = 8;
-const LENGTH_BYTE = 10;
+/** Bytes of the fields, by CDB size. */
+const SIXTEEN = { options: 2, offset: 4, descriptors: 8, length: 10 } as const;
+const THIRTY_TWO = { options: 10, offset: 12, descriptors: 16, length: 28 } as const;
 
-const dataOffset = (task: Task) => task.cdb.readUInt16BE(OFFSET_BYTE);
-const descriptorsOf = (task: Task) => task.cdb.readUInt16BE(DESCRIPTORS_BYTE);
-const lengthOf = (task: Task) => task.cdb.readUInt32BE(LENGTH_BYTE);
+const isLong = (task: Task) => task.cdb[0] === Opcode.variableLength;
+const at = (task: Task) => (isLong(task) ? THIRTY_TWO : SIXTEEN);
+const dataOffset = (task: Task) => task.cdb.readUInt16BE(at(task).offset);
+const descriptorsOf = (task: Task) => task.cdb.readUInt16BE(at(task).descriptors);
+const lengthOf = (task: Task) => task.cdb.readUInt32BE(at(task).length);
+const optionsOf = (task: Task) => task.cdb[at(task).options]!;
 /** WRPROTECT; zero on logical units without protection information, whose row does not know the bits. */
-const protectOf = (task: Task) => task.cdb[OPTIONS_BYTE]! >> 5;
+const protectOf = (task: Task) => optionsOf(task) >> 5;
 /** Bytes that the CDB's fields count a block as. */
 const blockBytes = (unit: LogicalUnit, task: Task) => strideOf(unit, protectOf(task));
 /** No descriptors, or no transfer: nothing to do, which is no error. */
@@ -45,15 +59,15 @@ const isEmpty = (task: Task) => descriptorsOf(task) === 0 || lengthOf(task) === 
 
 function check(unit: LogicalUnit, task: Task): Sense | null {
   if (isEmpty(task)) return null;
-  if (descriptorsOf(task) > Limits.scatteredDescriptors) return invalidFieldInCdb(DESCRIPTORS_BYTE);
-  if (lengthOf(task) > unit.maxTransferBlocks) return invalidFieldInCdb(LENGTH_BYTE);
+  if (descriptorsOf(task) > Limits.scatteredDescriptors) return invalidFieldInCdb(at(task).descriptors);
+  if (lengthOf(task) > unit.maxTransferBlocks) return invalidFieldInCdb(at(task).length);
   const offset = dataOffset(task);
   const room = scatteredListBytes(descriptorsOf(task)) <= offset * blockBytes(unit, task) && offset <= lengthOf(task);
-  return room ? null : invalidFieldInCdb(OFFSET_BYTE);
+  return room ? null : invalidFieldInCdb(at(task).offset);
 }
 
-/** @param options bits of byte 2 */
-const usage = (options: number): readonly number[] => [
+/** @param options bits of the byte */
+const usage16 = (options: number): readonly number[] => [
   Opcode.serviceActionOut16,
   ServiceActionOut16.writeScattered16,
   options,
@@ -61,6 +75,13 @@ const usage = (options: number): readonly number[] => [
   ...new Array<number>(6).fill(0xff),
   GROUP_NUMBER,
   0,
+];
+
+const usage32: readonly number[] = [
+  ...[Opcode.variableLength, 0, 0, 0, 0, 0, GROUP_NUMBER, ADDITIONAL_LENGTH, 0, VariableAction.writeScattered32],
+  ...[PROTECT | DPO | FUA, 0, 0xff, 0xff, 0, 0, 0xff, 0xff],
+  ...new Array<number>(10).fill(0),
+  ...new Array<number>(4).fill(0xff),
 ];
 
 /** Ranges beyond the capacity, or of more blocks than came. */
@@ -87,7 +108,7 @@ function run(unit: LogicalUnit, task: Task): void {
     task.check(refusal);
     return;
   }
-  const io = protectedIo(unit, task, true, task.cdb[OPTIONS_BYTE]!);
+  const io = protectedIo(unit, task, true, optionsOf(task));
   const wanted = ranges.filter(({ blocks }) => blocks > 0);
   const stride = blockBytes(unit, task);
   const from = dataOffset(task) * stride;
@@ -99,25 +120,26 @@ function run(unit: LogicalUnit, task: Task): void {
 /** Checks the information of all ranges, so that nothing is written if any is wrong. */
 function checkRanges(unit: LogicalUnit, task: Task, ranges: readonly ScatteredRange[], from: number): Sense | null {
   const { blockSize } = unit;
-  let at = from;
-  for (const { lba, blocks: count } of ranges) {
+  let start = from;
+  for (const { lba, blocks: count, referenceTag, applicationTag, mask } of ranges) {
     const length = count * blockBytes(unit, task);
-    const bytes = Buffer.concat(slice(task.dataOut, at, length));
-    const wrong = checkInformation(unit, task, { bytes, lba, count, blockSize }, protectOf(task));
+    const bytes = Buffer.concat(slice(task.dataOut, start, length));
+    const told = isLong(task) ? { type: typeOf(unit), referenceTag, applicationTag, mask } : undefined;
+    const wrong = checkInformation(unit, task, { bytes, lba, count, blockSize }, protectOf(task), told);
     if (wrong !== null) return wrong;
-    at += length;
+    start += length;
   }
   return null;
 }
 
-/** Writes the ranges from `index` on, whose data begins at byte `at`; at most `scatteredDescriptors` deep. */
+/** Writes the ranges from `index` on, whose data begins at byte `start`; at most `scatteredDescriptors` deep. */
 function writeFrom(
   unit: LogicalUnit,
   task: Task,
   io: Io,
   ranges: readonly ScatteredRange[],
   index: number,
-  at: number,
+  start: number,
 ): void {
   const range = ranges[index];
   if (range === undefined) {
@@ -131,14 +153,14 @@ function writeFrom(
   }
   const { lba, blocks } = range;
   const bytes = blocks * blockBytes(unit, task);
-  unit.ldev.top.write(io, lba, blocks, slice(task.dataOut, at, bytes), (failure) => {
+  unit.ldev.top.write(io, lba, blocks, slice(task.dataOut, start, bytes), (failure) => {
     if (failure !== null) {
       unit.counters.writeErrors++;
       completeFailed(unit, task, failure);
       return;
     }
     unit.counters.writtenBlocks += blocks;
-    writeFrom(unit, task, io, ranges, index + 1, at + bytes);
+    writeFrom(unit, task, io, ranges, index + 1, start + bytes);
   });
 }
 
@@ -146,7 +168,7 @@ const spec = {
   name: 'WRITE SCATTERED(16)',
   opcode: Opcode.serviceActionOut16,
   serviceAction: ServiceActionOut16.writeScattered16,
-  usage: usage(DPO | FUA),
+  usage: usage16(DPO | FUA),
   conflict: 'write-any',
   reservation: Reservation.write,
   runsWhenStopped: false,
@@ -163,6 +185,16 @@ export const writeScatteredCommand: Command = defineCommand(spec);
 /** On logical units with protection information. */
 export const writeScatteredProtectedCommand: Command = defineCommand({
   ...spec,
-  usage: usage(PROTECT | DPO | FUA),
-  check: (unit, task) => refuseProtect(unit, task, protectOf(task), OPTIONS_BYTE) ?? check(unit, task),
+  usage: usage16(PROTECT | DPO | FUA),
+  check: (unit, task) => refuseProtect(unit, task, protectOf(task), SIXTEEN.options) ?? check(unit, task),
+});
+
+/** On those with protection information of type 2 besides. */
+export const writeScatteredLongCommand: Command = defineCommand({
+  ...spec,
+  name: 'WRITE SCATTERED(32)',
+  opcode: Opcode.variableLength,
+  serviceAction: VariableAction.writeScattered32,
+  usage: usage32,
+  check: checkOptions(check),
 });

@@ -99,8 +99,9 @@ export function checkInformation(
   task: Task,
   blocks: Blocks,
   protect = protectOf(task),
+  expectation = expectationOf(unit, task, blocks.lba),
 ): Sense | null {
-  return checkBlocks(blocks, CHECKED[protect]!, expectationOf(unit, task, blocks.lba));
+  return checkBlocks(blocks, CHECKED[protect]!, expectation);
 }
 
 /** Reads blocks with their information; a failure completes the task. */

@@ -18,7 +18,7 @@ import { transferLimit } from '../read-write.js';
 import { BYTCHK, BYTCHK_LOW } from '../verify.js';
 import { fitsAtomic, writeAtomicCommand } from '../write-atomic.js';
 import { refuseWriteSame, WriteSameFlag } from '../write-same.js';
-import { writeScatteredProtectedCommand } from '../write-scattered.js';
+import { writeScatteredLongCommand, writeScatteredProtectedCommand } from '../write-scattered.js';
 import { ADDITIONAL_LENGTH, checkOptions, optionsByte, PROTECT, protectOf, strideOf } from './access.js';
 import { compareAndWrite, orwrite } from './combined.js';
 import { read, write } from './read-write.js';
@@ -57,7 +57,12 @@ interface Family extends Fields {
   /** Bits of the options byte beside PROTECT. */
   readonly flags: number;
   /** By size; those of 32 bytes by service action. */
-  readonly codes: { readonly ten: number; readonly twelve?: number; readonly sixteen: number; readonly action: number };
+  readonly codes: {
+    readonly ten?: number;
+    readonly twelve?: number;
+    readonly sixteen?: number;
+    readonly action: number;
+  };
   /** A length of zero means "to the end". */
   readonly endless?: boolean;
   /** @param lengthByte of the length field */
@@ -131,6 +136,18 @@ const families: readonly Family[] = [
       refuseWriteSame(unit, task, optionsByte(task)!, lengthByte) ?? refuseNoData(task),
     run: writeSame,
   },
+  {
+    name: 'WRITE ATOMIC',
+    flags: DPO | FUA,
+    codes: { action: VariableAction.writeAtomic32 },
+    conflict: 'write',
+    reservation: Reservation.write,
+    writes: true,
+    transfer: 'complete',
+    dataOutBytes: transferred,
+    refuse: fitsAtomic,
+    run: (unit, task) => write(unit, task, true),
+  },
 ];
 
 function row(family: Family, opcode: number, action: number | null, size: Size, flags = family.flags): Command {
@@ -153,9 +170,9 @@ const flagsOfTen = (family: Family) => (family.endless ? family.flags & ~WriteSa
 function rows(family: Family): Command[] {
   const { ten, twelve, sixteen } = family.codes;
   return [
-    row(family, ten, null, CdbSize.ten, flagsOfTen(family)),
+    ...(ten === undefined ? [] : [row(family, ten, null, CdbSize.ten, flagsOfTen(family))]),
     ...(twelve === undefined ? [] : [row(family, twelve, null, CdbSize.twelve)]),
-    row(family, sixteen, null, CdbSize.sixteen),
+    ...(sixteen === undefined ? [] : [row(family, sixteen, null, CdbSize.sixteen)]),
   ];
 }
 
@@ -202,7 +219,7 @@ export const protectedCommands: readonly Command[] = [
     run: orwrite,
   }),
   withProtect(writeAtomicCommand, {
-    check: checkOptions(fitsAtomic),
+    check: checkOptions(fitsAtomic()),
     dataOutBytes: transferred,
     run: (unit, task) => write(unit, task, true),
   }),
@@ -210,6 +227,7 @@ export const protectedCommands: readonly Command[] = [
 ];
 
 /** For type 2 besides. */
-export const longCommands: readonly Command[] = families.map((family) =>
-  row(family, Opcode.variableLength, family.codes.action, thirtyTwo(family.codes.action)),
-);
+export const longCommands: readonly Command[] = [
+  ...families.map((family) => row(family, Opcode.variableLength, family.codes.action, thirtyTwo(family.codes.action))),
+  writeScatteredLongCommand,
+];
