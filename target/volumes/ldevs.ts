@@ -95,6 +95,8 @@ export class Ldevs {
   private readonly filling = new Set<LdevVolume>();
   private readonly waysBack = new Map<Pool, GiveBack>();
   private readonly hidden: HiddenStores;
+  /** Deletions that an earlier process did not complete, by pool. */
+  private readonly completing: Promise<void>[] = [];
 
   constructor(private readonly parts: LdevsParts) {
     this.hidden = new HiddenStores({
@@ -280,6 +282,7 @@ export class Ldevs {
           for (const row of rows) this.forget(row);
         })
         .catch((error: Error) => this.parts.log.error(`pool ${pool.name}: ${error.message}`));
+      this.completing.push(work);
       this.parts.background.track(work);
     }
   }
@@ -361,6 +364,7 @@ export class Ldevs {
       blocks: () => ldev.blocks,
       marks: (lba, blocks) => ldev.marks.list(lba, blocks),
       openStore: () => this.hidden.make(ldev),
+      leftBehind: (done) => void Promise.all(this.completing).then(done),
       clock: this.parts.clock,
       changed: () => this.compose(ldev),
     });

@@ -38,6 +38,8 @@ export interface ImagesParts {
   readonly marks: (lba: number, blocks: number) => readonly MarkedBlock[];
   readonly openStore: OpenStore;
   readonly clock: Pick<Clock, 'setImmediate'>;
+  /** Runs `done` when nothing is left of what an earlier process kept. Left out: there is nothing. */
+  readonly leftBehind?: (done: () => void) => void;
   /** Called when the first image has come, or the last one gone. */
   readonly changed: () => void;
 }
@@ -142,8 +144,10 @@ export class Images {
   /** Ends all images. `done` runs when nothing of what was kept for them is left, perhaps before this returns. */
   discard(cause: LostCause, done: () => void): void {
     for (const image of [...this.images]) this.end(image, cause);
-    if (this.leaving === 0) done();
-    else this.whenLeft.push(done);
+    const { leftBehind } = this.parts;
+    const own = leftBehind === undefined ? done : () => leftBehind(done);
+    if (this.leaving === 0) own();
+    else this.whenLeft.push(own);
   }
 
   /** @param cause null: released by who has it */

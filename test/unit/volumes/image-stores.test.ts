@@ -72,6 +72,20 @@ t.test('a kill gives the store back, and leaves the LDEV as it is', async (t) =>
   await array.stop();
 });
 
+t.test('a sanitize operation that goes on after a kill waits until what was kept before it is gone', async (t) => {
+  const array = rig(t);
+  await filled(array);
+  const before = free(array);
+  imageOf(array, 0);
+  await write(array.volumes.ldev(0)!.top, 0, NEW.subarray(0, 4096));
+  array.kill();
+  array.open();
+  t.equal(free(array), before - 1);
+  await new Promise<void>((resolve) => array.volumes.ldev(0)!.endImages!('sanitized', resolve));
+  t.equal(free(array), before);
+  await array.stop();
+});
+
 t.test('what ends images: the LDEV is deleted, or grows; a sanitize operation', async (t) => {
   const array = rig(t);
   await filled(array);
