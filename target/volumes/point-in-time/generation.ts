@@ -9,6 +9,8 @@ export class Generation {
   private readonly map = new ChunkMap();
   private store: ChunkStore | null = null;
   private places = 0;
+  /** LBAs, of the LDEV, in saved chunks that could not be read whole. */
+  private readonly lostBlocks = new Set<number>();
   /** No image needs it any more. */
   left = false;
 
@@ -46,6 +48,18 @@ export class Generation {
 
   saved(first: number, chunks: number, place: number): void {
     for (let each = 0; each < chunks; each++) this.map.set(first + each, FIRST_PLACE + place + each);
+  }
+
+  /** A chunk of which some blocks could not be read. @param lost their LBAs */
+  salvaged(chunk: number, place: number, lost: readonly number[]): void {
+    this.saved(chunk, 1, place);
+    for (const lba of lost) this.lostBlocks.add(lba);
+  }
+
+  /** The first block of a range of saved chunks that could not be read; null: all could be. */
+  firstLost(lba: number, blocks: number): number | null {
+    const inside = [...this.lostBlocks].filter((each) => each >= lba && each < lba + blocks);
+    return inside.length === 0 ? null : Math.min(...inside);
   }
 
   holes(first: number, end: number): void {

@@ -20,6 +20,8 @@ interface Stretch {
   /** What they are read from, and where; null: hole or lost. */
   readonly layer: BlockLayer | null;
   readonly lba: number;
+  /** LBA of the first block that could not be read when it was to be kept; null: all could be. */
+  readonly lost: number | null;
 }
 
 export class Image implements PointInTime {
@@ -107,10 +109,13 @@ export class Image implements PointInTime {
       if (more.generation !== found.generation || more.state !== state) break;
     }
     const blocks = Math.min(next, end) - lba;
-    if (found.state === LIVE) return { blocks, state: LIVE, layer: parts.below(), lba };
-    if (found.state < FIRST_PLACE) return { blocks, state: found.state, layer: null, lba };
+    if (found.state === LIVE) return { blocks, state: LIVE, layer: parts.below(), lba, lost: null };
+    if (found.state < FIRST_PLACE) {
+      return { blocks, state: found.state, layer: null, lba, lost: found.state === LOST ? lba : null };
+    }
     const place = (found.state - FIRST_PLACE) * chunkBlocks + (lba % chunkBlocks);
-    return { blocks, state: found.state, layer: found.generation!.kept, lba: place };
+    const generation = found.generation!;
+    return { blocks, state: found.state, layer: generation.kept, lba: place, lost: generation.firstLost(lba, blocks) };
   }
 
   get blockSize(): number {
@@ -152,8 +157,8 @@ class ImageRead {
       return;
     }
     const stretch = this.image.stretch(lba, end);
-    if (stretch.state === LOST) {
-      this.fail({ kind: 'medium-error', lba, write: false });
+    if (stretch.lost !== null) {
+      this.fail({ kind: 'medium-error', lba: stretch.lost, write: false });
     } else if (stretch.layer === null) {
       this.zeros(stretch.blocks * this.image.blockSize);
       this.run(lba + stretch.blocks, end);

@@ -1,5 +1,6 @@
 /** Saves old chunks before they are overwritten. */
-import type { Io } from '../block-layer.js';
+import type { Done, Io, IoFailure } from '../block-layer.js';
+import type { Generation } from './generation.js';
 import type { Images } from './images.js';
 import type { LostCause } from './types.js';
 
@@ -14,6 +15,13 @@ interface Saving {
   readonly first: number;
   readonly end: number;
   readonly waiting: (() => void)[];
+}
+
+/** Old blocks of adjacent chunks, and what is to be noted when they stand in their place. */
+interface Kept {
+  readonly chunks: number;
+  readonly data: readonly Buffer[];
+  readonly kept: (place: number) => void;
 }
 
 export class Saver {
@@ -100,29 +108,66 @@ export class Saver {
         release();
         if (failure.kind !== 'medium-error') this.lose(first, first + chunks, 'failed', done);
         else if (chunks > 1 && this.images.alive > 0) this.copy(first, 1, done);
-        else {
-          generation.lost(first);
-          done();
-        }
+        else this.salvage(generation, first, done);
         return;
       }
-      // Only now: what cannot be read takes no place.
-      const taken = generation.take(chunks);
-      if ('kind' in taken) {
+      const kept = (place: number) => generation.saved(first, chunks, place);
+      this.keep(generation, { chunks, data, kept }, (problem) => {
         release();
-        this.lose(first, first + chunks, taken.kind === 'no-space' ? 'no-space' : 'failed', done);
-        return;
-      }
-      taken.store.layer.write(IO, taken.place * chunkBlocks, blocks, data, (problem) => {
-        release();
-        if (problem === null) {
-          generation.saved(first, chunks, taken.place);
-          done();
-        } else {
-          this.lose(first, first + chunks, problem.kind === 'no-space' ? 'no-space' : 'failed', done);
-        }
+        this.end(problem, first, chunks, done);
       });
     });
+  }
+
+  /** Writes what was read to a place of its own: only then, so that what cannot be read takes none. */
+  private keep(generation: Generation, { chunks, data, kept }: Kept, done: Done): void {
+    const taken = generation.take(chunks);
+    if ('kind' in taken) {
+      done(taken);
+      return;
+    }
+    const { chunkBlocks, parts } = this.images;
+    const blocks = data.reduce((sum, { length }) => sum + length, 0) / parts.blockSize;
+    taken.store.layer.write(IO, taken.place * chunkBlocks, blocks, data, (problem) => {
+      if (problem === null) kept(taken.place);
+      done(problem);
+    });
+  }
+
+  /** Saves what can be read of a chunk, block by block. */
+  private salvage(generation: Generation, chunk: number, done: () => void): void {
+    const { chunkBlocks, parts } = this.images;
+    const end = Math.min((chunk + 1) * chunkBlocks, parts.blocks());
+    const data: Buffer[] = [];
+    const lost: number[] = [];
+    const write = () => {
+      const kept = (place: number) => generation.salvaged(chunk, place, lost);
+      this.keep(generation, { chunks: 1, data, kept }, (problem) => this.end(problem, chunk, 1, done));
+    };
+    const next = (lba: number) => {
+      if (lba < end) readBlock(lba);
+      else if (lost.length < data.length) write();
+      else {
+        generation.lost(chunk);
+        done();
+      }
+    };
+    const readBlock = (lba: number) =>
+      parts.below().read(IO, lba, 1, (failure, views, release) => {
+        data.push(failure === null ? Buffer.concat(views) : Buffer.alloc(parts.blockSize));
+        release();
+        if (failure !== null) lost.push(lba);
+        if (generation.left) done();
+        else if (failure !== null && failure.kind !== 'medium-error') this.lose(chunk, chunk + 1, 'failed', done);
+        else next(lba + 1);
+      });
+    next(chunk * chunkBlocks);
+  }
+
+  /** Chunks have been saved, or could not be. */
+  private end(problem: IoFailure | null, first: number, chunks: number, done: () => void): void {
+    if (problem === null) done();
+    else this.lose(first, first + chunks, problem.kind === 'no-space' ? 'no-space' : 'failed', done);
   }
 
   /** What cannot be saved must not hold up hosts. */

@@ -265,20 +265,38 @@ t.test('when old blocks cannot be kept the images end, and the write goes on', a
   }
 });
 
-t.test('a chunk that cannot be read is lost alone, and stays so', async (t) => {
+t.test('blocks that cannot be read are lost alone, and stay so', async (t) => {
   const rig = new Rig();
   rig.layer.fill(0, BLOCKS, 7);
   const { image, lost } = rig.freeze();
   const { layer } = rig;
   const read = layer.read.bind(layer);
   layer.read = (io, lba, blocks, done) => {
-    if (lba <= 3 && 3 < lba + blocks) done({ kind: 'medium-error', lba: 3, write: false }, [], () => {});
-    else read(io, lba, blocks, done);
+    // Two blocks of the first chunk, all of the third.
+    const bad = [3, 5, ...Array.from({ length: CHUNK }, (_, i) => 2 * CHUNK + i)];
+    const first = bad.find((each) => lba <= each && each < lba + blocks);
+    if (first === undefined) read(io, lba, blocks, done);
+    else done({ kind: 'medium-error', lba: first, write: false }, [], () => {});
   };
-  rig.write(0, CHUNK * 2, 8);
+  rig.write(0, CHUNK * 4, 8);
   layer.read = read;
-  t.match(rig.read(image, 3, 1), { kind: 'medium-error', lba: 3 });
-  t.strictSame(rig.read(image, CHUNK, CHUNK), bytes(CHUNK, 7));
+  for (const [from, count, at] of [
+    [3, 1, 3],
+    [0, CHUNK, 3],
+    [4, 5, 5],
+    [CHUNK, CHUNK + 9, 2 * CHUNK],
+  ] as const) {
+    t.match(rig.read(image, from, count), { kind: 'medium-error', lba: at }, `${from}`);
+  }
+  for (const [from, count] of [
+    [0, 3],
+    [4, 1],
+    [6, CHUNK - 6],
+    [CHUNK, CHUNK],
+    [3 * CHUNK, CHUNK],
+  ] as const) {
+    t.strictSame(rig.read(image, from, count), bytes(count, 7), `${from}`);
+  }
   t.strictSame(lost, []);
 });
 
@@ -339,7 +357,7 @@ t.test('an image that ends while it is being read', async (t) => {
   }
 });
 
-t.test('a chunk that cannot be read takes no place from the others', async (t) => {
+t.test('what cannot be read takes no place from the others', async (t) => {
   const rig = new Rig();
   for (let chunk = 0; chunk < 10; chunk++) rig.layer.fill(chunk * CHUNK, CHUNK, 1 + chunk);
   const { image, lost } = rig.freeze();
@@ -352,7 +370,8 @@ t.test('a chunk that cannot be read takes no place from the others', async (t) =
   rig.write(0, 10 * CHUNK, 0xee);
   t.same(lost, []);
   for (let chunk = 0; chunk < 9; chunk++) t.same(rig.read(image, chunk * CHUNK, CHUNK), bytes(CHUNK, 1 + chunk));
-  t.match(rig.read(image, 9 * CHUNK, 1), { kind: 'medium-error' });
+  t.match(rig.read(image, bad, 1), { kind: 'medium-error' });
+  t.same(rig.read(image, bad + 1, 1), bytes(1, 10));
 });
 
 t.test(
