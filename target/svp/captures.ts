@@ -28,6 +28,8 @@ export const DEFAULT_MAX_SIZE = 100 * 2 ** 20;
 export const DEFAULT_FILES = 10;
 const MAX_SIZE_MIN = 2 ** 20;
 const FILES_MAX = 1000;
+/** How long the end of an array waits for a disk that does not answer. */
+const CLOSE_MS = 2_000;
 /** Each costs memory for what waits for the disk. */
 const CAPTURES_MAX = 8;
 
@@ -96,8 +98,18 @@ export class Captures {
     return [...this.#running.values()].map((capture) => capture.info());
   }
 
+  /** Ends all of them; what a disk that hangs has not taken by then is lost. */
   async close(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((id) => this.stop(id)));
+    const left = new Map([...this.#running]);
+    const stopped = Promise.all([...left].map(([id]) => this.stop(id).finally(() => left.delete(id))));
+    let timer: { cancel(): void } | null = null;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([stopped, late]);
+    timer!.cancel();
+    for (const { id, options } of left.values())
+      this.log.warn(`${id}: the disk of ${options.path} does not answer, the end of the capture is not written`);
   }
 
   #check({ file, port, initiator, maxSize = DEFAULT_MAX_SIZE, files = DEFAULT_FILES }: CaptureRequest): CaptureOptions {

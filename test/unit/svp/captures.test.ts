@@ -2,8 +2,9 @@
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { systemClock } from '../../../target/base/clock.js';
+import { SimulatedClock, systemClock } from '../../../target/base/clock.js';
 import type { Log } from '../../../target/base/log.js';
+import type { Clock } from '../../../target/disk/types.js';
 import type { Capture } from '../../../target/ports/capture/capture.js';
 import { type CaptureDisk, systemDisk } from '../../../target/ports/capture/capture-disk.js';
 import type { IscsiPort } from '../../../target/ports/iscsi/port.js';
@@ -21,10 +22,10 @@ class FakePort {
   }
 }
 
-function rig(disk: CaptureDisk = systemDisk) {
+function rig(disk: CaptureDisk = systemDisk, clock: Clock = systemClock) {
   const lines: string[] = [];
   const log: Log = { info() {}, warn: (line) => lines.push(line), error: (line) => lines.push(line) };
-  const captures = new Captures(() => ['CL1-A', 'CL2-A'], systemClock, log, disk);
+  const captures = new Captures(() => ['CL1-A', 'CL2-A'], clock, log, disk);
   const port = new FakePort();
   captures.attach(port as unknown as IscsiPort);
   return { captures, port, lines };
@@ -162,4 +163,36 @@ t.test('a path is free once the capture that ends has written all', async (t) =>
   await stopping;
   await captures.start({ file });
   await captures.close();
+});
+
+t.test('a disk that hangs does not hold up the end of the array', async (t) => {
+  const dir = t.testdir();
+  let hangs = false;
+  const disk: CaptureDisk = {
+    async create(path) {
+      if (!path.endsWith('hangs')) return systemDisk.create(path);
+      return {
+        append: () => (hangs ? new Promise<void>(() => {}) : Promise.resolve()),
+        close: async () => {},
+      };
+    },
+    rename: async () => {},
+  };
+  const clock = new SimulatedClock();
+  const { captures, lines } = rig(disk, clock);
+  await captures.start({ file: join(dir, 'hangs') });
+  await captures.start({ file: join(dir, 'good.pcapng') });
+  hangs = true;
+  let closed = false;
+  const close = captures.close().then(() => {
+    closed = true;
+  });
+  await new Promise((passed) => setTimeout(passed, 20));
+  t.notOk(closed);
+  clock.advance(2_000);
+  await close;
+  t.same(lines, [
+    `capture-1: the disk of ${join(dir, 'hangs')} does not answer, the end of the capture is not written`,
+  ]);
+  t.same(readCapture(readFileSync(join(dir, 'good.pcapng'))).interfaces, ['CL1-A', 'CL2-A']);
 });
