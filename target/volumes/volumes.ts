@@ -256,8 +256,11 @@ export class Volumes extends EventEmitter<Events> {
     return group;
   }
 
+  /** Who is logged in with less is told by the event, too. */
   setAuth(hostGroup: number, auth: AuthMethod): HostGroup {
-    return this.groups.setAuth(hostGroup, auth);
+    const group = this.groups.setAuth(hostGroup, auth);
+    this.emit('admission-changed', group);
+    return group;
   }
 
   mapLun(hostGroup: number, lun: number, ldev: number): HostGroup {

@@ -20,12 +20,14 @@ import { ownValues } from './negotiation.js';
 import type { PortParts } from './parts.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import type { Redirection } from './redirection.js';
-import { LoginRefused } from './security.js';
+import { LoginRefused, satisfies } from './security.js';
 import { Session } from './session.js';
 import { byName, PortCounters, type PortStats, type SessionInfo } from './stats.js';
 
 const TICK_MS = 1000;
 const TSIH_MAX = 0xffff;
+/** How long hosts have to log out that have proved less than is asked for by now. */
+const AUTHENTICATION_GRACE_S = 10;
 /** However little memory is left for unsolicited data, a session gets this many commands. */
 const QUEUE_DEPTH_MIN = 4;
 
@@ -52,6 +54,8 @@ export class IscsiPort {
   #unsolicitedBytes = 0;
   #lastTsih = 0;
   #ticker: { cancel(): void } | null = null;
+  /** Of sessions that were asked to log out. */
+  readonly #drops = new Set<{ cancel(): void }>();
   #onEmpty: (() => void) | null = null;
   readonly #onGroupChanged = (group: HostGroup) => this.#revoke(group);
   readonly #onGroupRemoved = (group: HostGroup) => this.endSessions(group, 'host group removed');
@@ -112,6 +116,7 @@ export class IscsiPort {
     // Sockets close a moment later, and cache slots are given back then.
     await this.#emptied(TICK_MS);
     for (const session of [...this.#sessions.values()]) this.endSession(session, 'port closes');
+    for (const timer of this.#drops) timer.cancel();
     this.#ticker?.cancel();
     this.#ticker = null;
   }
@@ -228,15 +233,16 @@ export class IscsiPort {
   /**
    * Ends a session after telling its host (RFC 7143 11.9.1, event 2); or asks the host to log out within
    * `logoutSeconds` (event 1), and ends what is left then.
+   * @param still whether it is to end is asked again then
    * @returns false: there is no such session
    */
-  dropSession(tsih: number, logoutSeconds: number | null, why: string): boolean {
+  dropSession(tsih: number, logoutSeconds: number | null, why: string, still: () => boolean = () => true): boolean {
     const session = this.#sessions.get(tsih);
     if (session === undefined) return false;
     // A discovery session knows no asynchronous messages.
     const told = session.nexus !== null;
     const drop = (): void => {
-      if (session.ended) return;
+      if (session.ended || !still()) return;
       if (told) {
         for (const connection of session.connections)
           sendAsyncMessage(connection, AsyncEvent.connectionDropped, [connection.cid, 0, 0]);
@@ -247,7 +253,11 @@ export class IscsiPort {
     else {
       for (const connection of session.connections)
         sendAsyncMessage(connection, AsyncEvent.logoutRequested, [0, 0, logoutSeconds]);
-      this.parts.clock.setTimeout(drop, logoutSeconds * 1000);
+      const timer = this.parts.clock.setTimeout(() => {
+        this.#drops.delete(timer);
+        drop();
+      }, logoutSeconds * 1000);
+      this.#drops.add(timer);
     }
     return true;
   }
@@ -371,9 +381,17 @@ export class IscsiPort {
     return this.#lastTsih;
   }
 
-  /** Ends the sessions of initiators that a host group admits no longer. */
+  /**
+   * Ends the sessions of initiators that a host group admits no longer, and asks those out that have proved less than is
+   * asked for by now: whoever can prove it comes back.
+   */
   #revoke(group: HostGroup): void {
     this.endSessions(group, 'no longer admitted', (session) => !admits(group, session.identity.initiatorName));
+    for (const session of [...this.#sessions.values()]) {
+      const short = () => !satisfies(session.identity.authentication, group.auth);
+      if (session.group !== group || !short()) continue;
+      this.dropSession(session.identity.tsih, AUTHENTICATION_GRACE_S, 'more authentication is required', short);
+    }
   }
 
   #tick(): void {

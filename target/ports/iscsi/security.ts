@@ -39,6 +39,11 @@ type State =
     }
   | { readonly step: 'done' };
 
+/** What was proved is as much as is asked for. */
+export function satisfies(proved: AuthMethod, demanded: AuthMethod): boolean {
+  return demanded === 'none' || demanded === proved || proved === 'mutual-chap';
+}
+
 export class Security {
   #state: State = { step: 'method' };
   authentication: 'none' | 'chap' | 'mutual-chap' = 'none';
@@ -73,8 +78,7 @@ export class Security {
 
   /** What was proved is what is asked for now: the host group may have been changed during the login. */
   get sufficient(): boolean {
-    const demanded = this.#demanded;
-    return demanded === 'none' || demanded === this.authentication || this.authentication === 'mutual-chap';
+    return satisfies(this.authentication, this.#demanded);
   }
 
   get #demanded(): AuthMethod {

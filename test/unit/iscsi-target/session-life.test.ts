@@ -1,4 +1,5 @@
 import t from 'tap';
+import { satisfies } from '../../../target/ports/iscsi/security.js';
 import { Status } from '../../../target/scsi/task.js';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
 import { group, INITIATOR, openBench, TARGET, TestClock } from './fixture.js';
@@ -290,6 +291,44 @@ t.test('an initiator that is no longer admitted is put out', async (t) => {
   directory.emit('admission-changed', target);
   await host.expect(iscsi.Opcode.asyncMessage);
   t.equal(await host.next(), null);
+});
+
+t.test(
+  'a host that has proved less than is asked for by now is asked to log out, and put out after a time',
+  async (t) => {
+    const clock = new TestClock();
+    const { login, directory, port } = await openBench(t, { clock });
+    const { logoutRequested, connectionDropped } = iscsi.AsyncEvent;
+    const [target] = directory.groups;
+    const raise = (auth: string) => {
+      Object.assign(target!, { auth });
+      directory.emit('admission-changed', target);
+    };
+    const host = await login();
+    const event = async () => iscsi.decodeAsyncMessage((await host.expect(iscsi.Opcode.asyncMessage)).bhs);
+    raise('chap');
+    t.match(await event(), { event: logoutRequested, parameter3: 10 });
+    clock.advance(9_000);
+    raise('none');
+    clock.advance(2_000);
+    await host.ping();
+    raise('mutual-chap');
+    t.match(await event(), { event: logoutRequested });
+    clock.advance(10_000);
+    t.match(await event(), { event: connectionDropped });
+    t.equal(await host.next(), null);
+    t.equal(port.stats().sessions, 0);
+  },
+);
+
+t.test('which proof is enough', (t) => {
+  const methods = ['none', 'chap', 'mutual-chap'] as const;
+  for (const [proved, enough] of methods.map((proved, index) => [proved, methods.slice(0, index + 1)] as const)) {
+    for (const demanded of methods) {
+      t.equal(satisfies(proved, demanded), enough.includes(demanded), `${proved} for ${demanded}`);
+    }
+  }
+  t.end();
 });
 
 t.test('a session is dropped: its host is told, and may come back', async (t) => {

@@ -128,6 +128,8 @@ t.test('admission: exact names in any case, or any', async (t) => {
   const group = volumes.createHostGroup({ port: 'CL1-A', name: 'g', initiators: ['IQN.2001-04.com.example:Host1'] });
   const told: HostGroup[] = [];
   volumes.on('admission-changed', (each) => told.push(each));
+  volumes.setAuth(group.id, 'chap');
+  t.same(told.splice(0), [group], 'more may have to be proved');
   t.same(group.initiators, [HOST]);
   t.ok(Volumes.admits(group, HOST));
   t.ok(Volumes.admits(group, 'iqn.2001-04.com.example:HOST1'));
