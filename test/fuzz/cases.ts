@@ -6,7 +6,7 @@ import type { Random } from '../../target/disk/types.js';
 import { ldevNaa } from '../../target/volumes/naming.js';
 import { BHS_BYTES } from '../../wire/iscsi/bhs.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
-import { Opcode } from '../../wire/scsi/opcodes.js';
+import { cdbLengthOf, Opcode, StreamOpcode, VariableAction } from '../../wire/scsi/opcodes.js';
 import { randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
 import { tokens } from './tokens.js';
@@ -15,6 +15,8 @@ export type Case = (address: Address, random: Random) => Promise<void>;
 
 const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
 const answerMs = 300;
+/** Logical units of the array: see main.ts. */
+const LUNS = 7;
 
 /** Bytes that mean nothing, whole or in crumbs. */
 const garbage: Case = async (address, random) => {
@@ -132,13 +134,29 @@ const pdus: Case = async (address, random) => {
   initiator.close();
 };
 
-const opcodes = Object.values(Opcode).filter(
+const opcodes = [...Object.values(Opcode), ...Object.values(StreamOpcode)].filter(
   (value): value is Exclude<typeof value, string> => typeof value === 'number',
 );
 const smallNumbers = [0, 0, 1, 4, 8, 12, 16, 24, 32, 36, 64, 252, 255, 256, 512, 4096, 65535];
 
+const NACA = 0x04;
+const actions = Object.values(VariableAction);
+
+/** One of 32 bytes whose fields are mostly small. */
+function randomLongCdb(random: Random): Buffer {
+  const cdb = Buffer.alloc(32);
+  cdb[0] = Opcode.variableLength;
+  cdb[7] = random.below(12) === 0 ? random.below(256) : cdb.length - 8;
+  cdb[9] = random.below(12) === 0 ? random.below(256) : pick(random, actions);
+  cdb[10] = random.below(6) << 5;
+  for (let i = random.below(6); i > 0; i--) cdb[10 + random.below(22)] = pick(random, smallNumbers) & 0xff;
+  cdb[31] = random.below(20);
+  return cdb;
+}
+
 /** A CDB of a known opcode whose fields are mostly small, so that many get past the first checks. */
 function randomCdb(random: Random): Buffer {
+  if (random.below(8) === 0) return randomLongCdb(random);
   const cdb = Buffer.alloc(16);
   cdb[0] = random.below(12) === 0 ? random.below(256) : pick(random, opcodes);
   for (let i = 1 + random.below(6); i > 0; i--) {
@@ -148,6 +166,7 @@ function randomCdb(random: Random): Buffer {
   }
   if (random.below(2) === 0) cdb[15] = 0;
   if (random.below(3) === 0) cdb[1] = random.below(32);
+  if (random.below(4) === 0) cdb[(cdbLengthOf(cdb[0]!) ?? cdb.length) - 1] = NACA;
   return cdb;
 }
 
@@ -162,15 +181,22 @@ function randomParameters(random: Random, bytes: number): Buffer {
   return list;
 }
 
-/** Commands of every kind, with expected lengths and data that may or may not agree. */
+/** SIMPLE mostly; also what is reserved. */
+const attributes = [1, 1, 1, 1, 0, 2, 3, 4, 4, 7];
+
+/** Commands of every kind, with expected lengths and data that may or may not agree, and task management beside them. */
 const cdbs: Case = async (address, random) => {
   const initiator = await RawInitiator.open(address);
   await initiator.login(address, random.below(2) === 0 ? [['InitialR2T', 'No']] : []);
   for (let i = random.below(30); i >= 0 && !initiator.closed; i--) {
     const write = random.below(2) === 0;
     const bytes = random.below(4) === 0 ? random.below(70_000) : pick(random, smallNumbers);
-    const lun = random.below(10) === 0 ? random.below(256) : random.below(5);
-    const bhs = initiator.commandPdu(lun, randomCdb(random), !write, write, bytes);
+    const lun = random.below(10) === 0 ? random.below(256) : random.below(LUNS);
+    if (random.below(12) === 0) {
+      initiator.sendPdu(initiator.functionPdu(1 + random.below(9), lun, random.below(4)));
+    }
+    const attribute = pick(random, attributes);
+    const bhs = initiator.commandPdu(lun, randomCdb(random), !write, write, bytes, { attribute });
     initiator.sendPdu(bhs, write ? randomParameters(random, Math.min(bytes, 8192)) : undefined);
     if (random.below(3) === 0) await initiator.answer(20);
   }
@@ -185,7 +211,7 @@ const halves: Case = async (address, random) => {
   const cdb = Buffer.alloc(16);
   cdb[0] = Opcode.write10;
   cdb[8] = 128;
-  const bhs = initiator.commandPdu(0, cdb, false, true, 65536, random.below(2) === 0);
+  const bhs = initiator.commandPdu(0, cdb, false, true, 65536, { final: random.below(2) === 0 });
   initiator.send(bhs.subarray(0, 1 + random.below(BHS_BYTES)));
   await initiator.answer(random.below(30));
   initiator.close();

@@ -5,7 +5,7 @@
  * back beside them. Fails when the array ends, that session is disturbed, or memory grows past its bound.
  * Case n of a run has the seed `seed + n`; `--case n` runs it alone.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -30,7 +30,23 @@ const memoryLimitBytes = 700 * 1024 ** 2;
 const patienceMs = 10_000;
 
 const data = mkdtempSync(join(tmpdir(), 'lunarray-fuzz-'));
-const array = await serve(data, ['--polling', '0']);
+const config = join(data, 'array.json');
+writeFileSync(
+  config,
+  JSON.stringify({
+    ldevs: [
+      { id: '00:00', capacity: '1G' },
+      { id: '00:01', capacity: '1G', blockSize: 4096 },
+      { id: '00:02', capacity: '100G' },
+      { id: '00:03', capacity: '1G', removable: true },
+      { id: '00:04', capacity: '64M', protection: 1 },
+      { id: '00:05', capacity: '64M', protection: 2 },
+      { id: '00:06', capacity: '256M', tape: true },
+    ],
+    ports: ['CL1-A', 'CL2-A'].map((id) => ({ id, listen: '127.0.0.1:0' })),
+  }),
+);
+const array = await serve(join(data, 'array'), ['--polling', '0', '--config', config]);
 const [, host, port, iqn] = /^iscsi:\/\/([^:]+):(\d+)\/([^/]+)\//.exec(array.ready[0]!.url)!;
 const address: Address = { host: host!, port: Number(port), iqn: iqn! };
 // The well-behaved session uses the other port: the lanes may end every session of theirs by a target reset.

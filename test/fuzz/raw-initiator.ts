@@ -2,8 +2,10 @@
 import { connect, type Socket } from 'node:net';
 import {
   BHS_BYTES,
+  encodeCommandAhs,
   encodeLoginRequest,
   encodeScsiCommand,
+  encodeTaskManagementRequest,
   LoginStage,
   paddingOf,
   setDataSegmentLength,
@@ -15,6 +17,9 @@ const SCSI_RESPONSE = 0x21;
 const DATA_IN = 0x25;
 /** S bit of Data-In: it ends the command, with GOOD status here or with what it says. */
 const WITH_STATUS = 0x01;
+/** Bytes of a CDB in the header itself. */
+const SHORT_CDB = 16;
+const AHS_LENGTH_BYTE = 4;
 
 export interface Address {
   readonly host: string;
@@ -102,14 +107,22 @@ export class RawInitiator {
     await this.answer(2000);
   }
 
-  commandPdu(lun: number, cdb: Buffer, read: boolean, write: boolean, expected: number, final = true): Buffer {
+  /** With an additional header segment behind it if the CDB has more than 16 bytes. */
+  commandPdu(
+    lun: number,
+    cdb: Buffer,
+    read: boolean,
+    write: boolean,
+    expected: number,
+    { final = true, attribute = 1 } = {},
+  ): Buffer {
     const bhs = Buffer.alloc(BHS_BYTES);
     encodeScsiCommand(bhs, 0, {
       immediate: false,
       final,
       read,
       write,
-      attribute: 1,
+      attribute,
       lun: Buffer.from([0, lun, 0, 0, 0, 0, 0, 0]),
       initiatorTaskTag: this.tag++ >>> 0,
       expectedDataTransferLength: expected,
@@ -118,6 +131,26 @@ export class RawInitiator {
       cdb,
     });
     this.cmdSn = (this.cmdSn + 1) >>> 0;
+    if (cdb.length <= SHORT_CDB) return bhs;
+    const ahs = encodeCommandAhs({ extendedCdb: cdb.subarray(SHORT_CDB), bidirectionalReadLength: null });
+    bhs[AHS_LENGTH_BYTE] = ahs.length / 4;
+    return Buffer.concat([bhs, ahs]);
+  }
+
+  /** A task management function, perhaps on one of the last commands. @param back how many commands ago */
+  functionPdu(fn: number, lun: number, back: number): Buffer {
+    const bhs = Buffer.alloc(BHS_BYTES);
+    encodeTaskManagementRequest(bhs, 0, {
+      immediate: true,
+      fn,
+      lun: Buffer.from([0, lun, 0, 0, 0, 0, 0, 0]),
+      initiatorTaskTag: this.tag++ >>> 0,
+      referencedTaskTag: Math.max(0, this.tag - back) >>> 0,
+      cmdSn: this.cmdSn,
+      expStatSn: 0,
+      refCmdSn: (this.cmdSn - back) >>> 0,
+      expDataSn: 0,
+    });
     return bhs;
   }
 
