@@ -167,7 +167,10 @@ export class ChannelAdapter {
     const ran = task.running;
     // First of all: a task that stayed in the set would stand in everybody's way.
     if (set !== null) {
-      if (task.status === Status.checkCondition && !task.aborted) set.fault(task);
+      if (task.status === Status.checkCondition && !task.aborted) {
+        task.unit!.errorHistory.note(task);
+        set.fault(task);
+      }
       set.leave(task);
     }
     if (ran) {

@@ -133,6 +133,7 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
   set.endAllegiance(() => true);
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
+  unit.errorHistory.reset();
   unit.medium?.reset();
   unit.tape?.reset();
   for (const nexus of parts.units.nexusesOf(unit)) unit.attentions.establish(nexus.id, condition);
@@ -146,6 +147,7 @@ function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => v
   reservationsOf(unit).nexusLost(cause);
   unit.medium?.nexusLost(cause);
   unit.copies.nexusLost(cause);
+  unit.errorHistory.nexusLost(cause);
   unit.attentions.establish(cause.id, nexusLossOccurred());
 }
 

@@ -22,9 +22,10 @@ export function completeFailed(unit: LogicalUnit, task: Task, failure: IoFailure
   }
 }
 
-/** For work that goes on after the command was answered (IMMED): the log is all that learns of it. */
+/** For work that goes on after the command was answered (IMMED): the log and the error history are all that learn of it. */
 export function logDeferred(unit: LogicalUnit, task: Task, failure: IoFailure): void {
   logCause(unit, task, 'failed after it was answered', failure);
+  unit.errorHistory.note(task, senseOf(failure));
 }
 
 function logCause(unit: LogicalUnit, task: Task, what: string, failure: IoFailure): void {

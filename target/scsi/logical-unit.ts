@@ -19,6 +19,7 @@ import type { HostGroup, Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { DeviceClock } from './device-clock.js';
+import { ErrorHistory } from './error-history.js';
 import { FormatOperation } from './format-operation.js';
 import { type IdentifyingStore, noIdentifyingStore } from './identifying-information.js';
 import { type ExceptionControl, InformationalExceptions } from './informational-exceptions.js';
@@ -98,6 +99,7 @@ export class LogicalUnit {
   readonly exceptions: InformationalExceptions;
   readonly access: AsymmetricAccess;
   readonly deviceClock: DeviceClock;
+  readonly errorHistory: ErrorHistory;
   readonly format: FormatOperation;
   readonly buffers = new UnitBuffers();
   /** `onGood` of tasks that may report an exception; one function for all. */
@@ -144,6 +146,7 @@ export class LogicalUnit {
     this.reportedReadOnly = ldev.readOnly;
     this.maxTransferBlocks = Limits.transferBytes / ldev.blockSize;
     this.deviceClock = new DeviceClock(clock);
+    this.errorHistory = new ErrorHistory(this.deviceClock, this.attentions);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
     this.format = new FormatOperation(this);
     this.sanitize = new SanitizeOperation(this, sanitize);

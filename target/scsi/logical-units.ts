@@ -189,6 +189,7 @@ export class LogicalUnits {
     for (const unit of this.byLdev.values()) {
       unit.attentions.detach(nexus.id);
       unit.copies.nexusLost(nexus);
+      unit.errorHistory.nexusLost(nexus);
     }
   }
 
@@ -255,6 +256,7 @@ export class LogicalUnits {
         if (nexus.hostGroup.id !== group.id) continue;
         unit.reservations.nexusLost?.(nexus);
         unit.tasks?.endAllegiance((faulted) => faulted === nexus);
+        unit.errorHistory.nexusLost(nexus);
         unit.medium?.nexusLost(nexus);
         unit.attentions.detach(nexus.id);
         unit.copies.aliases.forget(nexus.id);

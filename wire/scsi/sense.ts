@@ -258,6 +258,7 @@ export const reservationsPreempted = condition('reservations-preempted', unitAtt
 export const reservationsReleased = condition('reservations-released', unitAttention, 0x2a04);
 export const registrationsPreempted = condition('registrations-preempted', unitAttention, 0x2a05);
 export const asymmetricAccessStateChanged = condition('access-state-changed', unitAttention, 0x2a06);
+export const errorHistoryNexusCleared = condition('error-history-nexus-cleared', unitAttention, 0x2a0a);
 export const timestampChanged = condition('timestamp-changed', unitAttention, 0x2a10);
 export const deviceIdentifierChanged = condition('device-identifier-changed', unitAttention, 0x3f05);
 export const capacityDataHasChanged = condition('capacity-changed', unitAttention, 0x2a09);

@@ -270,6 +270,7 @@ export const testNexus = {
   transport: 'iscsi',
   initiatorName: 'iqn.test:host',
   initiatorPort: 'iqn.test:host,i,0x1',
+  port: { name: 'CL1-A', relativeId: 1 },
 } as unknown as Nexus;
 
 /** Gives data-out in three pieces of unequal size. */

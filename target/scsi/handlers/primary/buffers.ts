@@ -1,6 +1,6 @@
 /**
  * WRITE BUFFER and READ BUFFER(10) (SPC-5 6.57, 6.18): one data buffer per logical unit, one echo buffer per I_T nexus.
- * There is no microcode to download, and no error history.
+ * There is no microcode to download. The error history is read only.
  *
  *   byte 1 MODE (4:0)   2 BUFFER ID   3–5 BUFFER OFFSET   6–8 length
  */
@@ -16,8 +16,9 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { DATA_BUFFER_BYTES, ECHO_BUFFER_BYTES } from '../../unit-buffers.js';
 import { answer, parameterList } from './answer.js';
+import { errorHistoryMode } from './error-history.js';
 
-const Mode = { data: 0x02, descriptor: 0x03, echo: 0x0a, echoDescriptor: 0x0b } as const;
+const Mode = { data: 0x02, descriptor: 0x03, echo: 0x0a, echoDescriptor: 0x0b, errorHistory: 0x1c } as const;
 const MODE_BIT = 4;
 const ID_BYTE = 2;
 const OFFSET_BYTE = 3;
@@ -64,6 +65,7 @@ const readModes: ReadonlyMap<number, ReadMode> = new Map<number, ReadMode>([
     },
   ],
   [Mode.echoDescriptor, { data: () => ECHO_DESCRIPTOR }],
+  [Mode.errorHistory, errorHistoryMode],
 ]);
 
 function checkRead(unit: LogicalUnit, task: Task): Sense | null {
