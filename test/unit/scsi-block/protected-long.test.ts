@@ -72,7 +72,11 @@ t.test('WRITE SCATTERED(32): refusals and what they point at', async (t) => {
   t.match(run(scattered({ offset: 0 })), inCdb(12), 'the list reaches into the data');
   t.match(run(scattered({ descriptors: 0xffff })), inCdb(16));
   t.match(run(scattered({ length: 100_000 })), inCdb(28));
-  t.match(run(scattered({ length: 3 })), { asc: 0x2600, field: { inCdb: false, byte: 64 + 8 } }, 'more blocks than come');
+  t.match(
+    run(scattered({ length: 3 })),
+    { asc: 0x2600, field: { inCdb: false, byte: 64 + 8 } },
+    'more blocks than come',
+  );
   const beyond = Buffer.from(all);
   beyond.writeBigUInt64BE(2n ** 40n, 64);
   t.match(run(scattered(), beyond), { name: 'lba-out-of-range' });
