@@ -16,6 +16,7 @@ import {
 import type { CopyContext, EndPoint } from './copy-context.js';
 import type { PieceDone } from './copy-steps.js';
 import { HeldPart } from './held-part.js';
+import { restBy } from './residual.js';
 import { Transfer } from './transfer.js';
 import { VirtualData } from './virtual-data.js';
 
@@ -77,30 +78,14 @@ function outOfRange(segment: BlockSegment | ByteSegment, ends: Ends, amounts: Am
 }
 
 /** What becomes of data that did not fit. */
-interface Rest {
-  /** Zeros that fill the last destination block. */
-  readonly padding: number;
-  readonly keepsSource: boolean;
-  readonly keepsDestination: boolean;
-}
-
-/** SPC-5 table 116, by CAT of the segment and PAD of both ends. */
-function restOf(
-  segment: BlockSegment | ByteSegment,
-  ends: Ends,
-  restSource: number,
-  restDestination: number,
-): Rest | Sense {
-  if (segment.concatenate) return { padding: 0, keepsSource: true, keepsDestination: true };
-  const padsSource = ends.source.pad;
-  const padsDestination = ends.destination.pad;
-  // Where the end of what is written is told, there is no block to pad (note a).
+function restOf(segment: BlockSegment | ByteSegment, ends: Ends, restSource: number, restDestination: number) {
+  const { concatenate, number } = segment;
+  // Where the end of what is written is told, there is no block to pad.
   const told = segment.kind === 'bytes' || segment.destinationCount;
-  const misfit = padsDestination ? told && restDestination > 0 : !padsSource && restSource + restDestination > 0;
-  if (misfit) return unexpectedInexactSegment({ segment: segment.number });
-  const { blockSize } = ends.destination.target;
-  const padding = padsDestination && restDestination > 0 ? blockSize - restDestination : 0;
-  return { padding, keepsSource: padsDestination && !padsSource, keepsDestination: false };
+  const { pad: padsSource } = ends.source;
+  const { pad: padsDestination, target } = ends.destination;
+  const how = { concatenate, padsSource, padsDestination, told, unit: target.blockSize };
+  return restBy(how, restSource, restDestination) ?? unexpectedInexactSegment({ segment: number });
 }
 
 /** Bytes from the beginning of a unit; of nothing, 0: the LBA may then be any. */

@@ -7,7 +7,7 @@ import type { PieceDone } from './copy-steps.js';
 
 /** 07h: whether the source can be reached; with TUR, whether it is ready. */
 export function verify(context: CopyContext, segment: VerifySegment, done: PieceDone): void {
-  const end = context.endPoint(segment, 'source');
+  const end = context.endPoint(segment, 'source', null);
   if ('key' in end) {
     done(end);
     return;
@@ -21,7 +21,7 @@ export function verify(context: CopyContext, segment: VerifySegment, done: Piece
 
 /** 14h and 15h: PERSISTENT RESERVE OUT with service action REGISTER, or REGISTER AND MOVE. */
 export function reserve(context: CopyContext, segment: ReserveSegment, done: PieceDone): void {
-  const end = context.endPoint(segment, 'destination');
+  const end = context.endPoint(segment, 'destination', null);
   if ('key' in end) {
     done(end);
     return;

@@ -20,6 +20,8 @@ export interface CopySurroundings extends CopyMeans {
   resolve(cscd: Cscd): CopyTarget | null;
   /** The logical unit that got the command; null: its sender may no longer reach it. */
   own(): CopyTarget | null;
+  /** Of the parameter list. */
+  readonly inline: Buffer;
 }
 
 export type Role = 'source' | 'destination';
@@ -29,12 +31,20 @@ export interface EndPoint {
   readonly role: Role;
   readonly target: CopyTarget;
   readonly pad: boolean;
+  /** Of a stream device: bytes per block that its transfers count, null: they count bytes. */
+  readonly streamBlock: number | null;
   /** Byte of the CSCD descriptor in the parameter list; null: the segment names the command's own logical unit. */
   readonly at: number | null;
 }
 
 /** Byte of the CSCD IDs in a segment descriptor. */
 const ID_BYTE: Readonly<Record<Role, number>> = { source: 4, destination: 6 };
+
+/** Whether a descriptor says the block length that there is; of a tape it counts with FIXED only. */
+function fits({ blockLength, fixed }: Cscd, target: CopyTarget): boolean {
+  if (target.deviceType === DeviceType.sequentialAccess) return !fixed || blockLength === target.streamBlockLength;
+  return blockLength === 0 || blockLength === target.blockSize;
+}
 
 /** What the segments of one operation share: its ends, its commands, the data left over between segments. */
 export class CopyContext {
@@ -53,15 +63,25 @@ export class CopyContext {
     this.steps = new CopySteps(operation, surroundings);
   }
 
-  /** The logical unit that a segment names, if it is reachable and what its descriptor says. */
-  endPoint(segment: Segment, role: Role): EndPoint | Sense {
+  get inline(): Buffer {
+    return this.surroundings.inline;
+  }
+
+  /**
+   * The logical unit that a segment names, if it is reachable and what its descriptor says.
+   * @param type PERIPHERAL DEVICE TYPE that the segment is for; null: any
+   */
+  endPoint(segment: Segment, role: Role, type: number | null = DeviceType.directAccess): EndPoint | Sense {
     const { number } = segment;
     const id = role === 'source' ? segment.source : segment.destination;
     const inSegment = { inCdb: false, byte: ID_BYTE[role], inSegment: true };
     if (id === OWN_UNIT) {
       const target = this.surroundings.own();
       if (target === null) return unreachableCopyTarget({ segment: number, field: inSegment });
-      return { role, target, pad: false, at: null };
+      if (type !== null && target.deviceType !== type) {
+        return incorrectCopyTargetDeviceType({ segment: number, field: inSegment });
+      }
+      return { role, target, pad: false, streamBlock: null, at: null };
     }
     const { list } = this.operation;
     const cscd = list.cscds.get(id);
@@ -72,11 +92,13 @@ export class CopyContext {
     const target = cscd.nul ? null : this.surroundings.resolve(cscd);
     const at = (byte: number) => ({ segment: number, field: { inCdb: false, byte: cscd.at + byte } });
     if (target === null) return unreachableCopyTarget(at(0));
-    if (cscd.deviceType !== DeviceType.directAccess) return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
-    if (cscd.blockLength !== 0 && cscd.blockLength !== target.blockSize) {
-      return incorrectCopyTargetDeviceType(at(CscdField.blockLength));
+    const wanted = type ?? target.deviceType;
+    if (cscd.deviceType !== wanted || target.deviceType !== wanted) {
+      return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
     }
-    return { role, target, pad: cscd.pad, at: cscd.at };
+    const streamBlock = wanted === DeviceType.sequentialAccess && cscd.fixed ? cscd.blockLength : null;
+    if (!fits(cscd, target)) return incorrectCopyTargetDeviceType(at(CscdField.blockLength));
+    return { role, target, pad: cscd.pad, streamBlock, at: cscd.at };
   }
 
   /**

@@ -4,6 +4,7 @@ import { LIST_ID4_HEADER } from '../../wire/scsi/extended-copy.js';
 
 const CSCDS = 64;
 const SEGMENTS = 256;
+const INLINE_BYTES = 32 * 1024;
 const DESCRIPTOR_BYTES = CSCDS * CSCD_BYTES + SEGMENTS * MAX_SEGMENT_BYTES;
 
 /** Limits that the copy manager holds to, and that RECEIVE COPY OPERATING PARAMETERS and VPD page 8Fh report. */
@@ -13,8 +14,10 @@ export const CopyLimits = {
   descriptorBytes: DESCRIPTOR_BYTES,
   /** MAXIMUM SEGMENT LENGTH: none. */
   segmentBytes: 0,
-  /** Only segments for stream devices use inline data. */
-  inlineBytes: 0,
+  /** INLINE DATA LIMIT. */
+  inlineBytes: INLINE_BYTES,
+  /** MAXIMUM STREAM DEVICE TRANSFER SIZE: what one READ or WRITE of a stream device moves. */
+  streamBytes: 1024 * 1024,
   /** HELD DATA LIMIT: the newest bytes are kept. */
   heldBytes: 64 * 1024,
   /** Copy operations of one logical unit at a time. */
@@ -26,8 +29,8 @@ export const CopyLimits = {
   types: [...segmentTypes, ...cscdTypes],
 } as const;
 
-/** The longest parameter list: header and descriptors. */
-export const MAX_LIST_BYTES = LIST_ID4_HEADER + DESCRIPTOR_BYTES;
+/** The longest parameter list: header, descriptors and inline data. */
+export const MAX_LIST_BYTES = LIST_ID4_HEADER + DESCRIPTOR_BYTES + INLINE_BYTES;
 
 /** Data read and written in one go. */
 export const PIECE_BYTES = 1024 * 1024;

@@ -19,6 +19,10 @@ export type ReplyDone = (reply: Reply | null) => void;
 export interface CopyTarget {
   /** The same object for the same logical unit, however it is reached. */
   readonly identity: object;
+  /** PERIPHERAL DEVICE TYPE. */
+  readonly deviceType: number;
+  /** Of a stream device: the block length that is set, bytes; 0: none. */
+  readonly streamBlockLength: number;
   /** Bytes per logical block. */
   readonly blockSize: number;
   /** Capacity in blocks, as it is now. */

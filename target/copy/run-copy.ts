@@ -5,6 +5,7 @@ import { reserve, verify } from './copy-checks.js';
 import { CopyContext, type CopySurroundings } from './copy-context.js';
 import type { CopyEnd, CopyOperation, Issuer } from './copy-operation.js';
 import type { PieceDone } from './copy-steps.js';
+import { copyStream, moveStream } from './stream/stream-copy.js';
 
 type Processes = {
   readonly [K in Segment['kind']]: (
@@ -14,7 +15,15 @@ type Processes = {
   ) => void;
 };
 
-const processes: Processes = { blocks: copyBlocks, bytes: copyBytes, image: copyImage, verify, reserve };
+const processes: Processes = {
+  blocks: copyBlocks,
+  bytes: copyBytes,
+  image: copyImage,
+  verify,
+  reserve,
+  stream: copyStream,
+  motion: moveStream,
+};
 
 function processSegment<K extends Segment['kind']>(
   context: CopyContext,

@@ -12,12 +12,13 @@
  *   15h       move reservation          8– as the parameter list of REGISTER AND MOVE, with a TransportID from 32 on
  *   16h       <i>block → <i>block       8–15 source LBA · 16–23 destination LBA · 24–27 blocks, 0: as many as fit
  *
- * Left out: types for stream devices (00h, 01h, 03h–06h, 08h, 09h, 0Bh, 0Ch, 0Eh–13h) and for RODs (BEh, BFh).
+ * Those with stream devices stand in `stream-segments.ts`. Left out: types for RODs (BEh, BFh).
  */
 
 import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
 import { BASIC_LIST_BYTES, PersistentOut } from './persistent-reservations.js';
 import { invalidFieldInParameterList, type Sense, unsupportedSegmentDescriptor } from './sense.js';
+import { type MotionSegment, type StreamSegment, streamFormats } from './stream-segments.js';
 
 export const SegmentType = {
   blockToBlock: 0x02,
@@ -36,7 +37,7 @@ export const SegmentField = {
   image: { sourceLba: 8, destinationLba: 16 },
 } as const;
 
-interface SegmentBase {
+export interface SegmentBase {
   /** Of the segment list, from 0. */
   readonly number: number;
   /** Byte of the parameter list that it begins at. */
@@ -94,14 +95,22 @@ export interface ReserveSegment extends SegmentBase {
   readonly list: Buffer;
 }
 
-export type Segment = BlockSegment | ByteSegment | ImageSegment | VerifySegment | ReserveSegment;
+export type Segment =
+  | BlockSegment
+  | ByteSegment
+  | ImageSegment
+  | VerifySegment
+  | ReserveSegment
+  | StreamSegment
+  | MotionSegment;
 
-interface Format {
+export interface SegmentFormat {
   /** Of the whole descriptor, in bytes. */
   readonly bytes: number;
   /** It may be longer, up to this. */
   readonly most?: number;
-  readonly decode: (bytes: Buffer, base: SegmentBase) => Segment;
+  /** Of a descriptor of such a length; or why it is refused. */
+  readonly decode: (bytes: Buffer, base: SegmentBase) => Segment | Sense;
 }
 
 /** Both keys of segments about reservations. */
@@ -113,7 +122,7 @@ const TRANSPORT_ID_BYTES = 248;
 const CAT = 0x01;
 const DC = 0x02;
 
-function blockFormat(hold: boolean): Format {
+function blockFormat(hold: boolean): SegmentFormat {
   return {
     bytes: 28,
     decode: (bytes, base) => ({
@@ -129,7 +138,8 @@ function blockFormat(hold: boolean): Format {
   };
 }
 
-const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
+const formats: ReadonlyMap<number, SegmentFormat> = new Map<number, SegmentFormat>([
+  ...streamFormats,
   [SegmentType.blockToBlock, blockFormat(false)],
   [
     SegmentType.verify,
@@ -190,7 +200,7 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
 ]);
 
 /** Type codes known, ascending. */
-export const segmentTypes: readonly number[] = [...formats.keys()];
+export const segmentTypes: readonly number[] = [...formats.keys()].sort((a, b) => a - b);
 
 /** The longest descriptor of a segment that copies, in bytes. */
 export const MAX_SEGMENT_BYTES = 32;
@@ -214,7 +224,8 @@ export function decodeSegment(
   if (!fits) return invalidFieldInParameterList(at + 2);
   const bytes = list.subarray(at, at + length);
   const base = { number, at, source: bytes.readUInt16BE(4), destination: bytes.readUInt16BE(6) };
-  return { segment: format.decode(bytes, base), bytes: length };
+  const segment = format.decode(bytes, base);
+  return 'key' in segment ? segment : { segment, bytes: length };
 }
 
 function encode(type: number, flags: number, bytes: number, source: number, destination: number): Buffer {

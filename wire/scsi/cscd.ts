@@ -6,7 +6,8 @@
  *   E5h iSCSI IPv4        4–11 LU IDENTIFIER · 12–15 IPv4 address · 22–23 TCP port · 26–27 internet protocol number
  *   E6h alias             4–11 LU IDENTIFIER · 12–19 ALIAS VALUE
  *   EAh iSCSI IPv6        4–11 LU IDENTIFIER · 12–27 IPv6 address · 32 FFh · 34–35 TCP port · 36–37 protocol number
- *   28–31 of block devices: 28 PAD (2) · 29–31 DISK BLOCK LENGTH
+ *   28–31 of block devices: 28 PAD (2) · 29–31 DISK BLOCK LENGTH; of stream devices: 28 PAD (2) FIXED (0) ·
+ *         29–31 STREAM BLOCK LENGTH
  *
  * NUL is obsolete in SPC-5; hosts written to SPC-3 send it. LU ID TYPE counts where there is a LU IDENTIFIER.
  * Left out: transports that the array does not have (E0h to E3h, E7h to E9h); copy services (EBh), which each vendor
@@ -66,6 +67,8 @@ export interface Cscd {
   readonly nul: boolean;
   readonly deviceType: number;
   readonly pad: boolean;
+  /** Of stream devices: transfers count blocks of `blockLength`, not bytes. */
+  readonly fixed: boolean;
   /** Bytes; 0: whatever it is. */
   readonly blockLength: number;
   readonly address: CscdAddress;
@@ -149,6 +152,7 @@ function decodeCscd(list: Buffer, at: number, end: number): { readonly cscd: Csc
     nul: (bytes[1]! & 0x20) !== 0,
     deviceType: bytes[1]! & 0x1f,
     pad: (bytes[28]! & 0x04) !== 0,
+    fixed: (bytes[28]! & 0x01) !== 0,
     blockLength: bytes.readUIntBE(29, 3),
     address,
   };
@@ -169,18 +173,20 @@ export function decodeCscds(list: Buffer, start: number, end: number, first: num
   return cscds;
 }
 
-type BlockDevice = Pick<Cscd, 'pad' | 'blockLength'>;
+/** Left out: a block device. */
+type Device = Pick<Cscd, 'pad' | 'blockLength'> & Partial<Pick<Cscd, 'deviceType' | 'fixed'>>;
 
-function encode(type: number, device: BlockDevice, bytes = CSCD_BYTES): Buffer {
+function encode(type: number, device: Device, bytes = CSCD_BYTES): Buffer {
   const data = Buffer.alloc(bytes);
   data[0] = type;
-  data[28] = device.pad ? 0x04 : 0;
+  data[1] = device.deviceType ?? 0;
+  data[28] = (device.pad ? 0x04 : 0) | (device.fixed ? 0x01 : 0);
   data.writeUIntBE(device.blockLength, 29, 3);
   return data;
 }
 
-/** E4h of a block device. */
-export function encodeCscd(cscd: BlockDevice & Omit<DesignatorAddress, 'kind'>): Buffer {
+/** E4h. */
+export function encodeCscd(cscd: Device & Omit<DesignatorAddress, 'kind'>): Buffer {
   const data = encode(CscdType.identification, cscd);
   data[4] = cscd.codeSet;
   data[5] = (cscd.association << 4) | cscd.designatorType;
@@ -189,15 +195,15 @@ export function encodeCscd(cscd: BlockDevice & Omit<DesignatorAddress, 'kind'>):
   return data;
 }
 
-/** E6h of a block device. @param lun LU IDENTIFIER, 8 bytes */
-export function encodeAliasCscd(cscd: BlockDevice & { readonly alias: Buffer; readonly lun: Buffer }): Buffer {
+/** E6h. @param lun LU IDENTIFIER, 8 bytes */
+export function encodeAliasCscd(cscd: Device & { readonly alias: Buffer; readonly lun: Buffer }): Buffer {
   const data = encode(CscdType.alias, cscd);
   cscd.lun.copy(data, LUN_AT, 0, LUN_BYTES);
   cscd.alias.copy(data, 12, 0, 8);
   return data;
 }
 
-export interface PortalCscdSpec extends BlockDevice {
+export interface PortalCscdSpec extends Device {
   /** LU IDENTIFIER, 8 bytes. */
   readonly lun: Buffer;
   /** 4 bytes: IPv4, 16: IPv6. */
@@ -206,7 +212,7 @@ export interface PortalCscdSpec extends BlockDevice {
   readonly protocol: number;
 }
 
-/** E5h or EAh of a block device, by the length of the address. */
+/** E5h or EAh, by the length of the address. */
 export function encodePortalCscd(cscd: PortalCscdSpec): Buffer {
   const { address, port, protocol } = cscd;
   const v6 = address.length === 16;

@@ -13,7 +13,7 @@
  * then the segment descriptors, then inline data. A CSCD descriptor stands at 16 + 32 × its ID in both formats: in
  * LID4 the header takes the place of ID 0.
  *
- * STR has no meaning for what is cached. Left out: inline data, which only stream devices use.
+ * STR has no meaning for what is cached.
  */
 
 import { decodeSegment, SEGMENT_HEADER, type Segment } from './copy-segments.js';
@@ -50,6 +50,7 @@ export interface CopyListLimits {
   readonly segments: number;
   /** Bytes of CSCD and segment descriptors together. */
   readonly descriptorBytes: number;
+  readonly inlineBytes: number;
 }
 
 export interface CopyList {
@@ -64,6 +65,12 @@ export interface CopyList {
   /** By CSCD ID. */
   readonly cscds: Cscds;
   readonly segments: readonly Segment[];
+}
+
+/** As it came: with its inline data, which nothing needs once the segments have been processed. */
+export interface ReceivedCopyList {
+  readonly list: CopyList;
+  readonly inline: Buffer;
 }
 
 /** Byte of the list identifier, by format. */
@@ -125,7 +132,7 @@ function refusalOf(header: Header, list: Buffer, limits: CopyListLimits): Sense 
   if (cscdBytes + segmentBytes > limits.descriptorBytes) return parameterListLengthError();
   if (cscdBytes % CSCD_BYTES !== 0) return invalidFieldInParameterList(lengthAt.cscds);
   if (cscdBytes / CSCD_BYTES > limits.cscds) return tooManyTargetDescriptors(lengthAt.cscds);
-  if (inlineBytes > 0) return inlineDataLengthExceeded(lengthAt.inline);
+  if (inlineBytes > limits.inlineBytes) return inlineDataLengthExceeded(lengthAt.inline);
   if (listIdUsage === 0b01) return invalidFieldInParameterList(1, USAGE_BIT);
   if (listIdUsage === ListIdUsage.none && listId !== 0) return invalidFieldInParameterList(LIST_ID_BYTE[format]);
   return null;
@@ -139,7 +146,7 @@ function decodeSegments(list: Buffer, start: number, end: number, header: Header
     const read = decodeSegment(list, at, end, segments.length);
     if ('key' in read) return read;
     const { segment } = read;
-    if (segment.kind === 'blocks' && segment.hold && header.listIdUsage === ListIdUsage.none) {
+    if ('hold' in segment && segment.hold && header.listIdUsage === ListIdUsage.none) {
       return invalidFieldInParameterList(at);
     }
     segments.push(segment);
@@ -149,7 +156,11 @@ function decodeSegments(list: Buffer, start: number, end: number, header: Header
 }
 
 /** Reads a whole list, or tells why it is refused. What it returns shares no memory with `list`. */
-export function decodeCopyList(list: Buffer, format: CopyList['format'], limits: CopyListLimits): CopyList | Sense {
+export function decodeCopyList(
+  list: Buffer,
+  format: CopyList['format'],
+  limits: CopyListLimits,
+): ReceivedCopyList | Sense {
   if (list.length < (format === 'lid1' ? LIST_ID1_HEADER : LIST_ID4_HEADER)) return parameterListLengthError();
   const header = format === 'lid1' ? decodeHeader1(list) : decodeHeader4(list);
   if ('key' in header) return header;
@@ -161,24 +172,29 @@ export function decodeCopyList(list: Buffer, format: CopyList['format'], limits:
   const segments = decodeSegments(list, segmentsAt, segmentsAt + header.segmentBytes, header, limits.segments);
   if ('key' in segments) return segments;
   const { listId, listIdUsage, priority, immediate, senseWithGood } = header;
-  return { format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments };
+  const inlineAt = segmentsAt + header.segmentBytes;
+  const inline = Buffer.from(list.subarray(inlineAt, inlineAt + header.inlineBytes));
+  return { list: { format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments }, inline };
 }
 
 export interface CopyListSpec extends Omit<CopyList, 'cscds' | 'segments'> {
   readonly cscds: readonly Buffer[];
   readonly segments: readonly Buffer[];
+  readonly inline?: Buffer;
 }
 
 /** A whole list. CSCD IDs begin at 0 in `lid1` and at 1 in `lid4`. */
 export function encodeCopyList(spec: CopyListSpec): Buffer {
   const cscds = Buffer.concat(spec.cscds);
   const segments = Buffer.concat(spec.segments);
+  const { inline = Buffer.alloc(0) } = spec;
   const header = Buffer.alloc(spec.format === 'lid1' ? LIST_ID1_HEADER : LIST_ID4_HEADER);
   header[1] = (spec.listIdUsage << 3) | spec.priority;
   if (spec.format === 'lid1') {
     header[0] = spec.listId;
     header.writeUInt16BE(cscds.length, 2);
     header.writeUInt32BE(segments.length, 8);
+    header.writeUInt32BE(inline.length, 12);
   } else {
     header[0] = 0x01;
     header.writeUInt16BE(CSCD_BYTES, 2);
@@ -187,6 +203,7 @@ export function encodeCopyList(spec: CopyListSpec): Buffer {
     header.writeUInt32BE(spec.listId, 20);
     header.writeUInt16BE(cscds.length, 42);
     header.writeUInt16BE(segments.length, 44);
+    header.writeUInt16BE(inline.length, 46);
   }
-  return Buffer.concat([header, cscds, segments]);
+  return Buffer.concat([header, cscds, segments, inline]);
 }

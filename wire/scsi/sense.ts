@@ -211,6 +211,8 @@ export const thirdPartyDeviceFailure = copyAborted('third-party-device-failure',
 export const incorrectCopyTargetDeviceType = copyAborted('incorrect-copy-target-type', 0x0d03);
 export const copyInvalidField = copyAborted('copy-invalid-field', 0x2600);
 export const unexpectedInexactSegment = copyAborted('unexpected-inexact-segment', 0x260a);
+/** A segment names inline data beyond what came. */
+export const inlineDataExceeded = copyAborted('copy-inline-data', 0x260b);
 export const copyClearedByDeviceServer = copyAborted('copy-cleared', 0x2f02);
 
 /** WRITE USING TOKEN: the token represents less than was asked for (SBC-4 4.28.2). @param blocks that were written */

@@ -14,9 +14,8 @@
  *   0108h  supported ROD types    2 reserved · list length 2 · 64 bytes each: type 4 · TOKEN_IN (1) TOKEN_OUT (0) · …
  *   8001h  general copy           total concurrent copies 4 · identified ones 4 · segment length 4 · segment and
  *                                 inline data granularity (log 2) 1 + 1 · …
+ *   9101h  stream copy           maximum stream device transfer size 4, bytes · …
  *   C001h  held data              limit 4 · granularity (log 2) 1 · …
- *
- * Left out: streams (9101h).
  */
 import { writeUint64 } from './cdb.js';
 import type { CopyParameters } from './copy-results.js';
@@ -106,6 +105,12 @@ function parameterData(parameters: CopyParameters): Buffer {
   return descriptor(0x0004, content);
 }
 
+/** What OPERATING PARAMETERS do not tell. */
+export interface StreamParameters {
+  /** MAXIMUM STREAM DEVICE TRANSFER SIZE. */
+  readonly streamBytes: number;
+}
+
 function supportedCscdIds(ids: readonly number[]): Buffer {
   const content = Buffer.alloc(2 + 2 * ids.length);
   content.writeUInt16BE(2 * ids.length, 0);
@@ -124,6 +129,12 @@ function generalCopy(parameters: CopyParameters): Buffer {
   return descriptor(0x8001, content);
 }
 
+function streamCopy({ streamBytes }: StreamParameters): Buffer {
+  const content = Buffer.alloc(12);
+  content.writeUInt32BE(streamBytes, 0);
+  return descriptor(0x9101, content);
+}
+
 function heldData(parameters: CopyParameters): Buffer {
   const content = Buffer.alloc(28);
   content.writeUInt32BE(parameters.heldBytes, 0);
@@ -135,7 +146,7 @@ function heldData(parameters: CopyParameters): Buffer {
 export function thirdPartyCopyPage(
   device: number,
   commands: readonly SupportedActions[],
-  parameters: CopyParameters,
+  parameters: CopyParameters & StreamParameters,
   cscdIds: readonly number[],
   rods: RodSupport,
 ): Buffer {
@@ -148,6 +159,7 @@ export function thirdPartyCopyPage(
     rodFeatures(rods),
     supportedRodTypes(rods),
     generalCopy(parameters),
+    streamCopy(parameters),
     heldData(parameters),
   ]);
   const head = Buffer.from([device, VpdPage.thirdPartyCopy, 0, 0]);

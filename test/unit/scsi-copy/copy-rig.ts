@@ -19,6 +19,7 @@ export interface UnitSpec {
   readonly blockSize?: 512 | 4096;
   readonly thin?: boolean;
   readonly readOnly?: boolean;
+  readonly tape?: boolean;
 }
 
 /** The LDEVs stand behind LUNs of the same number on both ports, unless a test changes that. */
@@ -29,11 +30,11 @@ export class CopyRig extends Rig {
     super({ ...options, luns: units.map((_unit, id) => [id, id] as const) });
     const { marks } = this.ldevs.get(0)!;
     this.ldevs.clear();
-    this.layers = units.map(({ blocks = 1024, blockSize = 512, thin = true, readOnly = false }, id) => {
+    this.layers = units.map(({ blocks = 1024, blockSize = 512, thin = true, readOnly = false, tape = false }, id) => {
       const layer = new MemoryLayer(blocks, blockSize);
       const sizes = { blocks, blockSize, physicalBlockSize: blockSize };
       const names = { id, label: '', pool: 'P', serial: `1234567800${id}`, naa: naaOf(id) };
-      const ldev: Ldev = { ...names, ...sizes, thin, readOnly, marks, attribute: 'ordinary', top: layer };
+      const ldev: Ldev = { ...names, ...sizes, thin, readOnly, tape, marks, attribute: 'ordinary', top: layer };
       this.ldevs.set(id, ldev);
       return layer;
     });
@@ -52,6 +53,8 @@ export function naaOf(id: number): Buffer {
 }
 
 export interface CscdSpec {
+  readonly deviceType?: number;
+  readonly fixed?: boolean;
   readonly pad?: boolean;
   readonly blockLength?: number;
   readonly designator?: Buffer;
@@ -64,7 +67,8 @@ export interface CscdSpec {
 export function cscd(id: number, spec: CscdSpec = {}): Buffer {
   const { pad = false, blockLength = 0, designator = naaOf(id), codeSet = CodeSet.binary } = spec;
   const { association = Association.logicalUnit, type = DesignatorType.naa } = spec;
-  return encodeCscd({ pad, blockLength, designator, codeSet, association, designatorType: type });
+  const { deviceType = 0, fixed = false } = spec;
+  return encodeCscd({ deviceType, fixed, pad, blockLength, designator, codeSet, association, designatorType: type });
 }
 
 /** 02h, or with `hold` 0Dh, from the first CSCD to the second. */
@@ -108,8 +112,8 @@ export type ListSpec = Partial<CopyListSpec>;
 
 export function copyList(spec: ListSpec): Buffer {
   const { format = 'lid1', listId = 1, listIdUsage = 0, priority = 0, cscds = [cscd(0), cscd(1)] } = spec;
-  const { immediate = false, senseWithGood = false, segments = [] } = spec;
-  return encodeCopyList({ format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments });
+  const { immediate = false, senseWithGood = false, segments = [], inline = Buffer.alloc(0) } = spec;
+  return encodeCopyList({ format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments, inline });
 }
 
 /** Sends a list as it is. */

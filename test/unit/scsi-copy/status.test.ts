@@ -236,6 +236,9 @@ t.test('GOOD with sense', async (t) => {
   t.match(good.sense, { key: 0xf, asc: 0x0020, commandInformation: 2 });
 });
 
+/** 00h to 12h, 14h to 16h, and CSCDs. */
+const TYPES = [...Array.from({ length: 0x13 }, (_, type) => type), 0x14, 0x15, 0x16, 0xe4, 0xe5, 0xe6, 0xea];
+
 t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) => {
   const rig = new CopyRig();
   const host = rig.host('a');
@@ -248,10 +251,10 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
   );
   t.same(
     [12, 16, 20, 24].map((at) => parameters.readUInt32BE(at)),
-    [10_240, 0, 0, 65_536],
+    [10_240, 0, 32_768, 65_536],
   );
   t.same([parameters.readUInt16BE(34), parameters[36]], [32, 32]);
-  t.same([...parameters.subarray(43)], [11, 0x02, 0x07, 0x0a, 0x0d, 0x14, 0x15, 0x16, 0xe4, 0xe5, 0xe6, 0xea]);
+  t.same([...parameters.subarray(43)], [26, ...TYPES]);
 
   const page = host.run(inquiry(0x8f, 1024)).data;
   t.equal(page.readUInt16BE(2), page.length - 4);
@@ -260,7 +263,8 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     t.equal(page.readUInt16BE(at + 2) % 4, 0);
     found.set(page.readUInt16BE(at), page.subarray(at + 4, at + 4 + page.readUInt16BE(at + 2)));
   }
-  t.same([...found.keys()], [0x0000, 0x0001, 0x0004, 0x0008, 0x000c, 0x0106, 0x0108, 0x8001, 0xc001]);
+  t.same([...found.keys()], [0x0000, 0x0001, 0x0004, 0x0008, 0x000c, 0x0106, 0x0108, 0x8001, 0x9101, 0xc001]);
+  t.equal(found.get(0x9101)!.readUInt32BE(0), 1024 * 1024);
   const actions = [17, 0x83, 5, 0, 1, 0x10, 0x11, 0x1c, 0x84, 8, 0, 1, 3, 4, 5, 6, 7, 8, 0, 0];
   t.same([...found.get(0x0001)!], actions);
   const limits = found.get(0x0000)!;
@@ -291,7 +295,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
   const data = found.get(0x0004)!;
   t.same(
     [data.readUInt16BE(4), data.readUInt16BE(6), data.readUInt32BE(8), data.readUInt32BE(12)],
-    [64, 256, 10_240, 0],
+    [64, 256, 10_240, 32_768],
   );
   t.same([...found.get(0x0008)!].slice(0, parameters.length - 43), [...parameters.subarray(43)], 'padded');
   t.same([...found.get(0x000c)!], [0, 2, 0xff, 0xff]);

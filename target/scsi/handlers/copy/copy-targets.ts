@@ -66,6 +66,14 @@ class ReachedTarget implements CopyTarget {
     return this.reached.unit;
   }
 
+  get deviceType(): number {
+    return this.reached.unit.deviceType;
+  }
+
+  get streamBlockLength(): number {
+    return this.reached.unit.tape?.blockLength ?? 0;
+  }
+
   get blockSize(): number {
     return this.reached.unit.blockSize;
   }

@@ -1,6 +1,11 @@
 /** EXTENDED COPY(LID1), EXTENDED COPY(LID4) and COPY OPERATION ABORT (SPC-5 6.3 to 6.5). */
 import type { Cscd } from '../../../../wire/scsi/cscd.js';
-import { type CopyList, decodeCopyList, LIST_ID1_HEADER } from '../../../../wire/scsi/extended-copy.js';
+import {
+  type CopyList,
+  decodeCopyList,
+  LIST_ID1_HEADER,
+  type ReceivedCopyList,
+} from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
 import { CopyLimits, MAX_LIST_BYTES } from '../../../copy/copy-limits.js';
@@ -11,7 +16,7 @@ import { Status, type Task } from '../../task.js';
 import { checkListLength, end, listBytes, proceed, withList } from './copy-command.js';
 import { ownUnit, resolveCscd } from './copy-targets.js';
 
-function run(unit: LogicalUnit, task: Task, list: CopyList, serviceAction: number): void {
+function run(unit: LogicalUnit, task: Task, { list, inline }: ReceivedCopyList, serviceAction: number): void {
   const { nexus } = task;
   const operation = unit.copies.begin(nexus, list, serviceAction);
   if (operation === 'busy') task.fail(Status.busy);
@@ -22,6 +27,7 @@ function run(unit: LogicalUnit, task: Task, list: CopyList, serviceAction: numbe
       ...proceed(unit, task, operation),
       resolve: ({ address }: Cscd) => resolveCscd(unit, nexus, aliases, address),
       own: () => ownUnit(unit, nexus),
+      inline,
     };
     runCopy(operation, surroundings, (how) => end(unit, task, operation, how));
   }
@@ -39,8 +45,8 @@ function extendedCopy(name: string, serviceAction: number, format: CopyList['for
     check: (_unit, task) => checkListLength(task, LIST_ID1_HEADER, MAX_LIST_BYTES),
     dataOutBytes: (_unit, task) => listBytes(task),
     run: (unit, task) => {
-      const decode = (list: Buffer) => decodeCopyList(list, format, CopyLimits);
-      withList(task, decode, (list) => run(unit, task, list, serviceAction));
+      const decode = (bytes: Buffer) => decodeCopyList(bytes, format, CopyLimits);
+      withList(task, decode, (received) => run(unit, task, received, serviceAction));
     },
   });
 }
