@@ -77,6 +77,33 @@ t.test('persistent reservations: exclusive access keeps from making, write exclu
   t.equal(populate(host, [[0, 1]], {}, { lun: 1 }).status, Status.reservationConflict);
 });
 
+t.test(
+  'results are told whatever persistent reservation others have (SPC-5 table 65); RESERVE keeps them',
+  async (t) => {
+    const asked = Object.entries(CopyIn).map(([name, action]) => [name, thirdPartyCopyIn(action, 1, 4096)] as const);
+    for (const type of [1, 3, 5, 6, 7, 8]) {
+      const rig = new TokenRig();
+      const host = rig.host('a');
+      const other = rig.host('b');
+      populate(host, [[0, 8]]);
+      const key = Buffer.alloc(24);
+      key.writeUInt32BE(7, 12);
+      other.run([0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0], key);
+      const list = Buffer.alloc(24);
+      list.writeUInt32BE(7, 4);
+      t.equal(other.run([0x5f, 1, type, 0, 0, 0, 0, 0, 24, 0], list).status, Status.good);
+      for (const [name, cdb] of asked) {
+        t.not(host.run([...cdb]).status, Status.reservationConflict, `${name}, type ${type}`);
+      }
+      const abort = [0x83, 0x1c, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+      t.equal(host.run(abort).status, Status.reservationConflict, `COPY OPERATION ABORT, type ${type}`);
+      other.run([0x5f, 3, 0, 0, 0, 0, 0, 0, 24, 0], list);
+      t.equal(other.run(RESERVE).status, Status.good);
+      for (const [name, cdb] of asked) t.equal(host.run([...cdb]).status, Status.reservationConflict, name);
+    }
+  },
+);
+
 t.test('a reservation that comes in the midst of a write ends it', async (t) => {
   const rig = new TokenRig([{ blocks: 9000 }, { blocks: 9000 }]);
   const host = rig.host('a');

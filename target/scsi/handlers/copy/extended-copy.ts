@@ -68,7 +68,7 @@ export const extendedCopyCommands: readonly Command[] = [
     serviceAction: CopyOut.abort,
     usage: [Opcode.thirdPartyCopyOut, CopyOut.abort, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     conflict: 'inquire',
-    reservation: Reservation.free,
+    reservation: Reservation.write,
     run: abort,
   }),
 ];

@@ -139,7 +139,7 @@ export const receiveCopyCommands: readonly Command[] = [
       serviceAction: action,
       usage: usage(action, idBytes),
       conflict: 'inquire',
-      reservation: Reservation.write,
+      reservation: Reservation.status,
       run: (unit, task) => tell(unit, task, idBytes, report),
     }),
   ),
@@ -149,7 +149,7 @@ export const receiveCopyCommands: readonly Command[] = [
     serviceAction: CopyIn.parameters,
     usage: usage(CopyIn.parameters, 0),
     conflict: 'inquire',
-    reservation: Reservation.write,
+    reservation: Reservation.status,
     run: (_unit, task) => answer(task, encodeParameters(CopyLimits), task.cdb.readUInt32BE(ALLOCATION_AT)),
   }),
   defineCommand({
@@ -158,7 +158,7 @@ export const receiveCopyCommands: readonly Command[] = [
     serviceAction: CopyIn.allRodTokens,
     usage: usage(CopyIn.allRodTokens, 0),
     conflict: 'inquire',
-    reservation: Reservation.write,
+    reservation: Reservation.status,
     run: (unit, task) => {
       const tokens = unit.neighbours.tokens.ofLdev(unit.ldev.id).map(({ bytes }) => bytes);
       answer(task, encodeAllRodTokens(tokens), task.cdb.readUInt32BE(ALLOCATION_AT));
