@@ -159,6 +159,8 @@ export const savingParametersNotSupported = condition('saving-not-supported', il
 export const invalidReleaseOfPersistentReservation = condition('invalid-release', illegalRequest, 0x2604);
 export const insufficientRegistrationResources = condition('no-registration-resources', illegalRequest, 0x5504);
 export const insufficientResources = condition('insufficient-resources', illegalRequest, 0x5503);
+/** SPC-5 5.17.6.2.1. */
+export const insufficientResourcesForRod = condition('no-rod-resources', illegalRequest, 0x550c);
 export const mediumRemovalPrevented = condition('removal-prevented', illegalRequest, 0x5302);
 export const commandSequenceError = condition('command-sequence-error', illegalRequest, 0x2c00);
 /** @param lba what the CDB asked for; told in INFORMATION unless it is a stand-in for one beyond 2^53 */

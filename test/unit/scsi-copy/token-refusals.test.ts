@@ -229,12 +229,12 @@ t.test('limits: tokens of one initiator, images of one LDEV', async (t) => {
   const rig = new TokenRig(Array.from({ length: 4 }, () => ({})));
   const host = rig.host('a');
   for (let i = 0; i < 64; i++) tokenFor(host, [[0, 1]], {}, { lun: i % 3 });
-  t.match(populate(host, [[0, 1]], {}, { lun: 3 }).sense, { name: 'insufficient-resources', asc: 0x5503 });
-  t.match(information(host, 1, { lun: 3 }).status, { status: 2, sense: { asc: 0x5503 } });
+  t.match(populate(host, [[0, 1]], {}, { lun: 3 }).sense, { name: 'no-rod-resources', asc: 0x550c });
+  t.match(information(host, 1, { lun: 3 }).status, { status: 2, sense: { asc: 0x550c } });
   const other = rig.host('b');
   t.equal(populate(other, [[0, 1]], {}, { lun: 3 }).status, Status.good, 'others have theirs');
   rig.clock.pass(601);
   t.equal(populate(host, [[0, 1]], {}, { lun: 3 }).status, Status.good, 'ended ones do not count');
   for (let i = 0; i < 31; i++) tokenFor(host, [[0, 1]], {}, { lun: 3 });
-  t.match(populate(other, [[0, 1]], {}, { lun: 3 }).sense, { name: 'insufficient-resources' });
+  t.match(populate(other, [[0, 1]], {}, { lun: 3 }).sense, { name: 'no-rod-resources' });
 });

@@ -5,7 +5,7 @@ import { ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../../wire/scsi/rod-token.js';
 import {
-  insufficientResources,
+  insufficientResourcesForRod,
   internalTargetFailure,
   invalidFieldInCdb,
   invalidFieldInParameterList,
@@ -108,7 +108,7 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
     initiator: task.nexus.initiatorName,
   });
   if (token === null) {
-    end(unit, task, operation, insufficientResources());
+    end(unit, task, operation, insufficientResourcesForRod());
     return;
   }
   operation.token = token.bytes;
