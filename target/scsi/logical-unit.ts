@@ -151,7 +151,12 @@ export class LogicalUnit {
     this.format = new FormatOperation(this);
     this.sanitize = new SanitizeOperation(this, sanitize);
     this.medium = ldev.removable || ldev.tape ? new RemovableMedium() : null;
-    this.tape = ldev.tape ? new TapeDrive(() => this.ldev) : null;
+    this.tape = ldev.tape
+      ? new TapeDrive(
+          () => this.ldev,
+          (run) => clock.setImmediate(run),
+        )
+      : null;
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
     this.exceptions.restart();

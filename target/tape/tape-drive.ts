@@ -11,6 +11,7 @@ import {
 } from '../../wire/scsi/sense.js';
 import type { Io } from '../volumes/block-layer.js';
 import { filemarksAfter, numberAfter, type Place } from './layout.js';
+import type { Soon } from './repeat.js';
 import { earlyWarningSectors } from './tape-limits.js';
 import { type Done, type PlaceDone, TapeMedium, type TapeStorage } from './tape-medium.js';
 
@@ -25,8 +26,11 @@ export class TapeDrive {
   blockLength = 0;
   bufferedMode: number = BufferedMode.one;
 
-  constructor(private readonly storage: () => TapeStorage) {
-    this.medium = new TapeMedium(storage);
+  constructor(
+    private readonly storage: () => TapeStorage,
+    readonly soon: Soon,
+  ) {
+    this.medium = new TapeMedium(storage, soon);
   }
 
   /** Logical unit reset: mode parameters as after power on. The medium stays where it is. */
@@ -60,20 +64,27 @@ export class TapeDrive {
 
   /** Over `count` blocks, backwards if negative; a filemark ends it (SSC-5 7.7). */
   spaceBlocks(io: Io, count: number, done: Done): void {
+    if (count === 0) {
+      done(null);
+      return;
+    }
     this.ready(io, done, () => {
-      if (count >= 0) this.blocksForward(io, count, done);
+      if (count > 0) this.blocksForward(io, count, done);
       else this.blocksBackward(io, -count, done);
     });
   }
 
   /** Over `count` filemarks, backwards if negative. */
   spaceFilemarks(io: Io, count: number, done: Done): void {
+    if (count === 0) {
+      done(null);
+      return;
+    }
     this.ready(io, done, () => {
       const { file } = this;
       const wanted = file + count;
       const all = filemarksAfter(this.medium.last);
-      if (count === 0) done(null);
-      else if (wanted > all) this.toEnd(done, endOfData(wanted - all));
+      if (wanted > all) this.toEnd(done, endOfData(wanted - all));
       else if (wanted < 0) this.toBeginning(done, beginningOfMedium(-wanted));
       else if (count > 0) this.medium.afterFilemark(io, wanted - 1, this.move(done));
       else this.beforeFilemark(io, wanted, done, null);

@@ -7,7 +7,7 @@ export const TapeLimits = {
   /** MINIMUM BLOCK LENGTH LIMIT. */
   minimumBlockBytes: 1,
   /** Sectors that the blocks of one READ or WRITE with FIXED may take on the medium, with their headers. */
-  transferSectors: (16 * 1024 * 1024) / SECTOR_BYTES,
+  transferSectors: (8 * 1024 * 1024) / SECTOR_BYTES,
   /** Sectors written in one go. */
   pieceSectors: (1024 * 1024) / SECTOR_BYTES,
 } as const;

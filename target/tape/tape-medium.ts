@@ -19,7 +19,7 @@ import {
   sectorsOf,
   type TapeObject,
 } from './layout.js';
-import { repeat } from './repeat.js';
+import { repeat, SMALL_STEPS, type Soon } from './repeat.js';
 
 /** What the medium needs of its LDEV; both may change. */
 export interface TapeStorage {
@@ -60,7 +60,10 @@ export class TapeMedium {
   /** Sectors written and not known to be on the medium. */
   private unsynced = 0;
 
-  constructor(private readonly storage: () => TapeStorage) {}
+  constructor(
+    private readonly storage: () => TapeStorage,
+    private readonly soon: Soon,
+  ) {}
 
   /** Sectors from a place to the end of the medium. */
   room(place: Place): number {
@@ -207,7 +210,7 @@ export class TapeMedium {
   /** From header to header. @param next sector of the next one; null: it is this one */
   private walk(io: Io, from: Place, next: (one: TapeObject) => number | null, done: PlaceDone): void {
     let here = from;
-    repeat((again) => {
+    repeat(this.soon, SMALL_STEPS, (again) => {
       const at = here === null ? 0 : next(here);
       if (at === null) {
         done(null, here);
@@ -235,7 +238,7 @@ export class TapeMedium {
       this.opened = true;
       done(null);
     };
-    repeat((again) => {
+    repeat(this.soon, SMALL_STEPS, (again) => {
       if (sectorAfter(here) >= end) {
         finish();
         return;
@@ -309,7 +312,7 @@ export class TapeMedium {
 
   private unmap(io: Io, from: number, end: number, done: Done): void {
     let at = from;
-    repeat((again) => {
+    repeat(this.soon, 1, (again) => {
       const sectors = Math.min(UNMAP_SECTORS, end - at);
       if (sectors <= 0) {
         done(null);

@@ -10,7 +10,7 @@ import {
 import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
 import { sectorsOf } from './layout.js';
-import { repeat } from './repeat.js';
+import { repeat, SMALL_STEPS } from './repeat.js';
 import { BufferedMode, type TapeDrive } from './tape-drive.js';
 import { TapeLimits } from './tape-limits.js';
 import type { Content, Done, Problem } from './tape-medium.js';
@@ -90,7 +90,7 @@ export function readFixed(
       end(failure);
       return;
     }
-    repeat((again) => {
+    repeat(drive.soon, SMALL_STEPS, (again) => {
       if (left === 0 || aborted()) {
         end(null);
         return;
@@ -145,10 +145,14 @@ export function writeFilemarks(
 ): void {
   const marks: Objects = { count, bytes: 0, content: () => null, residue: (left) => left };
   writeObjects(drive, io, marks, aborted, (problem) => {
-    const written = problem === null || ('key' in problem && problem.name === EARLY_WARNING);
-    if (immediate || !written) done(problem);
+    if (immediate || !wasWritten(problem)) done(problem);
     else drive.medium.sync(io, (failure) => done(failure ?? problem));
   });
+}
+
+/** All of it, although the end may be near. */
+export function wasWritten(problem: Problem | null): boolean {
+  return problem === null || ('key' in problem && problem.name === earlyWarning().name);
 }
 
 interface Objects {
@@ -161,7 +165,6 @@ interface Objects {
 }
 
 const nobody: Aborted = () => false;
-const EARLY_WARNING = earlyWarning().name;
 
 /** What has a place before the end of the medium is written; that the end is near is told afterwards. */
 function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Aborted, done: Done): void {
@@ -175,7 +178,7 @@ function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Abort
       done(failure);
       return;
     }
-    repeat((again) => {
+    repeat(drive.soon, 1, (again) => {
       if (index === count || aborted()) {
         done(index > 0 && drive.inEarlyWarning ? earlyWarning() : null);
         return;

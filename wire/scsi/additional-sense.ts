@@ -235,6 +235,7 @@ export interface DescribableSense {
   readonly asc: number;
   readonly field?: FieldPointer | null;
   readonly information?: number | null;
+  readonly ili?: boolean;
   readonly progress?: number | null;
   readonly segment?: number | null;
   readonly deferred?: boolean;
@@ -255,6 +256,7 @@ export function describeSense(sense: DescribableSense): string {
     const where = sense.field.inSegment ? 'segment descriptor' : sense.field.inCdb ? 'CDB' : 'parameter list';
     parts.push(`${where} byte ${sense.field.byte}${bit}`);
   }
+  if (sense.ili) parts.push('incorrect length');
   if (typeof sense.information === 'number') parts.push(`information ${sense.information}`);
   if (typeof sense.progress === 'number') parts.push(`${Math.round((sense.progress * 100) / 65536)} % done`);
   if (typeof sense.segment === 'number') parts.push(`segment ${sense.segment}`);

@@ -123,8 +123,8 @@ t.test('limits: what is moved at once', async (t) => {
   t.match(host.run(read(8 * 1024 * 1024 + 1)).sense, inCdb(2));
   t.match(host.run(write(8 * 1024 * 1024 + 1)).sense, inCdb(2));
   setBlockLength(host, 1);
-  t.equal(host.run(read(32768, FIXED)).sense?.name, 'end-of-data');
-  t.match(host.run(read(32769, FIXED)).sense, inCdb(2), 'each takes 512 bytes on the medium');
+  t.equal(host.run(read(16384, FIXED)).sense?.name, 'end-of-data');
+  t.match(host.run(read(16385, FIXED)).sense, inCdb(2), 'each takes 512 bytes on the medium');
   t.same([...host.run([0x05, 0, 0, 0, 0, 0]).data], [0, 0x80, 0, 0, 0, 1]);
 });
 

@@ -7,6 +7,7 @@ import {
   type ReadResult,
   readFixed,
   readVariable,
+  wasWritten,
   writeFilemarks,
   writeFixed,
   writeVariable,
@@ -83,10 +84,10 @@ function write(unit: LogicalUnit, task: Task): void {
     return;
   }
   const done = (problem: Parameters<typeof complete>[2]) => {
-    if (problem === null || 'key' in problem) {
+    if (wasWritten(problem)) {
       unit.counters.writes++;
       unit.counters.writtenBlocks += bytes / unit.blockSize;
-    } else unit.counters.writeErrors++;
+    } else if (problem !== null && !('key' in problem)) unit.counters.writeErrors++;
     complete(unit, task, problem);
   };
   if (isFixed(task)) writeFixed(drive, io, data, count, () => task.aborted, done);
