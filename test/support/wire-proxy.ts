@@ -26,8 +26,11 @@ export interface Passing {
   readonly connection: number;
 }
 
-/** `late`: after the next PDU that goes the same way on any connection. `cut`: the connection breaks instead. */
-export type Fate = 'pass' | 'drop' | 'cut' | 'late';
+/**
+ * `late`: after the next PDU that goes the same way on any connection. `cut`: the connection breaks instead. A number: so
+ * many milliseconds later, while others pass.
+ */
+export type Fate = 'pass' | 'drop' | 'cut' | 'late' | number;
 
 /** Decides on each PDU of the full feature phase. */
 export type Rule = (passing: Passing) => Fate;
@@ -92,6 +95,10 @@ export async function openWire(t: Test, query: string): Promise<Wire> {
             return;
           }
           if (fate === 'drop') continue;
+          if (typeof fate === 'number') {
+            setTimeout(() => to.write(bytes), fate);
+            continue;
+          }
           if (fate === 'late') {
             const before = late;
             late = () => to.write(bytes);
@@ -150,7 +157,7 @@ export function fates(opcode: number, list: readonly (Fate | ((passing: Passing)
   return (passing) => {
     if (passing.opcode !== opcode) return 'pass';
     const fate = list[index++] ?? 'pass';
-    if (typeof fate === 'string') return fate;
+    if (typeof fate !== 'function') return fate;
     fate(passing);
     return 'pass';
   };
