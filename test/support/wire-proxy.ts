@@ -1,7 +1,7 @@
 /** A wire between an initiator and an array that loses, damages and delays PDUs, or breaks, as a test says. */
 import { createServer, connect as dial, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { type LunArray, startArray } from '../../target/array.js';
+import { type ArrayOptions, type LunArray, startArray } from '../../target/array.js';
 import {
   ahsBytes,
   BHS_BYTES,
@@ -56,8 +56,8 @@ export function damageHeader({ bytes }: Passing): void {
   bytes[16]! ^= 1;
 }
 
-export async function openWire(t: Test, query: string): Promise<Wire> {
-  const array = await startArray({ config: { cache: '16M', ldevs: [{ id: '00:00', capacity: '64M' }] } });
+export async function openWire(t: Test, query: string, options: ArrayOptions = {}): Promise<Wire> {
+  const array = await startArray({ config: { cache: '16M', ldevs: [{ id: '00:00', capacity: '64M' }] }, ...options });
   t.teardown(() => array.stop());
   const [, host, port, path] = /iscsi:\/\/([^:]+):(\d+)\/(.*)$/.exec(array.luns[0]!.url)!;
   const digest = (name: string) => (query.includes(`${name}_digest=crc32c`) ? DIGEST_BYTES : 0);
