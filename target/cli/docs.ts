@@ -1,5 +1,6 @@
 /** The generated parts of the documentation: file → marker → Markdown. */
 import { configReference } from '../svp/config-reference.js';
+import { copyLimitsReference } from '../svp/copy-limits-reference.js';
 import { ExitCode, exitCodeMeaning, type FailureCode } from '../svp/errors.js';
 import { faultReference } from '../svp/fault-reference.js';
 import { metricsReference } from '../svp/metrics.js';
@@ -19,6 +20,7 @@ export function generatedParts(): Readonly<Record<string, Readonly<Record<string
     'docs/protocols.md': {
       commands: commandTableReference(),
       'tape commands': tapeTableReference(),
+      'copy limits': copyLimitsReference(),
       keys: keyTableReference(),
       chap: chapTableReference(),
     },

@@ -7,7 +7,7 @@ import { ldevNaa } from '../../target/volumes/naming.js';
 import { BHS_BYTES } from '../../wire/iscsi/bhs.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { cdbLengthOf, Opcode, StreamOpcode, VariableAction } from '../../wire/scsi/opcodes.js';
-import { randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
+import { randomAliases, randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
 import { tokens } from './tokens.js';
 
@@ -228,8 +228,12 @@ const copies: Case = async (address, random) => {
       initiator.sendPdu(initiator.commandPdu(lun, randomCopyQuery(random), true, false, 70_000));
     } else {
       const id = random.below(4);
-      const token = random.below(3) === 0;
-      const { cdb, list } = token ? randomTokenCommand(random) : randomCopy(random, ldevNaa(serial, id + 1, id));
+      const kinds = [
+        () => randomAliases(random, address.iqn),
+        () => randomTokenCommand(random),
+        () => randomCopy(random, ldevNaa(serial, id + 1, id)),
+      ];
+      const { cdb, list } = kinds[Math.min(random.below(6), 2)]!();
       initiator.sendPdu(initiator.commandPdu(lun, cdb, false, true, list.length), list);
     }
     if (random.below(2) === 0) await initiator.answer(20);

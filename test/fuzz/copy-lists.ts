@@ -1,5 +1,6 @@
 /** EXTENDED COPY parameter lists for the fuzzer: mostly right, then bent, so that many get past the first checks. */
 import type { Random } from '../../target/disk/types.js';
+import { encodeAliasList } from '../../wire/scsi/aliases.js';
 import { tokenCommand } from '../../wire/scsi/cdb-build.js';
 import {
   encodeBlockSegment,
@@ -12,7 +13,7 @@ import {
 import { encodeAliasCscd, encodeCscd, encodePortalCscd } from '../../wire/scsi/cscd.js';
 import { type CopyListSpec, encodeCopyList, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
 import { encodeLun } from '../../wire/scsi/lun.js';
-import { CopyOut, Opcode } from '../../wire/scsi/opcodes.js';
+import { CopyOut, MaintenanceOut, Opcode } from '../../wire/scsi/opcodes.js';
 import { ROD_TOKEN_BYTES, zeroRodToken } from '../../wire/scsi/rod-token.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
 
@@ -94,13 +95,33 @@ export function randomTokenCommand(random: Random): { readonly cdb: Buffer; read
   const rodType = flag(random) ? null : types[random.below(types.length)]!;
   const token = random.below(3) === 0 ? random.bytes(ROD_TOKEN_BYTES) : zeroRodToken();
   const bytes = populate
-    ? encodePopulateList({ immediate, inactivityTimeout: random.below(90_000), rodType, ranges })
+    ? encodePopulateList({ immediate, inactivityTimeout: [1, 2, 90_000][random.below(3)]!, rodType, ranges })
     : encodeWriteTokenList({ immediate, deleteToken: flag(random), offset: random.below(300), token, ranges });
   if (flag(random)) bytes[random.below(bytes.length)] = random.below(256);
   const cut = random.below(6) === 0 ? random.below(bytes.length) : bytes.length;
   const length = random.below(8) === 0 ? random.below(20_000) : cut;
   const cdb = tokenCommand(populate ? CopyOut.populateToken : CopyOut.writeUsingToken, random.below(4), length);
   return { cdb, list: bytes.subarray(0, cut) };
+}
+
+/** CHANGE ALIASES: names of a target and of nobody, additions and removals, bent. */
+export function randomAliases(random: Random, target: string): { readonly cdb: Buffer; readonly list: Buffer } {
+  const entries = list(random, random.below(20) === 0 ? 80 : 4, () => {
+    const name = Buffer.from(`${flag(random) ? target : 'iqn.2026-11.example:nobody'}\0`);
+    const removes = random.below(4) === 0;
+    return {
+      alias: Buffer.alloc(8, random.below(random.below(20) === 0 ? 256 : 3)).toString('hex'),
+      protocol: removes ? 0x80 : 5,
+      format: removes ? 0 : random.below(4),
+      designation: removes ? Buffer.alloc(0) : Buffer.concat([name], Math.ceil(name.length / 4) * 4),
+    };
+  });
+  const bytes = encodeAliasList(entries, 0);
+  if (random.below(3) === 0) bytes[random.below(bytes.length)] = random.below(256);
+  const cut = random.below(6) === 0 ? random.below(bytes.length) : bytes.length;
+  const cdb = Buffer.from([Opcode.maintenanceOut, MaintenanceOut.changeAliases, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  cdb.writeUInt32BE(random.below(8) === 0 ? random.below(100_000) : cut, 6);
+  return { cdb: Buffer.concat([cdb], 16), list: bytes.subarray(0, cut) };
 }
 
 /** A command that asks for, or aborts, what `randomCopy` began. */
