@@ -141,6 +141,8 @@ export class Unacknowledged implements KeptHolder {
   }
 
   replace(old: SentStatus, by: SentStatus): void {
+    // While `by` was sent the memory may have been needed by others.
+    if (old.data?.gone && by.data !== null) by.data.gone = true;
     this.#sent[this.#sent.indexOf(old)] = by;
   }
 

@@ -1,6 +1,9 @@
 /** Memory of a port for what is sent and not acknowledged: one limit for all sessions, and who gives back. */
 import t, { type Test } from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
+import { KeptMemory } from '../../../target/ports/iscsi/kept-memory.js';
+import type { Transmit } from '../../../target/ports/iscsi/transmit.js';
+import { type SentData, Unacknowledged } from '../../../target/ports/iscsi/unacknowledged.js';
 import * as iscsi from '../../../wire/iscsi/bhs.js';
 import { type Bench, INITIATOR, openBench, TARGET, TestClock } from './fixture.js';
 import type { Host } from './host.js';
@@ -119,6 +122,25 @@ t.test('who leaves many sessions waiting ends none of another host', async (t) =
     [INITIATOR, 8],
     [INITIATOR, 9],
   ]);
+});
+
+t.test('data that is given back while it is sent anew is given back once', (t) => {
+  const memory = new KeptMemory(1 << 20);
+  let held = 0;
+  const transmit = { hold: () => held++ } as unknown as Transmit;
+  const limits = { keptBytes: 1 << 20, keptStatuses: 8 };
+  const kept = new Unacknowledged(transmit, limits, memory, INITIATOR, () => {});
+  const data = { task: { tag: 5 }, length: BYTES, collapsed: true, acknowledged: 0, gone: false } as SentData;
+  kept.addData(data, 1);
+  const [sent] = kept.run(0, 0)!;
+  const anew = { ...sent!, data: { ...data } };
+  kept.giveBackOldest();
+  kept.replace(sent!, anew);
+  t.equal(memory.used, STATUS);
+  kept.close();
+  t.equal(memory.used, 0);
+  t.equal(held, 1);
+  t.end();
 });
 
 t.test(`nothing is forgotten and nothing counted twice, seed ${SEED}`, async (t) => {
