@@ -10,6 +10,8 @@ export const TapeLimits = {
   transferSectors: (8 * 1024 * 1024) / SECTOR_BYTES,
   /** Sectors written in one go. */
   pieceSectors: (1024 * 1024) / SECTOR_BYTES,
+  /** Objects written in one go. */
+  pieceObjects: 64,
 } as const;
 
 /** Sectors from the early warning to the end of a medium: a sixteenth of it, 64 MiB at most. */

@@ -20,6 +20,7 @@ import {
   type TapeObject,
 } from './layout.js';
 import { repeat, SMALL_STEPS, type Soon } from './repeat.js';
+import { TapeLimits } from './tape-limits.js';
 
 /** What the medium needs of its LDEV; both may change. */
 export interface TapeStorage {
@@ -45,6 +46,8 @@ export type Content = readonly Buffer[] | null;
 
 /** After so much has been written without a synchronization, one is made: the next start reads no more than that. */
 const UNSYNCED_SECTORS = (256 * 1024 * 1024) / SECTOR_BYTES;
+/** What a start could read in the time that it takes to look at one more object. */
+const OBJECT_COST_SECTORS = 16;
 /** Sectors that one step gives back. */
 const UNMAP_SECTORS = (1024 * 1024 * 1024) / SECTOR_BYTES;
 
@@ -57,7 +60,7 @@ export class TapeMedium {
   private opened = false;
   /** After the last object there may be whole ones of this pass that were never told of: another pass begins. */
   private spoiled = true;
-  /** Sectors written and not known to be on the medium. */
+  /** Sectors written and not known to be on the medium, with what their objects cost a start. */
   private unsynced = 0;
 
   constructor(
@@ -113,10 +116,7 @@ export class TapeMedium {
     });
   }
 
-  /**
-   * Writes objects after a place; what was there is gone. The caller has seen to the room.
-   * @param fua they are on the medium when it is done
-   */
+  /** Writes objects after a place; what was there is gone. The caller has seen to the room. */
   append(io: Io, place: Place, contents: readonly Content[], done: PlaceDone): void {
     this.cut(io, place, (problem) => {
       if (problem !== null) {
@@ -139,7 +139,7 @@ export class TapeMedium {
           return;
         }
         this.last = last;
-        this.unsynced += sectors;
+        this.unsynced += sectors + contents.length * OBJECT_COST_SECTORS;
         if (this.unsynced < UNSYNCED_SECTORS) done(null, last);
         else this.sync(io, (late) => done(late, last));
       });
@@ -270,26 +270,31 @@ export class TapeMedium {
     });
   }
 
-  /** Reads the object at a sector. @param end sector that the medium or its data ends at */
+  /**
+   * Reads the object at a sector, and of its data no more than it has: what follows it may be unreadable.
+   * @param end sector that the medium or its data ends at
+   */
   private objectAt(io: Io, at: number, bytes: number, end: number, done: ObjectDone): void {
-    const sectors = Math.min(sectorsOf(bytes), end - at);
-    if (at <= 0 || sectors <= 0) {
+    if (at <= 0 || at >= end) {
       done(mediumFormatCorrupted(), null, [], nothing);
       return;
     }
-    this.readSectors(io, at, sectors, (problem, views, release) => {
-      const header = problem === null ? Buffer.concat(slice(views, 0, HEADER_BYTES)) : null;
-      const object = header === null ? null : decodeHeader(header, at);
-      if (object === null) {
+    this.readSectors(io, at, 1, (problem, views, release) => {
+      const object = problem === null ? decodeHeader(Buffer.concat(slice(views, 0, HEADER_BYTES)), at) : null;
+      const wanted = Math.min(bytes, object?.bytes ?? 0);
+      const sound = object !== null && object.bytes <= TapeLimits.blockBytes && at + sectorsOf(wanted) <= end;
+      if (!sound) {
         release();
         done(problem ?? mediumFormatCorrupted(), null, [], nothing);
-        return;
-      }
-      const data = slice(views, HEADER_BYTES, Math.min(bytes, object.bytes));
-      if (bytes >= object.bytes && crcOf(data) !== object.crc) {
+      } else if (sectorsOf(wanted) === 1) {
+        give(object, wanted, views, release, done);
+      } else {
         release();
-        done(unrecoveredRead(), null, [], nothing);
-      } else done(null, object, data, release);
+        this.readSectors(io, at, sectorsOf(wanted), (failure, all, free) => {
+          if (failure === null) give(object, wanted, all, free, done);
+          else done(failure, null, [], nothing);
+        });
+      }
     });
   }
 
@@ -325,4 +330,21 @@ export class TapeMedium {
       });
     });
   }
+}
+
+/** An object with `bytes` bytes of its data. @param sectors it begins with them */
+function give(
+  object: TapeObject,
+  bytes: number,
+  sectors: readonly Buffer[],
+  release: () => void,
+  done: ObjectDone,
+): void {
+  const data = slice(sectors, HEADER_BYTES, bytes);
+  if (bytes < object.bytes || crcOf(data) === object.crc) {
+    done(null, object, data, release);
+    return;
+  }
+  release();
+  done(unrecoveredRead(), null, [], nothing);
 }

@@ -1,12 +1,5 @@
 /** READ, WRITE and WRITE FILEMARKS on a tape drive (SSC-5 5.8, 5.14, 5.15): objects in, objects out, residues. */
-import {
-  earlyWarning,
-  endOfData,
-  endOfMedium,
-  filemarkDetected,
-  incorrectLength,
-  type Sense,
-} from '../../wire/scsi/sense.js';
+import { earlyWarning, endOfData, endOfMedium, filemarkDetected, incorrectLength } from '../../wire/scsi/sense.js';
 import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
 import { sectorsOf } from './layout.js';
@@ -117,7 +110,7 @@ export function readFixed(
 /** One block of the length of the data. */
 export function writeVariable(drive: TapeDrive, io: Io, data: readonly Buffer[], bytes: number, done: Done): void {
   const residue = (left: number) => (left > 0 ? bytes : 0);
-  writeObjects(drive, io, { count: 1, bytes, content: () => data, residue }, nobody, done);
+  writeObjects(drive, io, { count: 1, bytes, content: () => data, residue, durable: false }, nobody, done);
 }
 
 /** Blocks of the block length that is set, of which the data is a row. */
@@ -131,7 +124,7 @@ export function writeFixed(
 ): void {
   const { blockLength: bytes } = drive;
   const content = (index: number) => slice(data, index * bytes, bytes);
-  writeObjects(drive, io, { count, bytes, content, residue: (left) => left }, aborted, done);
+  writeObjects(drive, io, { count, bytes, content, residue: (left) => left, durable: false }, aborted, done);
 }
 
 /** @param immediate it is done before what was written is on the medium */
@@ -143,11 +136,8 @@ export function writeFilemarks(
   aborted: Aborted,
   done: Done,
 ): void {
-  const marks: Objects = { count, bytes: 0, content: () => null, residue: (left) => left };
-  writeObjects(drive, io, marks, aborted, (problem) => {
-    if (immediate || !wasWritten(problem)) done(problem);
-    else drive.medium.sync(io, (failure) => done(failure ?? problem));
-  });
+  const marks = { count, bytes: 0, content: () => null, residue: (left: number) => left, durable: !immediate };
+  writeObjects(drive, io, marks, aborted, done);
 }
 
 /** All of it, although the end may be near. */
@@ -162,6 +152,8 @@ interface Objects {
   readonly content: (index: number) => Content;
   /** INFORMATION when so many are left. */
   readonly residue: (left: number) => number;
+  /** Before it is done, all that has been written is on the medium. */
+  readonly durable: boolean;
 }
 
 const nobody: Aborted = () => false;
@@ -171,8 +163,14 @@ function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Abort
   const { medium } = drive;
   const { count, bytes, content, residue } = objects;
   const each = sectorsOf(bytes);
-  const through = { ...io, fua: drive.bufferedMode === BufferedMode.none };
+  // What was written in another mode comes before it, and so has to be there too.
+  const durable = objects.durable || drive.bufferedMode === BufferedMode.none;
   let index = 0;
+  const end = (problem: Problem | null) => {
+    const written = problem === null || 'key' in problem;
+    if (durable && written) medium.sync(io, (failure) => done(failure ?? problem));
+    else done(problem);
+  };
   medium.open(io, (failure) => {
     if (failure !== null) {
       done(failure);
@@ -180,19 +178,19 @@ function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Abort
     }
     repeat(drive.soon, 1, (again) => {
       if (index === count || aborted()) {
-        done(index > 0 && drive.inEarlyWarning ? earlyWarning() : null);
+        end(index > 0 && drive.inEarlyWarning ? earlyWarning() : null);
         return;
       }
-      const most = Math.max(1, Math.floor(TapeLimits.pieceSectors / each));
+      const most = Math.min(TapeLimits.pieceObjects, Math.max(1, Math.floor(TapeLimits.pieceSectors / each)));
       const fitting = Math.floor(medium.room(drive.place) / each);
       const piece = Math.min(count - index, most, fitting);
       if (piece <= 0) {
-        done(endOfMedium(residue(count - index)) satisfies Sense);
+        end(endOfMedium(residue(count - index)));
         return;
       }
       const from = index;
       const contents = Array.from({ length: piece }, (_, i) => content(from + i));
-      medium.append(through, drive.place, contents, (problem, place) => {
+      medium.append(io, drive.place, contents, (problem, place) => {
         drive.place = place;
         index += piece;
         if (problem === null) again();

@@ -7,6 +7,7 @@ import {
   REWIND,
   read,
   record,
+  SILI,
   seen,
   setBlockLength,
   space,
@@ -89,6 +90,12 @@ t.test(
     host.run(space(3, 0));
     writeRecord(host, record(10, 1));
     t.equal(rig.layer.lastIo?.fua, true);
+    t.equal(setBlockLength(host, 0).status, 0);
+    writeRecord(host, record(10, 1));
+    const before = flushes();
+    t.equal(setBlockLength(host, 0, [0, 0, 0x00, 8]).status, 0);
+    writeRecord(host, record(10, 1));
+    t.equal(flushes(), before + 1, 'with what was written in mode 1 before');
   },
 );
 
@@ -122,4 +129,20 @@ t.test('a write that failed, but was there: gone', async (t) => {
   const again = rig.restarted().host('a');
   again.run(space(3, 0));
   t.same(position(again), [2, 0]);
+});
+
+t.test('what stands behind a block may be unreadable', async (t) => {
+  const rig = new TapeRig();
+  const host = rig.host('a');
+  for (const seed of [1, 2]) writeRecord(host, record(1000, seed));
+  host.run(REWIND);
+  const { layer } = rig;
+  const layerRead = layer.read.bind(layer);
+  layer.read = (io, lba, blocks, done) => {
+    if (lba + blocks > 11) done({ kind: 'medium-error', lba: 11, write: false }, [], () => {});
+    else layerRead(io, lba, blocks, done);
+  };
+  t.ok(host.run(read(4096, SILI)).data.equals(record(1000, 1)));
+  t.same(seen(host.run(read(4096, SILI))), [3, 0x1100, null]);
+  t.equal(layer.pinned, 0);
 });
