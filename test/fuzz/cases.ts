@@ -9,6 +9,7 @@ import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { cdbLengthOf, Opcode, StreamOpcode, VariableAction } from '../../wire/scsi/opcodes.js';
 import { randomAliases, randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
+import { tapeCopies } from './tape-copies.js';
 import { tokens } from './tokens.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
@@ -242,4 +243,13 @@ const copies: Case = async (address, random) => {
   initiator.close();
 };
 
-export const cases: Readonly<Record<string, Case>> = { garbage, login, pdus, cdbs, halves, copies, tokens };
+export const cases: Readonly<Record<string, Case>> = {
+  garbage,
+  login,
+  pdus,
+  cdbs,
+  halves,
+  copies,
+  tapeCopies,
+  tokens,
+};
