@@ -167,11 +167,11 @@ export class ChannelAdapter {
     const ran = task.running;
     // First of all: a task that stayed in the set would stand in everybody's way.
     if (set !== null) {
+      set.leave(task);
       if (task.status === Status.checkCondition && !task.aborted) {
         task.unit!.errorHistory.note(task);
         set.fault(task);
       }
-      set.leave(task);
     }
     if (ran) {
       this.waitNs += task.dispatchedAt - task.startedAt;

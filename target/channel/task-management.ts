@@ -76,7 +76,7 @@ const onUnit: Readonly<Partial<Record<TaskManagementFunction, Carry>>> = {
     taskSetOf(unit, clock).clear(nexus, () => done('complete'));
   },
   'clear-aca': ({ clock }, unit, { nexus }, done) => {
-    done(taskSetOf(unit, clock).clearAllegiance(nexus) ? 'complete' : 'rejected');
+    if (!taskSetOf(unit, clock).clearAllegiance(nexus, () => done('complete'))) done('rejected');
   },
   'logical-unit-reset': (parts, unit, { nexus }, done) => {
     resetUnit(parts, unit, nexus, busDeviceResetFunctionOccurred(), () => done('complete'));

@@ -90,30 +90,37 @@ export class TaskSet implements TaskControl {
   }
 
   /**
-   * A task of a host, still here, is about to be answered CHECK CONDITION: what that does to the others (QERR), and
+   * A task of a host has left, and is about to be answered CHECK CONDITION: what that does to the others (QERR), and
    * whether an ACA condition begins or ends by it (SAM-6 5.9.2, 5.9.5).
    */
   fault(task: Task): void {
+    const naca = hasNaca(task.cdb);
+    // First of all: what comes free by aborts must not begin any more.
+    if (naca && this.allegiance === null) this.establish(task.nexus);
     const { queueErrors } = modePagesOf(this.unit);
     if (queueErrors !== QueueErrors.resume) {
       const own = queueErrors === QueueErrors.abortOwn;
-      const concerned = (other: Task) => other !== task && !other.delegated && (!own || other.nexus === task.nexus);
+      const concerned = (other: Task) => !other.delegated && (!own || other.nexus === task.nexus);
       this.tell(this.abort(concerned, task.nexus, ignore));
     }
-    const naca = hasNaca(task.cdb);
-    if (this.allegiance === null) {
-      if (naca) this.establish(task);
-    } else if (!naca && this.allegiance.recovers(task)) {
-      // With NACA, the new condition follows upon the old one: what is blocked stays so.
-      this.lift();
-    }
+    // With NACA, the new condition follows upon the old one: what is blocked stays so.
+    if (!naca && this.allegiance?.recovers(task)) this.lift();
   }
 
-  /** CLEAR ACA (SAM-6 7.4). @returns false: the condition is another nexus' */
-  clearAllegiance(nexus: Nexus): boolean {
-    if (this.allegiance === null) return true;
-    if (this.allegiance.faulted !== nexus) return false;
-    this.lift();
+  /**
+   * CLEAR ACA (SAM-6 7.4): to a command with the ACA attribute it is what ABORT TASK is.
+   * @param done runs when that can change nothing any more; perhaps before this returns
+   * @returns false: the condition is another nexus', and `done` does not run
+   */
+  clearAllegiance(nexus: Nexus, done: () => void): boolean {
+    const { allegiance } = this;
+    if (allegiance === null) {
+      done();
+      return true;
+    }
+    if (allegiance.faulted !== nexus) return false;
+    this.abort((task) => allegiance.recovers(task), nexus, done);
+    this.endAllegiance((faulted) => faulted === nexus);
     return true;
   }
 
@@ -248,11 +255,12 @@ export class TaskSet implements TaskControl {
     this.waiting++;
   }
 
-  private establish(cause: Task): void {
-    const allegiance = new ContingentAllegiance(cause.nexus);
+  private establish(faulted: Nexus): void {
+    const allegiance = new ContingentAllegiance(faulted);
     this.allegiance = allegiance;
     for (let task = this.head; task !== null; task = task.next) {
-      if (!task.running || task === cause || task.delegated || task.aborted) continue;
+      // PREEMPT AND ABORT waits for what it aborts, and must not wait for who is fenced off by it.
+      if (!task.running || task.delegated || task.aborted || allegiance.lets(task)) continue;
       allegiance.blocked.set(task, task.onFinish);
       task.onFinish = this.endBlocked;
     }
@@ -293,7 +301,7 @@ export class TaskSet implements TaskControl {
     const ended = [...blocked].filter(([task]) => task.finished);
     for (const [task, end] of blocked) task.onFinish = end;
     // An end told here may establish the next condition, which takes over those that are left.
-    for (const [task, end] of ended) if (task.onFinish === end) end!(task);
+    for (const [task, end] of ended) if (task.running && task.onFinish === end) end!(task);
     this.wake();
   }
 

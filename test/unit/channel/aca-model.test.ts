@@ -1,11 +1,12 @@
 /**
- * Random tasks, faults, aborts and ends of ACA conditions. While a condition stands nothing begins but commands that recover,
- * one at a time, and nothing is answered but those; when it has ended every task goes on, in the order in which it
- * would have, and ends once.
+ * Random tasks, faults, aborts, settings of QERR and ends of ACA conditions; some commands end as they begin. While a
+ * condition stands nothing begins but commands that recover, one at a time, and nothing is answered but those; when it
+ * has ended every task goes on, in the order in which it would have, and ends once.
  */
 import t from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
 import { Status, type Task, TaskAttribute } from '../../../target/scsi/task.js';
+import { QueueErrors } from '../../../wire/scsi/mode-pages.js';
 import { classes, nexusOf, TaskSetRig } from './rig.js';
 
 const { simple, ordered, headOfQueue, aca } = TaskAttribute;
@@ -25,8 +26,10 @@ for (let seed = base; seed < base + SEEDS; seed++) {
     let faulted: number | null = null;
     const recovers = (task: Task) => task.attribute === aca && task.nexus.id === faulted;
 
+    rig.setQueueErrors([QueueErrors.resume, QueueErrors.abortAll, QueueErrors.abortOwn][seed % 3]!);
     rig.onBegin = (task) => {
       if (faulted !== null && !recovers(task)) problems.push(`${task.tag} began during the condition of ${faulted}`);
+      if (random.below(4) === 0) rig.end(task, random.below(2) === 0);
     };
     rig.onAnswer = (task) => {
       answers.set(task, (answers.get(task) ?? 0) + 1);
@@ -54,7 +57,7 @@ for (let seed = base; seed < base + SEEDS; seed++) {
       const before = faulted;
       // From here on blocked tasks may be answered.
       if (before === nexus.id) faulted = null;
-      const done = rig.set.clearAllegiance(nexus);
+      const done = rig.set.clearAllegiance(nexus, () => {});
       if (done !== (before === null || before === nexus.id)) problems.push(`CLEAR ACA of ${nexus.id}: ${done}`);
     };
     const abort = () => {
@@ -84,7 +87,7 @@ for (let seed = base; seed < base + SEEDS; seed++) {
       while (rig.running.length > 0) rig.end(rig.running[0]!);
       for (const id of [0, 1, 2]) {
         if (faulted === id) faulted = null;
-        rig.set.clearAllegiance(nexusOf(id));
+        rig.set.clearAllegiance(nexusOf(id), () => {});
       }
     }
     t.same(problems, [], `LUNARRAY_SEED=${seed}`);

@@ -5,6 +5,9 @@ import { TaskAttribute } from '../../../target/scsi/task.js';
 import { CONFLICT, out, outBytes, Type } from '../scsi-primary/persistent-rig.js';
 import { ACA, ACA_ACTIVE, BAD_READ, BUSY, block, fault, GOOD, naca, READ, twoHosts, WRITE } from './aca-rig.js';
 
+/** Of a vital product data page that there is not. */
+const INQUIRY_PAGE = Buffer.from([0x12, 1, 0xff, 0, 96, 0]);
+
 /** Hosts a, b and c are registered under the keys 1, 2 and 3. */
 function registered() {
   const { rig, a, b } = twoHosts();
@@ -98,4 +101,18 @@ t.test('it waits for nothing that the condition keeps waiting', async (t) => {
   rig.layer.complete();
   rig.layer.complete();
   t.equal(last.status, GOOD);
+});
+
+t.test('one that waits for what it aborts is answered, whatever condition begins meanwhile', async (t) => {
+  const { rig, a, b } = registered();
+  rig.layer.held = [];
+  a.start(WRITE, block);
+  const { cdb, list } = outBytes('preemptAndAbort', { key: 2, action: 1, type: Type.we });
+  const fence = b.start(cdb, list);
+  a.start(naca(INQUIRY_PAGE));
+  t.equal(a.start(INQUIRY_PAGE).status, ACA_ACTIVE);
+  t.notOk(fence.finished, 'the write is still being carried out');
+  rig.layer.complete();
+  t.equal(fence.status, GOOD);
+  t.ok(b.owner.responded.includes(fence));
 });

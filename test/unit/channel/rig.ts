@@ -77,6 +77,10 @@ export class TaskSetRig {
     this.unit.tasks = this.set;
   }
 
+  setQueueErrors(value: number): void {
+    (this.unit.modes as ModePages).queueErrors = value;
+  }
+
   enter(conflict: ConflictClass, options: EnterOptions = {}): Task {
     const task = this.make(conflict, options);
     this.set.enter(task);
@@ -95,8 +99,8 @@ export class TaskSetRig {
     task.onFinish = (ended) => {
       this.ended.push(ended.tag);
       this.onAnswer(ended);
-      if (ended.status === Status.checkCondition && !ended.aborted) this.set.fault(ended);
       this.set.leave(ended);
+      if (ended.status === Status.checkCondition && !ended.aborted) this.set.fault(ended);
       ended.release();
       this.set.wake();
     };
