@@ -134,6 +134,7 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
   unit.errorHistory.reset();
+  unit.power.reset();
   unit.medium?.reset();
   unit.tape?.reset();
   for (const nexus of parts.units.nexusesOf(unit)) unit.attentions.establish(nexus.id, condition);

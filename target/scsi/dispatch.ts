@@ -119,6 +119,7 @@ function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | nul
     const reason = unit.mediumState;
     if (reason !== null) return reason;
   }
+  if (unit.power.standby && (command.locate !== null || command.writes)) unit.power.activate();
   if (command.locate !== null && task.lba + task.blocks > unit.blocks) return lbaOutOfRange(task.lba);
   if (command.check !== null) {
     const refusal = command.check(unit, task);

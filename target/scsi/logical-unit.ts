@@ -27,6 +27,7 @@ import { Limits } from './limits.js';
 import { LogCounters } from './log-counters.js';
 import { LogicalUnitCounters } from './logical-unit-counters.js';
 import type { Nexus } from './nexus.js';
+import { PowerConditions } from './power-conditions.js';
 import { RemovableMedium } from './removable-medium.js';
 import { noSanitizeParts, SanitizeOperation, type SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
@@ -88,6 +89,10 @@ export interface ModeState {
   readonly exceptions: ExceptionControl;
   /** Called when that page, or PER, was set anew. */
   onExceptionControl: (() => void) | null;
+  /** The standby_z timer of the power condition page; null: it does not run. */
+  readonly standbyTimerMs: number | null;
+  /** Called when that page was set anew. */
+  onPowerControl: (() => void) | null;
 }
 
 /**
@@ -101,6 +106,7 @@ export class LogicalUnit {
   readonly deviceClock: DeviceClock;
   readonly errorHistory: ErrorHistory;
   readonly format: FormatOperation;
+  readonly power: PowerConditions;
   readonly buffers = new UnitBuffers();
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
@@ -149,6 +155,7 @@ export class LogicalUnit {
     this.errorHistory = new ErrorHistory(this.deviceClock, this.attentions);
     this.access = new AsymmetricAccess(clock, (cause) => this.tell(asymmetricAccessStateChanged(), cause));
     this.format = new FormatOperation(this);
+    this.power = new PowerConditions(this);
     this.sanitize = new SanitizeOperation(this, sanitize);
     this.medium = ldev.removable || ldev.tape ? new RemovableMedium() : null;
     this.tape = ldev.tape
@@ -160,6 +167,8 @@ export class LogicalUnit {
     this.exceptions = new InformationalExceptions(this);
     modes.onExceptionControl = () => this.exceptions.restart();
     this.exceptions.restart();
+    modes.onPowerControl = () => this.power.restart();
+    this.power.restart();
   }
 
   /** Establishes a unit attention for every nexus that sees this logical unit, but the one that caused it. */
@@ -186,6 +195,7 @@ export class LogicalUnit {
   /** The array stops, or the LDEV is gone: nothing is told any more. */
   stop(): void {
     this.exceptions.stop();
+    this.power.stop();
     this.access.stop();
     this.format.stop();
     this.sanitize.stop();

@@ -1,4 +1,5 @@
 import { emptyPage, ModeBit, ModePage, ModeSubpage, QueueErrors } from '../../wire/scsi/mode-pages.js';
+import { PowerConditionPage } from '../../wire/scsi/power-condition.js';
 import { ReportingMethod } from './informational-exceptions.js';
 
 /** A field whose value is not supported: byte in the page, most significant bit of the field. */
@@ -74,6 +75,20 @@ export const modePageDefinitions: readonly ModePageDefinition[] = [
   // TCMOS, SCSIP: the clock shows the machine's time until SET TIMESTAMP sets another. IALUAE: implicit asymmetric
   // access states.
   defineModePage(ModePage.control, ModeSubpage.controlExtension, 32, { 4: 0x07 }, {}),
+  // Changeable: STANDBY_Z and its timer. Nothing is checked (CCF).
+  defineModePage(
+    ModePage.powerCondition,
+    0,
+    PowerConditionPage.bytes,
+    { [PowerConditionPage.disabledChecksByte]: PowerConditionPage.disabledChecks },
+    {
+      [PowerConditionPage.standbyByte]: PowerConditionPage.standbyMask,
+      8: 0xff,
+      9: 0xff,
+      10: 0xff,
+      11: 0xff,
+    },
+  ),
   // MRIE 6h: told on request. Changeable: PERF (nothing here causes delays), EWASC (there is no condition for a
   // warning), DEXCPT, TEST, LOGERR (the log page tells of exceptions in any case), MRIE, INTERVAL TIMER, REPORT COUNT.
   defineModePage(

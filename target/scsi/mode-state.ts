@@ -1,4 +1,5 @@
 import { ModeBit, ModePage, PageControl, QueueErrors } from '../../wire/scsi/mode-pages.js';
+import { PowerConditionPage } from '../../wire/scsi/power-condition.js';
 import type { Log } from '../base/log.js';
 import type { ExceptionControl } from './informational-exceptions.js';
 import type { LogicalUnit, ModeState } from './logical-unit.js';
@@ -53,6 +54,8 @@ export class ModePages implements ModeState {
   writeThrough = false;
   exceptions!: ExceptionControl;
   onExceptionControl: (() => void) | null = null;
+  standbyTimerMs: number | null = null;
+  onPowerControl: (() => void) | null = null;
 
   /** @param store null: nothing is saved, and SP is refused */
   constructor(
@@ -89,6 +92,8 @@ export class ModePages implements ModeState {
     if ([...changes.keys()].some(({ definition }) => CONTROLS_EXCEPTIONS.has(definition.code))) {
       this.onExceptionControl?.();
     }
+    if ([...changes.keys()].some(({ definition }) => definition.code === ModePage.powerCondition))
+      this.onPowerControl?.();
     return true;
   }
 
@@ -97,6 +102,7 @@ export class ModePages implements ModeState {
     for (const page of this.pages) page.current = Buffer.from(page.saved);
     this.derive();
     this.onExceptionControl?.();
+    this.onPowerControl?.();
   }
 
   private save(changes: ReadonlyMap<ModePageState, Buffer>): boolean {
@@ -136,6 +142,7 @@ export class ModePages implements ModeState {
     this.queueErrors = (control[QueueErrors.byte]! & QueueErrors.mask) >> QueueErrors.shift;
     this.functionsOnly = set(control, ModeBit.functionsOnly);
     this.writeThrough = caching !== undefined && !set(caching, ModeBit.writeCacheEnabled);
+    this.standbyTimerMs = standbyTimer(this.find(ModePage.powerCondition, 0)?.current);
     const informational = this.find(ModePage.informationalExceptions, 0)!.current;
     const interval = informational.readUInt32BE(4);
     this.exceptions = {
@@ -155,6 +162,14 @@ const CONTROLS_EXCEPTIONS: ReadonlySet<number> = new Set([
 ]);
 /** 24 days: what a timer can be set to. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Null: the standby_z timer is disabled, as it is if it is zero. */
+function standbyTimer(page: Buffer | undefined): number | null {
+  const { standbyByte, standbyMask, standbyTimerByte } = PowerConditionPage;
+  if (page === undefined || (page[standbyByte]! & standbyMask) === 0) return null;
+  const tenths = page.readUInt32BE(standbyTimerByte);
+  return tenths === 0 ? null : Math.min(tenths * 100, LONGEST_TIMER_MS);
+}
 
 /** The values as they are saved: TEST is a thing of the moment. */
 function saveable({ definition }: ModePageState, values: Buffer): Buffer {

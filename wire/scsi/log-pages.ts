@@ -18,6 +18,7 @@ export const LogPage = {
   startStopCycles: 0x0e,
   backgroundScan: 0x15,
   generalStatistics: 0x19,
+  powerTransitions: 0x1a,
   informationalExceptions: 0x2f,
 } as const;
 export const LogSubpage = { none: 0x00, all: 0xff } as const;

@@ -15,6 +15,7 @@ export const ModePage = {
   control: 0x0a,
   dataCompression: 0x0f,
   deviceConfiguration: 0x10,
+  powerCondition: 0x1a,
   informationalExceptions: 0x1c,
   all: 0x3f,
 } as const;

@@ -283,6 +283,8 @@ export function informationalException(cause: number, key: SenseKey): Sense {
 }
 
 /** REQUEST SENSE with nothing to tell. */
+export const standbyByTimer = condition('standby-by-timer', SenseKey.noSense, 0x5e02);
+export const standbyByCommand = condition('standby-by-command', SenseKey.noSense, 0x5e04);
 export const noSense = condition('no-sense', SenseKey.noSense, 0x0000);
 
 function pointer(inCdb: boolean, byte: number, bit: number | undefined): FieldPointer {

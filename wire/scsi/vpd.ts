@@ -17,6 +17,7 @@ export const VpdPage = {
   extendedInquiry: 0x86,
   modePagePolicy: 0x87,
   scsiPorts: 0x88,
+  powerCondition: 0x8a,
   thirdPartyCopy: 0x8f,
   blockLimits: 0xb0,
   /** Of sequential-access devices. */

@@ -175,7 +175,12 @@ export class TestUnit {
   readonly layer: MemoryLayer;
   readonly unit: LogicalUnit;
   readonly clock = new SimulatedClock();
-  readonly modes = { descriptorSense: false, softwareWriteProtect: false, exceptions: { enabled: false } };
+  readonly modes = {
+    descriptorSense: false,
+    softwareWriteProtect: false,
+    exceptions: { enabled: false },
+    standbyTimerMs: null,
+  };
   readonly logged: string[] = [];
   readonly markStore = new MemoryMarks();
   readonly marks: MarkedBlocks;

@@ -42,14 +42,11 @@ t.test('a failed flush leaves it started', async (t) => {
   t.notOk(lu.unit.stopped);
 });
 
-t.test('power conditions and LOEJ are refused', async (t) => {
+t.test('LOEJ is refused, and so are power conditions that there are not', async (t) => {
   const lu = new TestUnit();
   for (const [byte, bit] of [
-    [0x10, 4],
-    [0x20, 5],
-    [0x30, 5],
-    [0x70, 6],
-    [0xb0, 7],
+    [0x20, 7],
+    [0xa0, 7],
     [0x02, 1],
     [0x03, 1],
   ] as const) {

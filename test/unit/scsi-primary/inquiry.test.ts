@@ -72,7 +72,7 @@ t.test('it neither reports nor clears unit attentions', async (t) => {
 t.test('VPD: every page that 00h lists is there, with its code and length', async (t) => {
   const host = new Rig().host('a');
   const list = host.run(vpd(0)).data;
-  t.same([...list.subarray(4)], [0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0x8f, 0xb0, 0xb1, 0xb2, 0xb7]);
+  t.same([...list.subarray(4)], [0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0x8a, 0x8f, 0xb0, 0xb1, 0xb2, 0xb7]);
   for (const page of list.subarray(4)) {
     const { data } = host.run(vpd(page));
     t.equal(data[0], 0);

@@ -20,10 +20,10 @@ function parameters(data: Buffer): Map<number, bigint> {
 
 t.test('supported pages', async (t) => {
   const host = new Rig().host('a');
-  t.same([...host.run(log(0)).data], [0x80, 0, 0, 9, 0x00, 0x02, 0x03, 0x05, 0x0d, 0x0e, 0x15, 0x19, 0x2f]);
+  t.same([...host.run(log(0)).data], [0x80, 0, 0, 10, 0x00, 0x02, 0x03, 0x05, 0x0d, 0x0e, 0x15, 0x19, 0x1a, 0x2f]);
   const all = host.run(log(0, { subpage: 0xff })).data;
-  const pairs = [0, 0, 2, 0, 3, 0, 5, 0, 0x0d, 0, 0x0e, 0, 0x15, 0, 0x19, 0, 0x2f, 0, 0, 0xff];
-  t.same([...all], [0xc0, 0xff, 0, 20, ...pairs]);
+  const pairs = [0, 0, 2, 0, 3, 0, 5, 0, 0x0d, 0, 0x0e, 0, 0x15, 0, 0x19, 0, 0x1a, 0, 0x2f, 0, 0, 0xff];
+  t.same([...all], [0xc0, 0xff, 0, 22, ...pairs]);
 });
 
 t.test('error counters count', async (t) => {

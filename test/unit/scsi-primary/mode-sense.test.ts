@@ -38,6 +38,7 @@ t.test('header and short block descriptor', async (t) => {
     [0x01, 0],
     [0x08, 0],
     [0x0a, 0],
+    [0x1a, 0],
     [0x1c, 0],
   ]);
 });
@@ -51,6 +52,7 @@ t.test('without block descriptor, and with subpages', async (t) => {
     [0x08, 0],
     [0x0a, 0],
     [0x0a, 1],
+    [0x1a, 0],
     [0x1c, 0],
     [0x1c, 2],
   ]);

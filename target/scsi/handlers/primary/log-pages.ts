@@ -1,6 +1,7 @@
 /** The log pages of logical units here (SPC-5 7.3, SBC-4 6.4), for LOG SENSE and LOG SELECT. */
 import { writeUint64 } from '../../../../wire/scsi/cdb.js';
 import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '../../../../wire/scsi/log-pages.js';
+import { PowerTransition } from '../../../../wire/scsi/power-condition.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 
@@ -41,6 +42,10 @@ function cycles(code: number, count: number): LogParameter {
   const value = Buffer.alloc(4);
   value.writeUInt32BE(count);
   return binary(code, value);
+}
+
+function transitions(code: number, count: number): LogParameter {
+  return { ...cycles(code, count), format: ParameterFormat.unbounded };
 }
 
 /** SCOPE of a resource count: this logical unit's alone, or shared with others. */
@@ -154,6 +159,17 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
   [
     LogPage.generalStatistics,
     { counters: true, exists: always, parameters: (unit) => [statistics(unit), binary(3, INTERVAL)] },
+  ],
+  [
+    LogPage.powerTransitions,
+    {
+      counters: false,
+      exists: ofDisks,
+      parameters: ({ power }) => [
+        transitions(PowerTransition.active, power.toActive),
+        transitions(PowerTransition.standbyZ, power.toStandby),
+      ],
+    },
   ],
   [
     LogPage.informationalExceptions,

@@ -23,7 +23,7 @@ function answerSense(task: Task, sense: Sense): void {
  * informational exception stays (SPC-5 7.5.13, MRIE 6h).
  */
 function requestSense(unit: LogicalUnit, task: Task): void {
-  const state = unit.notReady ?? unit.exceptions.onRequest;
+  const state = unit.notReady ?? unit.power.sense ?? unit.exceptions.onRequest;
   answerSense(task, unit.attentions.take(task.nexus.id) ?? state ?? noSense());
 }
 

@@ -4,6 +4,7 @@ import { OWN_UNIT } from '../../../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../../../wire/scsi/inquiry.js';
 import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
+import { powerConditionPage } from '../../../../wire/scsi/power-condition.js';
 import {
   AfterErase,
   blockDeviceCharacteristicsPage,
@@ -142,6 +143,7 @@ const commonPages: readonly (readonly [number, Page])[] = [
 /** Ascending by code, as page 00h lists them. */
 const diskPages: Pages = new Map<number, Page>([
   ...commonPages,
+  [VpdPage.powerCondition, ({ deviceType }) => powerConditionPage(deviceType)],
   [VpdPage.thirdPartyCopy, thirdPartyCopy],
   [VpdPage.blockLimits, blockLimits],
   [
