@@ -18,6 +18,7 @@ const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(fro
 const answerMs = 300;
 /** Logical units of the array: see main.ts. */
 const LUNS = 7;
+const TAPE = 6;
 
 /** Bytes that mean nothing, whole or in crumbs. */
 const garbage: Case = async (address, random) => {
@@ -224,15 +225,16 @@ const copies: Case = async (address, random) => {
   await initiator.login(address, [['InitialR2T', 'No']]);
   const serial = address.iqn.split(':')[1]!;
   for (let i = random.below(20); i >= 0 && !initiator.closed; i--) {
-    const lun = random.below(3);
+    const lun = pick(random, [0, 1, 2, TAPE]);
     if (random.below(3) === 0) {
       initiator.sendPdu(initiator.commandPdu(lun, randomCopyQuery(random), true, false, 70_000));
     } else {
       const id = random.below(4);
+      const naa = (ldev: number) => ldevNaa(serial, ldev + 1, ldev);
       const kinds = [
         () => randomAliases(random, address.iqn),
         () => randomTokenCommand(random),
-        () => randomCopy(random, ldevNaa(serial, id + 1, id)),
+        () => randomCopy(random, naa(id), naa(TAPE)),
       ];
       const { cdb, list } = kinds[Math.min(random.below(6), 2)]!();
       initiator.sendPdu(initiator.commandPdu(lun, cdb, false, true, list.length), list);

@@ -15,6 +15,7 @@ import { type CopyListSpec, encodeCopyList, OWN_UNIT } from '../../wire/scsi/ext
 import { encodeLun } from '../../wire/scsi/lun.js';
 import { CopyOut, MaintenanceOut, Opcode } from '../../wire/scsi/opcodes.js';
 import { ROD_TOKEN_BYTES, zeroRodToken } from '../../wire/scsi/rod-token.js';
+import { streamFormats } from '../../wire/scsi/stream-segments.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
 
 const LBAS = 4096;
@@ -28,6 +29,7 @@ function segment(random: Random): Buffer {
   const lbas = { ...ends, sourceLba: lba(), destinationLba: lba() };
   const flags = { destinationCount: flag(random), concatenate: flag(random), hold: flag(random) };
   const offsets = { sourceOffset: random.below(600), destinationOffset: random.below(600) };
+  if (random.below(3) === 0) return streamSegment(random, ends);
   const kinds = [
     () => encodeBlockSegment({ ...lbas, ...flags, blocks: random.below(LBAS) }),
     () => encodeByteSegment({ ...lbas, ...offsets, concatenate: flag(random), bytes: random.below(100_000) }),
@@ -37,6 +39,23 @@ function segment(random: Random): Buffer {
     () => encodeMoveSegment({ ...ends, list: random.bytes(random.below(300)) }),
   ];
   return kinds[random.below(random.below(4) === 0 ? kinds.length : 3)]!();
+}
+
+/** Any of the descriptors with stream devices at an end, with numbers that are mostly small. */
+function streamSegment(random: Random, ends: { readonly source: number; readonly destination: number }): Buffer {
+  const [type, { bytes, most }] = streamFormats[random.below(streamFormats.length)]!;
+  const data = Buffer.alloc(bytes + (most === undefined ? 0 : random.below(200)));
+  data[0] = type;
+  data[1] = random.below(2);
+  data.writeUInt16BE(data.length - 4, 2);
+  data.writeUInt16BE(ends.source, 4);
+  data.writeUInt16BE(ends.destination, 6);
+  for (let at = 8; at < data.length; at++) {
+    const last = at === 11 || at === 15 || at === 19 || at === 23 || at === 27;
+    if (last || random.below(12) === 0) data[at] = random.below(256);
+  }
+  if (random.below(3) > 0) data.writeUIntBE(random.below(2) === 0 ? 512 : random.below(70_000), 9, 3);
+  return data;
 }
 
 /** CSCDs that say where, not what: an alias, or a portal. */
@@ -50,18 +69,26 @@ function elsewhere(random: Random): Buffer {
 const list = <T>(random: Random, most: number, make: () => T): T[] =>
   Array.from({ length: random.below(most + 1) }, make);
 
-/** A list, and the CDB that goes with it. @param designator NAA identifier of a logical unit of the array */
-export function randomCopy(random: Random, designator: Buffer): { readonly cdb: Buffer; readonly list: Buffer } {
+/** A list, and the CDB that goes with it. @param disk and `tape`: NAA identifiers of logical units of the array */
+export function randomCopy(
+  random: Random,
+  disk: Buffer,
+  tape: Buffer,
+): { readonly cdb: Buffer; readonly list: Buffer } {
   const format = flag(random) ? 'lid1' : 'lid4';
-  const named = () =>
-    encodeCscd({
+  const named = () => {
+    const stream = random.below(3) === 0;
+    return encodeCscd({
+      deviceType: stream !== (random.below(12) === 0) ? 1 : 0,
+      fixed: stream && flag(random),
       codeSet: 1,
       association: 0,
       designatorType: 3,
-      designator: random.below(4) === 0 ? random.bytes(random.below(21)) : designator,
+      designator: random.below(6) === 0 ? random.bytes(random.below(21)) : stream ? tape : disk,
       pad: flag(random),
       blockLength: random.below(3) === 0 ? 512 : 0,
     });
+  };
   const cscd = () => (random.below(4) === 0 ? elsewhere(random) : named());
   const spec: CopyListSpec = {
     format,
@@ -72,6 +99,7 @@ export function randomCopy(random: Random, designator: Buffer): { readonly cdb: 
     senseWithGood: random.below(4) === 0,
     cscds: list(random, random.below(20) === 0 ? 70 : 3, cscd),
     segments: list(random, random.below(20) === 0 ? 300 : 6, () => segment(random)),
+    inline: random.bytes(random.below(4) === 0 ? random.below(9000) : random.below(40)),
   };
   const bytes = encodeCopyList(spec);
   if (flag(random)) bytes[random.below(Math.min(bytes.length, 48))] = random.below(256);
