@@ -26,7 +26,7 @@ import { MAX_LDEV_BYTES, REGION_BYTES } from './regions.js';
 import type { Storage } from './storage.js';
 import type { ConfigStore } from './store.js';
 import type { LdevRow } from './store-storage.js';
-import { checkTape } from './tape-ldevs.js';
+import { checkTape, checkTapeChange } from './tape-ldevs.js';
 
 /** A new LDEV. Give `blocks` or `bytes`. */
 export interface LdevSpec {
@@ -187,6 +187,7 @@ export class Ldevs {
   change(id: number, change: LdevChange): LdevVolume {
     const ldev = this.get(id);
     checkChange(change);
+    checkTapeChange(ldev, change);
     const { store } = this.parts;
     store.transaction(() => {
       if (change.label !== undefined) store.storage.setLabel(ldev.uid, change.label);

@@ -1,5 +1,6 @@
 import { ConfigError } from './errors.js';
-import type { LdevSpec } from './ldevs.js';
+import type { LdevChange, LdevSpec } from './ldevs.js';
+import type { Ldev } from './model.js';
 
 /** Less has no room between its label and its early warning. */
 export const MIN_TAPE_BYTES = 1024 * 1024;
@@ -19,5 +20,12 @@ export function checkTape({ blockSize, physicalBlockSize, protection, attribute 
   }
   if (bytes < MIN_TAPE_BYTES) {
     throw new ConfigError('bad-tape', `a virtual tape of ${bytes} bytes is too short: give 1 MiB at least.`);
+  }
+}
+
+/** Throws ConfigError `bad-tape` if a virtual tape is to be what only disks are from now on. */
+export function checkTapeChange({ tape }: Pick<Ldev, 'tape'>, { attribute = 'ordinary' }: LdevChange): void {
+  if (tape && attribute !== 'ordinary') {
+    throw new ConfigError('bad-tape', `a virtual tape cannot be a ${attribute} LDEV: leave it ordinary.`);
   }
 }

@@ -1,5 +1,6 @@
 /** What a virtual tape tells of itself, its mode parameters, its medium, and who may use it. */
 import t from 'tap';
+import { CONFLICT, out, Type } from '../scsi-primary/persistent-rig.js';
 import { inList } from '../scsi-primary/rig.js';
 import {
   ERASE,
@@ -108,6 +109,18 @@ t.test('reservations of another nexus', async (t) => {
   for (const cdb of kept) t.equal(b.run(cdb).status, 0x18, `${cdb[0]!.toString(16)}h`);
   t.equal(b.run(write(1), Buffer.alloc(1)).status, 0x18);
   t.equal(b.run([0x05, 0, 0, 0, 0, 0]).status, 0, 'READ BLOCK LIMITS');
+});
+
+t.test('a write exclusive reservation keeps others from moving the position, too', async (t) => {
+  const rig = new TapeRig();
+  const [a, b] = [rig.host('a'), rig.host('b')];
+  out(a, 'register', { action: 1 });
+  t.equal(out(a, 'reserve', { type: Type.we, key: 1 }).status, 0);
+  writeRecord(a, record(10, 1));
+  const moving = [read(1), REWIND, space(0, 1), locate(0), filemarks(1), ERASE, unload()];
+  for (const cdb of moving) t.equal(b.run(cdb).status, CONFLICT, `${cdb[0]!.toString(16)}h`);
+  t.same(position(b), [1, 0]);
+  t.equal(a.run(REWIND).status, 0);
 });
 
 t.test('commands of disks are none of tapes', async (t) => {

@@ -161,6 +161,17 @@ t.test(
   },
 );
 
+t.test('a virtual tape stays an ordinary LDEV', async (t) => {
+  const array = rig(t);
+  array.addPool(GiB);
+  array.volumes.createLdev({ id: 27, bytes: GiB, tape: true });
+  t.equal(
+    codeOf(() => array.volumes.changeLdev(27, { attribute: 'command-device' })),
+    'bad-tape',
+  );
+  t.equal(array.volumes.changeLdev(27, { attribute: 'ordinary', label: 'tape' }).label, 'tape');
+});
+
 t.test('capacity, numbers and attributes out of range are refused', async (t) => {
   const array = rig(t);
   t.equal(

@@ -81,13 +81,15 @@ function load(unit: LogicalUnit, task: Task): void {
   }
 }
 
-const row = { conflict: 'configure', runsWhenStopped: false, reservation: Reservation.read } as const;
+/** Who moves the position moves it for who has reserved the tape to write on it, too. */
+const row = { conflict: 'configure', runsWhenStopped: false, reservation: Reservation.write } as const;
 
 function readPosition(serviceAction: number, encode: (position: TapePosition) => Buffer, bytes: number): Command {
   const extended = serviceAction === ReadPosition.extended;
   const usage = [StreamOpcode.readPosition, serviceAction, 0, 0, 0, 0, 0, 0, 0, 0];
   return defineCommand({
     ...row,
+    reservation: Reservation.read,
     name: 'READ POSITION',
     opcode: StreamOpcode.readPosition,
     serviceAction,
@@ -140,7 +142,6 @@ export const positionCommands: readonly Command[] = [
     name: 'ERASE(6)',
     opcode: StreamOpcode.erase6,
     usage: [StreamOpcode.erase6, LONG | IMMED, 0, 0, 0, 0],
-    reservation: Reservation.write,
     writes: true,
     // LONG or not: what follows the position is gone, and its space given back.
     run: (unit, task) => move(unit, task, (drive, io, done) => drive.erase(io, done)),
@@ -150,7 +151,6 @@ export const positionCommands: readonly Command[] = [
     name: 'LOAD UNLOAD',
     opcode: StreamOpcode.loadUnload,
     usage: [StreamOpcode.loadUnload, IMMED, 0, 0, RETEN | LOAD, 0],
-    reservation: Reservation.write,
     runsWhenStopped: true,
     run: load,
   }),

@@ -107,8 +107,8 @@ function filemarks(unit: LogicalUnit, task: Task): void {
   );
 }
 
-/** Everything that has to do with the position runs by itself, in order. */
-const row = { conflict: 'configure', runsWhenStopped: false } as const;
+/** Everything that has to do with the position runs by itself, in order, and is for who may write: READ moves it too. */
+const row = { conflict: 'configure', runsWhenStopped: false, reservation: Reservation.write } as const;
 
 export const streamReadWriteCommands: readonly Command[] = [
   defineCommand({
@@ -116,7 +116,6 @@ export const streamReadWriteCommands: readonly Command[] = [
     name: 'READ(6)',
     opcode: Opcode.read6,
     usage: [Opcode.read6, SILI | FIXED, 0xff, 0xff, 0xff, 0],
-    reservation: Reservation.read,
     check: checkRead,
     run: read,
   }),
@@ -125,7 +124,6 @@ export const streamReadWriteCommands: readonly Command[] = [
     name: 'WRITE(6)',
     opcode: Opcode.write6,
     usage: [Opcode.write6, FIXED, 0xff, 0xff, 0xff, 0],
-    reservation: Reservation.write,
     writes: true,
     transfer: 'complete',
     check,
@@ -137,7 +135,6 @@ export const streamReadWriteCommands: readonly Command[] = [
     name: 'WRITE FILEMARKS(6)',
     opcode: StreamOpcode.writeFilemarks6,
     usage: [StreamOpcode.writeFilemarks6, IMMED, 0xff, 0xff, 0xff, 0],
-    reservation: Reservation.write,
     writes: true,
     run: filemarks,
   }),
