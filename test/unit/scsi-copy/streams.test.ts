@@ -1,6 +1,7 @@
 /** EXTENDED COPY with tapes at an end: data both ways, inline and embedded, discarded and held, residuals, motion. */
 import t from 'tap';
 import { seededRandom } from '../../../target/base/random.js';
+import { encodeRegisterSegment, encodeVerifySegment } from '../../../wire/scsi/copy-segments.js';
 import { CopyIn } from '../../../wire/scsi/opcodes.js';
 import { pattern } from '../scsi-block/harness.js';
 import { blocks, copy, cscd, inCopyList, inSegment, receive, startCopy } from './copy-rig.js';
@@ -232,6 +233,23 @@ t.test('what is refused before anything is moved', async (t) => {
   rig.group(0).luns.delete(1);
   t.match(run(blocksAndStream(0x00, 512, 1, 0)).sense, { name: 'unreachable-copy-target', field: inCopyList(16 + 32) });
   t.match(run(motion(0x10, 0, 1)).sense, { name: 'unreachable-copy-target' });
+});
+
+t.test('segments for any device: verify, register a key; a tape that may not be written', async (t) => {
+  const { host, rig, run } = rigged();
+  const verify = encodeVerifySegment({ source: 1, destination: 0, testUnitReady: true });
+  t.equal(run(verify).sense, null);
+  host.run([0x1b, 0, 0, 0, 0, 0], null, { lun: 1 });
+  t.match(run(verify).sense?.forwarded, { from: 'source', sense: { name: 'medium-not-present' } });
+  host.run([0x1b, 0, 0, 0, 1, 0], null, { lun: 1 });
+  const keys = Buffer.from('00000000000000000000000000000abc', 'hex');
+  t.equal(run(encodeRegisterSegment({ source: 0, destination: 1, keys })).sense, null);
+  const read = host.run([0x5e, 0, 0, 0, 0, 0, 0, 0, 255, 0], null, { lun: 1 }).data;
+  t.ok(read.subarray(8).equals(keys.subarray(8)), 'READ KEYS');
+  Object.assign(rig.ldevs.get(1)!, { readOnly: true });
+  const refused = { from: 'destination', sense: { name: 'write-protected' } };
+  t.match(run(blocksAndStream(0x00, 512, 1, 0)).sense?.forwarded, refused);
+  t.match(run(motion(0x10, 0, 1)).sense?.forwarded, refused);
 });
 
 t.test('large ones go in pieces; abort', async (t) => {
