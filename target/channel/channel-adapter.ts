@@ -120,7 +120,7 @@ export class ChannelAdapter {
       task.fail(refusal);
       return;
     }
-    const excess = Math.max(this.depth - this.limits.port, set.size + 1 - this.limits.unit);
+    const excess = Math.max(this.excess, set.size + 1 - this.limits.unit);
     if (excess > 0 && !hasRoom(task, excess, standing)) {
       // BUSY for a nexus that has no task whose end it could wait for (SAM-6 5.3.1).
       task.fail(set.holds(task.nexus) ? Status.taskSetFull : Status.busy);
@@ -158,6 +158,19 @@ export class ChannelAdapter {
       taskManagement: this.taskManagement,
       nexuses: this.nexuses.size,
     };
+  }
+
+  /**
+   * Commands beyond the port's limit. Those in task sets with an ACA condition do not count: they may stay for as long as
+   * one host likes, and others have no part in it. Their own limit, and the hosts' windows, are on them.
+   */
+  private get excess(): number {
+    let excess = this.depth - this.limits.port;
+    if (excess <= 0) return excess;
+    for (const { tasks } of this.units.units()) {
+      if (tasks instanceof TaskSet && tasks.allegiance !== null) excess -= tasks.commandsOf(this.port);
+    }
+    return excess;
   }
 
   /** `onFinish` of all tasks; one function for all, so that a task costs no closure. */

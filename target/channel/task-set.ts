@@ -8,6 +8,7 @@ import { modePagesOf } from '../scsi/mode-state.js';
 import type { Nexus } from '../scsi/nexus.js';
 import { Status, type Task, TaskAttribute } from '../scsi/task.js';
 import type { TaskControl } from '../scsi/task-control.js';
+import type { TargetPort } from '../volumes/model.js';
 import { Action, actions, CLASSES, classIndex, concerns } from './conflict-matrix.js';
 import { ContingentAllegiance, statusForOthers } from './contingent-allegiance.js';
 
@@ -154,6 +155,11 @@ export class TaskSet implements TaskControl {
   /** Whether the nexus has a task here. */
   holds(nexus: Nexus): boolean {
     return this.find((task) => task.nexus === nexus) !== null;
+  }
+
+  /** How many commands of a port's hosts are here. */
+  commandsOf(port: TargetPort): number {
+    return this.all((task) => task.nexus.port === port && !task.delegated).length;
   }
 
   find(match: (task: Task) => boolean): Task | null {

@@ -19,6 +19,7 @@ import {
 } from './aca-rig.js';
 
 const { ordered, headOfQueue, untagged } = TaskAttribute;
+const TASK_SET_FULL = 0x28;
 
 t.test('NACA alone does nothing', async (t) => {
   const { a, b } = twoHosts();
@@ -191,4 +192,23 @@ t.test('where there is no logical unit there is no ACA condition, and NACA is re
   t.match(a.run([0x12, 0, 0, 0, 96, 4], null, { lun: 9 }).sense, inCdb(5, 2));
   t.match(a.run(naca(READ), null, { lun: 9 }).sense, { name: 'lun-not-supported' });
   t.equal(a.run(READ).status, GOOD);
+});
+
+t.test('what a condition blocks takes no place of other logical units', async (t) => {
+  const luns = [0, 1].map((id) => [id, id] as const);
+  const rig = new Rig({ luns, limits: { port: 4, unit: 8 } });
+  const [a, b] = [rig.host('a'), rig.host('b')];
+  rig.layer.held = [];
+  for (let i = 0; i < 3; i++) a.start(WRITE, block);
+  fault(a);
+  rig.layer.complete();
+  const others = [0, 1, 2, 3, 4].map(() => b.start(READ, null, { lun: 1 }));
+  t.same(
+    others.map(({ finished }) => finished),
+    [false, false, false, false, true],
+    'the limit of the port holds for those',
+  );
+  t.equal(others[4]!.status, TASK_SET_FULL);
+  rig.layer.complete();
+  a.manage('clear-aca');
 });
