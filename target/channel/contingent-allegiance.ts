@@ -8,9 +8,18 @@ import { PersistentOut } from '../../wire/scsi/persistent-reservations.js';
 import type { Nexus } from '../scsi/nexus.js';
 import { Status, type Task, TaskAttribute } from '../scsi/task.js';
 
+/**
+ * How long commands of the copy manager wait for the end of a condition. Then they get BUSY: they keep turns that copies
+ * of the whole array share, and a condition lasts as long as one host likes.
+ */
+export const COPY_PATIENCE_MS = 10_000;
+
 export class ContingentAllegiance {
   /** Tasks that had begun when it was established, and what their `onFinish` was. */
   readonly blocked = new Map<Task, Task['onFinish']>();
+  /** Commands of the copy manager do not wait for its end any more. */
+  overdue = false;
+  timer: { cancel(): void } | null = null;
 
   constructor(
     /** The faulted I_T nexus. */

@@ -10,7 +10,7 @@ import { Status, type Task, TaskAttribute } from '../scsi/task.js';
 import type { TaskControl } from '../scsi/task-control.js';
 import type { TargetPort } from '../volumes/model.js';
 import { Action, actions, CLASSES, classIndex, concerns } from './conflict-matrix.js';
-import { ContingentAllegiance, statusForOthers } from './contingent-allegiance.js';
+import { COPY_PATIENCE_MS, ContingentAllegiance, statusForOthers } from './contingent-allegiance.js';
 
 const { ordered, headOfQueue } = TaskAttribute;
 
@@ -259,11 +259,17 @@ export class TaskSet implements TaskControl {
     this.prepend(task);
     this.count(task, classOf(task), 1);
     this.waiting++;
+    if (this.allegiance!.overdue) task.fail(Status.busy);
   }
 
   private establish(faulted: Nexus): void {
     const allegiance = new ContingentAllegiance(faulted);
     this.allegiance = allegiance;
+    allegiance.timer = this.clock.setTimeout(() => {
+      allegiance.overdue = true;
+      const held = this.all((task) => task.delegated && !task.running && !this.mayBegin(task));
+      for (const task of held) if (!task.finished) task.fail(Status.busy);
+    }, COPY_PATIENCE_MS);
     for (let task = this.head; task !== null; task = task.next) {
       // PREEMPT AND ABORT waits for what it aborts, and must not wait for who is fenced off by it.
       if (!task.running || task.delegated || task.aborted || allegiance.lets(task)) continue;
@@ -302,7 +308,8 @@ export class TaskSet implements TaskControl {
 
   /** The condition ends: what was blocked is answered, or goes on. */
   private lift(): void {
-    const { blocked } = this.allegiance!;
+    const { blocked, timer } = this.allegiance!;
+    timer?.cancel();
     this.allegiance = null;
     const ended = [...blocked].filter(([task]) => task.finished);
     for (const [task, end] of blocked) task.onFinish = end;

@@ -269,6 +269,7 @@ export class LogicalUnits {
     this.byLdev.delete(ldev.id);
     unit?.stop();
     unit?.tasks?.withdraw(() => true);
+    unit?.tasks?.endAllegiance(() => true);
     unit?.copies.reset(() => {});
   }
 }
