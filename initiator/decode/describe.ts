@@ -1,11 +1,13 @@
 /** Answers in words: label and value, by the command that asked. */
 
 import { describeSense } from '../../wire/scsi/additional-sense.js';
+import { ErrorHistoryBuffer } from '../../wire/scsi/error-history.js';
 import { Opcode, ServiceActionIn16 } from '../../wire/scsi/opcodes.js';
 import { PersistentIn } from '../../wire/scsi/persistent-reservations.js';
 import { decodeSense } from '../../wire/scsi/sense-codec.js';
 import { VpdPage } from '../../wire/scsi/vpd.js';
 import { type CapacityData, decodeCapacity10, decodeCapacity16, decodeLbaStatus, decodeLuns } from './block.js';
+import { describeErrorHistory } from './error-history.js';
 import { DEVICE_TYPES, decodeInquiry, VERSIONS } from './inquiry.js';
 import { decodeMode } from './mode.js';
 import { decodeFullStatus, decodeKeys, decodeReservation, persistentTypeName } from './persistent.js';
@@ -31,6 +33,9 @@ const hex = (value: number, digits = 2): string => `0x${value.toString(16).padSt
 const keyHex = (key: bigint): string => `0x${key.toString(16).padStart(16, '0')}`;
 /** 0 stands for "no limit told" in block limits. */
 const limit = (value: number): string | number => (value === 0 ? 'not told' : value);
+
+/** MODE of READ BUFFER. */
+const ERROR_HISTORY_MODE = 0x1c;
 
 /** Says what data mean that a CDB brought; null when that is not known here. */
 export function describeAnswer(cdb: Buffer, data: Buffer): Row[] | null {
@@ -65,6 +70,10 @@ const DESCRIBERS: Readonly<Record<number, Describer>> = {
   [Opcode.modeSense6]: (_cdb, data) => describeMode(data, false),
   [Opcode.modeSense10]: (_cdb, data) => describeMode(data, true),
   [Opcode.persistentReserveIn]: describePersistent,
+  [Opcode.readBuffer]: (cdb, data) =>
+    (cdb[1]! & 0x1f) === ERROR_HISTORY_MODE && cdb[2] === ErrorHistoryBuffer.records
+      ? describeErrorHistory(data)
+      : null,
 };
 
 export function describeInquiry(data: Buffer): Row[] {

@@ -12,9 +12,12 @@ export const VPD_PAGES: Readonly<Record<number, string>> = {
   [VpdPage.extendedInquiry]: 'extended INQUIRY data',
   [VpdPage.modePagePolicy]: 'mode page policy',
   [VpdPage.scsiPorts]: 'SCSI ports',
+  [VpdPage.powerCondition]: 'power condition',
+  [VpdPage.thirdPartyCopy]: 'third-party copy',
   [VpdPage.blockLimits]: 'block limits',
   [VpdPage.blockDeviceCharacteristics]: 'block device characteristics',
   [VpdPage.logicalBlockProvisioning]: 'logical block provisioning',
+  [VpdPage.blockLimitsExtension]: 'block limits extension',
 };
 
 /** The body of a page, from byte 4 on, as far as it was sent. */
