@@ -29,6 +29,7 @@ export interface StreamPlan {
 type Take = (failure: Failure | null, views: readonly Buffer[], release: () => void) => void;
 
 const NOTHING = Buffer.alloc(0);
+const SMALL_BYTES = 4096;
 
 export class StreamTransfer {
   /** Read, or left over, and not written. */
@@ -85,8 +86,7 @@ export class StreamTransfer {
         // Copied, as it may wait for its write until other segments have run.
         const data = Buffer.concat(views);
         held?.add(prefix.length + this.read, [data]);
-        this.waiting.push(data);
-        this.have += data.length;
+        this.keep(data);
         this.read += data.length;
       }
       release();
@@ -97,6 +97,18 @@ export class StreamTransfer {
     else {
       const data = new VirtualData(this.context, segment, input.end, NOTHING, input.byte, read);
       data.read(this.read, Math.min(read, this.read + PIECE_BYTES), take);
+    }
+  }
+
+  /** Small pieces are put together: each has a cost of its own, and there may be a million of them in one write. */
+  private keep(data: Buffer): void {
+    const { waiting } = this;
+    waiting.push(data);
+    this.have += data.length;
+    for (;;) {
+      const [older, newest] = waiting.slice(-2);
+      if (newest === undefined || newest.length >= SMALL_BYTES || older!.length > newest.length) return;
+      waiting.splice(-2, 2, Buffer.concat([older!, newest]));
     }
   }
 

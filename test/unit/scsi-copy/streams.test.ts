@@ -307,3 +307,34 @@ t.test('leftovers at random: what is on the tape is the beginning of all that wa
     t.ok(written.equals(all.subarray(0, written.length)) && all.length - written.length < transfer, `round ${round}`);
   }
 });
+
+t.test('an abort ends a long command to a tape in its midst', async (t) => {
+  const { host, rig } = rigged();
+  const task = startCopy(host, { cscds: DISK_AND_TAPES, listId: 7, segments: [motion(0x10, 0, 8000)] });
+  let turns = 0;
+  rig.clock.settle(() => turns++ === 10);
+  t.notOk(task.finished);
+  const abort = host.start(Buffer.from([0x83, 0x1c, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+  t.notOk(abort.finished);
+  rig.clock.settle();
+  t.ok(abort.finished);
+  t.match(task.sense, { name: 'copy-cleared' });
+  const marks = recordsOf(host, 1).length;
+  t.ok(marks > 0 && marks < 4000, `${marks} filemarks`);
+});
+
+t.test('many small blocks become few large ones', async (t) => {
+  const { host, rig, run } = rigged();
+  const data = pattern(1500, 5);
+  t.equal(
+    host.run([0x15, 0x10, 0, 0, 12, 0], Buffer.from([0, 0, 0x10, 8, 0, 0, 0, 0, 0, 0, 0, 1]), { lun: 1 }).status,
+    0,
+  );
+  const fixed = Buffer.from([0x0a, 0x01, 0, 0, 0, 0]);
+  fixed.writeUIntBE(data.length, 2, 3);
+  t.equal(host.run(fixed, data, { lun: 1 }).status, 0);
+  rewind(host);
+  t.equal(run(streams(1, 700, 1400)).sense, null);
+  t.same(recordsOf(host, 2), [data.subarray(0, 700), data.subarray(700, 1400)]);
+  t.equal(rig.layers[1]!.pinned, 0);
+});

@@ -103,7 +103,9 @@ class ReachedTarget implements CopyTarget {
     task.delegated = true;
     tasks.submit(unit, task);
     return () => {
-      if (!task.running && !task.finished) task.fail(Status.taskAborted);
+      // What writes data is short, and counted. What does not may be long, and ends in its midst.
+      if (task.running) task.aborted ||= bytes === 0;
+      else if (!task.finished) task.fail(Status.taskAborted);
     };
   }
 }
