@@ -115,7 +115,10 @@ export class TapeDrive {
 
   /** Whatever follows the position is gone. */
   erase(io: Io, done: Done): void {
-    this.ready(io, done, () => this.medium.cut(io, this.place, done));
+    this.medium.openToWrite(io, this.place, (problem) => {
+      if (problem === null) this.medium.cut(io, this.place, done);
+      else done(problem);
+    });
   }
 
   /** Goes on once the end of data is known and what was written is on the medium. */

@@ -1,5 +1,5 @@
 /** The medium of a virtual tape on the blocks of an LDEV (`layout.ts`): appends, reads and finds logical objects. */
-import { mediumFormatCorrupted, type Sense, unrecoveredRead } from '../../wire/scsi/sense.js';
+import { mediumFormatCorrupted, type Sense, SenseKey, unrecoveredRead } from '../../wire/scsi/sense.js';
 import { slice } from '../base/views.js';
 import type { BlockLayer, Io, IoFailure } from '../volumes/block-layer.js';
 import {
@@ -8,6 +8,7 @@ import {
   decodeLabel,
   encodeHeader,
   encodeLabel,
+  FIRST_SECTOR,
   filemarksAfter,
   HEADER_BYTES,
   levelTowards,
@@ -53,6 +54,11 @@ const UNMAP_SECTORS = (1024 * 1024 * 1024) / SECTOR_BYTES;
 
 const nothing = () => {};
 
+/** Whether it is the medium that is bad, and not the way to it. */
+function isDamage(problem: Problem): boolean {
+  return 'key' in problem ? problem.key === SenseKey.mediumError : problem.kind === 'medium-error' && !problem.write;
+}
+
 export class TapeMedium {
   /** The last object; what follows it is no data. */
   last: Place = null;
@@ -95,6 +101,36 @@ export class TapeMedium {
         });
       }
     });
+  }
+
+  /**
+   * As `open`, before something is written after a place, or erased. At the beginning it does not matter what there was:
+   * a medium of which that cannot be told any more begins anew.
+   */
+  openToWrite(io: Io, place: Place, done: Done): void {
+    this.open(io, (problem) => {
+      if (problem !== null && place === null && isDamage(problem)) this.begin(io, done);
+      else done(problem);
+    });
+  }
+
+  /** An empty medium. Its label goes last: until then it is one that is damaged. */
+  private begin(io: Io, done: Done): void {
+    const steps: ((next: Done) => void)[] = [
+      (next) => this.unmap(io, FIRST_SECTOR, this.storage().blocks, next),
+      (next) => this.storage().top.flush(io, 0, 0, next),
+      (next) => this.unmap(io, 0, FIRST_SECTOR, next),
+    ];
+    const run = (problem: Problem | null) => {
+      const step = steps.shift();
+      if (problem !== null || step === undefined) {
+        this.opened = problem === null;
+        done(problem);
+      } else step(run);
+    };
+    this.pass = 0;
+    this.last = null;
+    run(null);
   }
 
   /**

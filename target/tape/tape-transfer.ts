@@ -171,7 +171,7 @@ function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Abort
     if (durable && written) medium.sync(io, (failure) => done(failure ?? problem));
     else done(problem);
   };
-  medium.open(io, (failure) => {
+  const opened: Done = (failure) => {
     if (failure !== null) {
       done(failure);
       return;
@@ -197,5 +197,7 @@ function writeObjects(drive: TapeDrive, io: Io, objects: Objects, aborted: Abort
         else done(problem);
       });
     });
-  });
+  };
+  if (count > 0) medium.openToWrite(io, drive.place, opened);
+  else medium.open(io, opened);
 }

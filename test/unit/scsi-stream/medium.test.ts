@@ -1,6 +1,7 @@
 /** What of a tape survives the death of the process: torn ends, damage, synchronization. */
 import t from 'tap';
 import {
+  ERASE,
   filemarks,
   locate,
   position,
@@ -56,16 +57,51 @@ t.test('a damaged block is a medium error, and is passed over by LOCATE', async 
   t.same(seen(host.run(read(1000))), [3, 0x3100, null], 'a header');
 });
 
-t.test('a damaged label: nothing is read or written', async (t) => {
+t.test('a damaged label: nothing is read; what is written at the beginning, or ERASE, begins anew', async (t) => {
+  for (const [name, cdb] of [
+    ['ERASE', ERASE],
+    ['WRITE FILEMARKS', filemarks(1)],
+  ] as const) {
+    const rig = new TapeRig();
+    const host = rig.host('a');
+    for (let i = 0; i < 3; i++) writeRecord(host, record(10, i));
+    host.run(filemarks(1));
+    rig.layer.data[10]! ^= 1;
+    const next = rig.restarted();
+    const again = next.host('a');
+    t.same(seen(again.run(read(10))), [3, 0x3100, null]);
+    t.same(seen(again.run(space(3, 0))), [3, 0x3100, null]);
+    t.same(seen(again.run(filemarks(0))), [3, 0x3100, null], 'nothing is written by it');
+    t.equal(again.run(REWIND).status, 0);
+    next.layer.failNext = { kind: 'hardware-error', cause: 'a path' };
+    t.equal(again.run(cdb).sense?.name, 'hardware-error');
+    t.same(seen(again.run(read(10))), [3, 0x3100, null], 'that says nothing of the medium');
+    t.equal(again.run(cdb).status, 0, name);
+    writeRecord(again, record(10, 7));
+    const third = next.restarted().host('a');
+    if (cdb !== ERASE) third.run(read(10));
+    t.ok(third.run(read(10)).data.equals(record(10, 7)));
+    t.same(seen(third.run(read(10))), [8, 0x0005, 10], 'nothing of what was there comes back');
+  }
+});
+
+t.test('a medium whose end cannot be read is written from the beginning', async (t) => {
   const rig = new TapeRig();
   const host = rig.host('a');
   writeRecord(host, record(10, 1));
-  host.run(filemarks(1));
-  rig.layer.data[10]! ^= 1;
-  const next = rig.restarted().host('a');
-  t.same(seen(next.run(read(10))), [3, 0x3100, null]);
-  t.same(seen(writeRecord(next, record(10, 1))), [3, 0x3100, null]);
-  t.equal(next.run(REWIND).status, 0);
+  const next = rig.restarted();
+  const again = next.host('a');
+  const { layer } = next;
+  const layerRead = layer.read.bind(layer);
+  layer.read = (io, lba, blocks, done) => {
+    if (lba <= 8 && lba + blocks > 8) done({ kind: 'medium-error', lba: 8, write: false }, [], () => {});
+    else layerRead(io, lba, blocks, done);
+  };
+  t.same(seen(again.run(read(10))), [3, 0x1100, null]);
+  t.equal(writeRecord(again, record(20, 2)).status, 0);
+  layer.read = layerRead;
+  again.run(REWIND);
+  t.ok(again.run(read(20)).data.equals(record(20, 2)));
 });
 
 t.test(
