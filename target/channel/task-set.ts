@@ -280,14 +280,14 @@ export class TaskSet implements TaskControl {
 
   /**
    * `onFinish` of blocked tasks: they cannot be stopped, but their ends are not told until the condition has ended
-   * (SAM-6 8.5.3). A read that keeps cache slots gives them back and is carried out once more then.
+   * (SAM-6 8.5.3). A read gives its data back, cache slots or memory, and is carried out once more then.
    */
   private readonly endBlocked = (task: Task): void => {
     if (task.aborted) {
       this.letEnd(task);
       return;
     }
-    if (!task.keepsSlots || task.command?.conflict !== 'read' || task.status !== Status.good) {
+    if (task.dataInLength === 0 || task.command?.conflict !== 'read' || task.status !== Status.good) {
       if (!task.aside) this.standAside(task);
       return;
     }

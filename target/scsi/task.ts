@@ -171,11 +171,6 @@ export class Task {
     release?.();
   }
 
-  /** Whether cache slots are kept for its data-in. */
-  get keepsSlots(): boolean {
-    return this.releaseData !== null;
-  }
-
   /** By the task set, of a task that has ended and was not answered: gives its data back, as it will run once more. */
   restart(): void {
     this.release();

@@ -16,6 +16,7 @@ import {
   twoHosts,
   WRITE,
 } from './aca-rig.js';
+import { nexusOf, TaskSetRig } from './rig.js';
 
 const ORDERED = { attribute: TaskAttribute.ordered };
 const FIRST = { attribute: TaskAttribute.headOfQueue };
@@ -69,4 +70,18 @@ t.test('CLEAR ACA aborts the command that recovers', async (t) => {
   t.ok(recovery.aborted);
   t.same(a.owner.droppedTasks, [recovery]);
   t.equal(b.start(READY).status, GOOD);
+});
+
+t.test('a read gives back data that lies in memory of its own, too', async (t) => {
+  const rig = new TaskSetRig();
+  const read = rig.enter('read');
+  rig.end(rig.enter('inquire', { naca: true, nexus: nexusOf(2) }), true);
+  rig.running = [];
+  read.data([Buffer.alloc(512)], 512);
+  t.same(read.dataIn, []);
+  t.notOk(read.finished);
+  rig.set.clearAllegiance(nexusOf(2), () => {});
+  t.same(rig.begun, [1, 2, 1]);
+  rig.end(read);
+  t.same(rig.ended, [2, 1]);
 });

@@ -23,6 +23,8 @@ export interface EnterOptions {
   readonly naca?: boolean;
 }
 
+const DATA = Buffer.alloc(512);
+
 const owner: TaskOwner = { fetchDataOut() {}, respond() {} };
 
 export class TaskSetRig {
@@ -117,7 +119,7 @@ export class TaskSetRig {
 
   private endRead(task: Task): void {
     this.pinned++;
-    task.data([], 0, () => {
+    task.data([DATA], DATA.length, () => {
       this.pinned--;
     });
   }
