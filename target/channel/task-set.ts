@@ -289,6 +289,7 @@ export class TaskSet implements TaskControl {
     }
     if (task.dataInLength === 0 || task.command?.conflict !== 'read' || task.status !== Status.good) {
       if (!task.aside) this.standAside(task);
+      task.owner.answerWithheld?.(task);
       return;
     }
     task.restart();

@@ -129,4 +129,8 @@ class FaultyOwner implements TaskOwner {
   dropped(task: Task): void {
     this.owner.dropped?.(task);
   }
+
+  answerWithheld(task: Task): void {
+    this.owner.answerWithheld?.(task);
+  }
 }

@@ -29,6 +29,12 @@ export interface TaskOwner {
    */
   dropped?(task: Task): void;
 
+  /**
+   * The command has ended, and will be answered when an ACA condition has: of what was fetched for it nothing is needed
+   * any more, and others may be waiting for the memory.
+   */
+  answerWithheld?(task: Task): void;
+
   /** The rest is for fault rules. Closes the connection that the task came by. */
   drop?(task: Task): void;
   /** Neither sends nor receives on the connection that the task came by; null: until one of both sides gives up. */

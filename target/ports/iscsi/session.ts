@@ -161,6 +161,13 @@ export class Session implements TaskOwner {
     this.#discard(own);
   }
 
+  answerWithheld(task: Task): void {
+    const own = task as IscsiTask;
+    if (own.dataPending) return;
+    this.#giveBack(own);
+    own.inputStamp = 0;
+  }
+
   drop(task: Task): void {
     (task as IscsiTask).connection.drop('fault rule');
   }

@@ -61,6 +61,21 @@ t.test('QERR 00b: what has begun is not answered, what waits does not begin, unt
   t.equal(rig.adapters[0]!.stats().depth + rig.adapters[1]!.stats().depth, 0);
 });
 
+t.test('of a blocked write that has ended nothing is kept but its answer', async (t) => {
+  const { rig, a, b } = twoHosts();
+  rig.layer.held = [];
+  const [write, read] = [b.start(WRITE, block), b.start(READ)];
+  fault(a);
+  t.equal(b.owner.withheldTasks.length, 0);
+  rig.layer.complete();
+  t.equal(b.owner.withheldTasks.length, 1, 'the read will be carried out once more');
+  t.equal(b.owner.withheldTasks[0], write);
+  t.notOk(read.finished);
+  a.manage('clear-aca');
+  rig.layer.complete();
+  t.ok(b.owner.responded.includes(write) && b.owner.responded.includes(read));
+});
+
 t.test('a command with the ACA attribute passes what waits, but not what it would get in the way of', async (t) => {
   const { rig, a, tasks } = busy();
   fault(a);

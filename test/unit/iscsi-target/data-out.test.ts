@@ -146,6 +146,27 @@ t.test('solicited data stays within its budget; those that wait get their turn',
   t.equal(port.stats().solicitedBytes, 0);
 });
 
+t.test('a command whose answer is withheld keeps nothing of the budget', async (t) => {
+  const { login, port, channel } = await openBench(t, { limits: { solicitedBytes: 100_000 } });
+  const host = await login({ ImmediateData: 'No' });
+  const ended: Task[] = [];
+  channel.run = (task) => {
+    task.onDataOut = () => ended.push(task);
+    task.owner.fetchDataOut(task, task.expectedDataOut);
+  };
+  const data = bytes(60_000);
+  for (let i = 0; i < 2; i++) host.scsi({ write: true, expectedDataTransferLength: 60_000 });
+  await answer(host, data, 60_000);
+  await host.ping();
+  t.equal(ended.length, 1);
+  ended[0]!.owner.answerWithheld!(ended[0]!);
+  await answer(host, data, 60_000);
+  await host.ping();
+  for (const task of ended) task.good();
+  for (let i = 0; i < 2; i++) t.match(await host.scsiResponse(), { status: 0, residualFlags: 0 });
+  t.equal(port.stats().solicitedBytes, 0);
+});
+
 t.test('one task larger than the whole budget is served alone', async (t) => {
   const { login, written } = await bench(t, { limits: { solicitedBytes: 1000 } });
   const host = await login();

@@ -87,6 +87,7 @@ class HostOwner implements TaskOwner {
   withheld: { task: Task; bytes: number }[] | null = null;
   readonly responded: Task[] = [];
   readonly droppedTasks: Task[] = [];
+  readonly withheldTasks: Task[] = [];
   readonly data = new Map<Task, Buffer>();
 
   fetchDataOut(task: Task, bytes: number): void {
@@ -108,6 +109,10 @@ class HostOwner implements TaskOwner {
 
   dropped(task: Task): void {
     this.droppedTasks.push(task);
+  }
+
+  answerWithheld(task: Task): void {
+    this.withheldTasks.push(task);
   }
 }
 
