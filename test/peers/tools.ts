@@ -18,6 +18,9 @@ export const peerTests: Readonly<Record<string, PeerTest>> = {
   conformance: libiscsi,
   'libiscsi-tools': libiscsi,
   'qemu-convert': { programs: [...qemu.programs, 'mkfs.ext4'], packages: [...qemu.packages, 'e2fsprogs'] },
-  'tshark-groups': { programs: ['tshark', ...libiscsi.programs], packages: ['tshark', ...libiscsi.packages] },
+  'tshark-groups': {
+    programs: ['tshark', 'mergecap', ...libiscsi.programs],
+    packages: ['tshark', ...libiscsi.packages],
+  },
   'tshark-decode': { programs: ['tshark', ...libiscsi.programs], packages: ['tshark', ...libiscsi.packages] },
 };
