@@ -18,6 +18,7 @@
 
 import { decodeSegment, SEGMENT_HEADER, type Segment } from './copy-segments.js';
 import { CSCD_BYTES, type Cscds, decodeCscds } from './cscd.js';
+import { DeviceType } from './inquiry.js';
 import {
   immediateNotAllowed,
   inlineDataLengthExceeded,
@@ -26,6 +27,7 @@ import {
   type Sense,
   tooManySegmentDescriptors,
   tooManyTargetDescriptors,
+  unsupportedSegmentDescriptor,
 } from './sense.js';
 
 export const LIST_ID1_HEADER = 16;
@@ -155,6 +157,17 @@ function decodeSegments(list: Buffer, start: number, end: number, header: Header
   return segments;
 }
 
+/** Whether a segment moves data from or to a stream device, which is a CSCD of the list. */
+function isForStreams(segment: Segment): boolean {
+  if (segment.kind !== 'stream' || [segment.source, segment.destination].includes(OWN_UNIT)) return false;
+  return segment.input.kind === 'stream' || segment.output.kind === 'stream';
+}
+
+/** Without a stream device among the CSCDs, segments for them are not there: libiscsi's test suite asks for that. */
+function namesStreams(cscds: CopyList['cscds']): boolean {
+  return [...cscds.values()].some((one) => one !== 'extension' && one.deviceType === DeviceType.sequentialAccess);
+}
+
 /** Reads a whole list, or tells why it is refused. What it returns shares no memory with `list`. */
 export function decodeCopyList(
   list: Buffer,
@@ -171,6 +184,8 @@ export function decodeCopyList(
   if ('key' in cscds) return cscds;
   const segments = decodeSegments(list, segmentsAt, segmentsAt + header.segmentBytes, header, limits.segments);
   if ('key' in segments) return segments;
+  const stray = namesStreams(cscds) ? undefined : segments.find(isForStreams);
+  if (stray !== undefined) return unsupportedSegmentDescriptor(stray.at);
   const { listId, listIdUsage, priority, immediate, senseWithGood } = header;
   const inlineAt = segmentsAt + header.segmentBytes;
   const inline = Buffer.from(list.subarray(inlineAt, inlineAt + header.inlineBytes));

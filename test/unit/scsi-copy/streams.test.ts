@@ -209,6 +209,9 @@ t.test('what is refused before anything is moved', async (t) => {
     type(inCopyList(16 + 32 + 1)),
     'a tape that calls itself disk',
   );
+  const disks = [cscd(0), cscd(0)];
+  const stray = { name: 'unsupported-segment-descriptor', field: inCopyList(16 + 2 * 32) };
+  t.match(copy(host, { cscds: disks, segments: [blocksAndStream(0x00, 512, 1, 0)] }).sense, stray, 'only disks');
   const own = blocksAndStream(0x00, 512, 1, 0, { destination: 0xffff });
   t.match(run(own).sense, type(inSegment(6)), 'the disk that got the command');
   for (const transfer of [0, 1024 * 1024 + 1]) {
