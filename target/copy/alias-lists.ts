@@ -2,8 +2,9 @@
 import { type AliasEntry, aliasBytes, isRemoval } from '../../wire/scsi/aliases.js';
 import type { Budget } from './shared-means.js';
 
-/** Entries of one list. */
+/** Entries of one list, and their bytes: so that one host does not take the room of all. */
 const MAX_ALIASES = 64;
+const MAX_LIST_BYTES = 64 * 1024;
 
 /** By alias value. */
 export type Aliases = ReadonlyMap<string, AliasEntry>;
@@ -31,7 +32,9 @@ export class AliasLists {
       if (isRemoval(entry)) after.delete(entry.alias);
       else after.set(entry.alias, entry);
     }
-    if (after.size > MAX_ALIASES || !this.budget.take(sizeOf(after) - sizeOf(before))) return false;
+    const bytes = sizeOf(after);
+    if (after.size > MAX_ALIASES || bytes > MAX_LIST_BYTES) return false;
+    if (!this.budget.take(bytes - sizeOf(before))) return false;
     this.lists.set(nexus, after);
     return true;
   }

@@ -88,6 +88,15 @@ t.test('more than a list may hold', async (t) => {
   t.equal(host.owner.responded.at(-1)?.dataOutLength, 0, 'nothing was fetched');
 });
 
+t.test('a list grows to 64 KiB, in however many commands: no host takes the room of all', async (t) => {
+  const host = new CopyRig().host('a');
+  const long = (n: number) => ({ ...named(n, ''), designation: Buffer.alloc(40_000) });
+  t.equal(change(host, long(1)).status, Status.good);
+  t.match(change(host, long(2)).sense, { asc: 0x5503 });
+  t.equal(change(host, long(1)).status, Status.good);
+  t.equal(change(host, removal(1), long(2)).status, Status.good);
+});
+
 t.test('all lists together are bounded, and what goes gives its room back', async (t) => {
   const rig = new CopyRig();
   const long = Array.from({ length: 64 }, (_, n) => ({ ...named(n, ''), designation: Buffer.alloc(1000) }));
