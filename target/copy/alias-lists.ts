@@ -1,10 +1,7 @@
 /** Alias lists of one logical unit, one per I_T nexus (SPC-5 6.2.1). */
 import { type AliasEntry, aliasBytes, isRemoval } from '../../wire/scsi/aliases.js';
+import { ALIAS_BYTES_OF_LIST, ALIASES_OF_LIST } from './copy-limits.js';
 import type { Budget } from './shared-means.js';
-
-/** Entries of one list, and their bytes: so that one host does not take the room of all. */
-const MAX_ALIASES = 64;
-const MAX_LIST_BYTES = 64 * 1024;
 
 /** By alias value. */
 export type Aliases = ReadonlyMap<string, AliasEntry>;
@@ -33,7 +30,7 @@ export class AliasLists {
       else after.set(entry.alias, entry);
     }
     const bytes = sizeOf(after);
-    if (after.size > MAX_ALIASES || bytes > MAX_LIST_BYTES) return false;
+    if (after.size > ALIASES_OF_LIST || bytes > ALIAS_BYTES_OF_LIST) return false;
     if (!this.budget.take(bytes - sizeOf(before))) return false;
     this.lists.set(nexus, after);
     return true;

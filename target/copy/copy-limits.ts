@@ -44,6 +44,10 @@ export const PIECES_OF_UNIT = 4;
 /** Held data in the whole array; when there is more, copies hold less than HELD DATA LIMIT. */
 export const HELD_BYTES_AT_ONCE = 64 * 1024 * 1024;
 
+/** Entries of one alias list, and their bytes: so that one host does not take the room of all. */
+export const ALIASES_OF_LIST = 64;
+export const ALIAS_BYTES_OF_LIST = 64 * 1024;
+
 /** Alias lists of the whole array. */
 export const ALIAS_BYTES_AT_ONCE = 4 * 1024 * 1024;
 

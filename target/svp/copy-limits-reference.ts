@@ -1,5 +1,12 @@
 /** Table of docs/protocols.md about limits of third-party copy, made from those that the array holds to. */
-import { ALIAS_BYTES_AT_ONCE, CopyLimits, HELD_BYTES_AT_ONCE, KEPT_RESULTS } from '../copy/copy-limits.js';
+import {
+  ALIAS_BYTES_AT_ONCE,
+  ALIAS_BYTES_OF_LIST,
+  ALIASES_OF_LIST,
+  CopyLimits,
+  HELD_BYTES_AT_ONCE,
+  KEPT_RESULTS,
+} from '../copy/copy-limits.js';
 import { RodLimits } from '../copy/rod/rod-limits.js';
 import { MAX_IMAGES } from '../volumes/point-in-time/images.js';
 
@@ -16,6 +23,7 @@ const limits: readonly (readonly [what: string, limit: string | number, beyond: 
   ['held data of a copy', KiB(CopyLimits.heldBytes), 'the newest is kept'],
   ['held data in the array', MiB(HELD_BYTES_AT_ONCE), 'copies hold less'],
   ['results of ended copies that a logical unit keeps', KEPT_RESULTS, 'the oldest of whoever has the most go'],
+  ['aliases of a list', `${ALIASES_OF_LIST}, and ${KiB(ALIAS_BYTES_OF_LIST)}`, 'INSUFFICIENT RESOURCES'],
   ['aliases in the array', MiB(ALIAS_BYTES_AT_ONCE), 'INSUFFICIENT RESOURCES'],
   ['ranges of a token', RodLimits.ranges, 'TOO MANY SEGMENT DESCRIPTORS'],
   ['what a token represents', GiB(RodLimits.bytes), 'INVALID FIELD IN PARAMETER LIST, at the range'],
