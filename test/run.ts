@@ -1,5 +1,5 @@
 /**
- * The test runner behind `npm test`: every test file is a process of its own, two at a time; their TAP is
+ * The test runner behind `npm test`: every test file is a process of its own, three at a time; their TAP is
  * read by tap-parser. With names as arguments, only files whose path contains one of them are run.
  *
  * Last lines: which peers' tests ran and which did not, then `N passed, N failed` (assertion groups).
@@ -12,7 +12,8 @@ import { Parser } from 'tap-parser';
 import { peerTests } from './peers/tools.js';
 
 const root = dirname(fileURLToPath(import.meta.url));
-const jobs = Number(process.env.LUNARRAY_TEST_JOBS ?? 2);
+/** One more than the two cores that a machine has at least: of those that wait for something there is mostly one. */
+const jobs = Number(process.env.LUNARRAY_TEST_JOBS ?? 3);
 const fileLimitMs = 280_000;
 
 interface Outcome {
