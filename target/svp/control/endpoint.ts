@@ -1,6 +1,6 @@
 /** The control endpoint: fastify on a Unix socket. Loaded by arrays that are administered by `lunarray` commands. */
 import { chmodSync, rmSync } from 'node:fs';
-import { fastify } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
 import { ConfigError } from '../../volumes/errors.js';
 import type { MetricsText } from '../metrics-server.js';
 import type { ArrayView } from '../view.js';
@@ -23,6 +23,22 @@ const BODY_LIMIT = 256 * 1024;
 const MAX_CONNECTIONS = 512;
 const REQUEST_MS = 10_000;
 const CHECK_MS = 5_000;
+
+/** What adds routes, by subject. */
+export const routes: readonly ((app: FastifyInstance, array: ArrayView) => void)[] = [
+  statusRoutes,
+  ldevRoutes,
+  hostGroupRoutes,
+  userRoutes,
+  faultRoutes,
+  driveRoutes,
+  poolRoutes,
+  portRoutes,
+  portGroupRoutes,
+  captureRoutes,
+  traceRoutes,
+  copyRoutes,
+];
 
 export interface ControlEndpoint {
   close(): Promise<void>;
@@ -48,18 +64,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ code: 'not-found', message: `there is no ${request.method} ${request.url}` }),
   );
-  statusRoutes(app, array);
-  ldevRoutes(app, array);
-  hostGroupRoutes(app, array);
-  userRoutes(app, array);
-  faultRoutes(app, array);
-  driveRoutes(app, array);
-  poolRoutes(app, array);
-  portRoutes(app, array);
-  portGroupRoutes(app, array);
-  captureRoutes(app, array);
-  traceRoutes(app, array);
-  copyRoutes(app, array);
+  for (const add of routes) add(app, array);
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await metrics();
     return reply.type(contentType).send(text);
