@@ -76,15 +76,17 @@ t.test('groups of libiscsi', async (t) => {
     t.equal(reply.dropped, 0, 'all of it is in the file');
     captures.push({ group, file, packets: reply.packets });
   }
-  // One after the other in one file, as what tshark takes longest for is its start.
+  // Looked at in one file first, as what tshark takes longest for is its start. Connections of two groups may have the same
+  // port there, which it takes for one: a group with remarks is looked at by itself.
   const merged = join(folder, 'merged.pcapng');
   const { code, stderr } = await run('mergecap', ['-a', '-w', merged, ...captures.map(({ file }) => file)], 60_000);
   t.equal(code, 0, stderr);
-  const lines = await remarks(merged, ports);
+  const frames = (await remarks(merged, ports)).map((line) => Number.parseInt(line, 10));
   let first = 1;
-  for (const { group, packets } of captures) {
+  for (const { group, file, packets } of captures) {
     const after = first + packets;
-    const own = lines.filter((line) => Number.parseInt(line, 10) >= first && Number.parseInt(line, 10) < after);
+    const suspected = frames.some((frame) => frame >= first && frame < after);
+    const own = suspected ? await remarks(file, ports) : [];
     t.same(
       own.filter((line) => !isKnown(group, line)),
       [],
@@ -93,7 +95,7 @@ t.test('groups of libiscsi', async (t) => {
     first = after;
   }
   t.ok(
-    lines.every((line) => Number.parseInt(line, 10) < first),
+    frames.every((frame) => frame < first),
     'every frame is of a group',
   );
 });
