@@ -41,7 +41,8 @@ export interface TraceRecord {
 
 /** @param elapsed nanoseconds since the command arrived; `wall` is `Clock.wall()` of now */
 export function traceRecord(task: Task, elapsed: number, wall: number): TraceRecord {
-  const range = blockRange(task.cdb);
+  // A tape's operation codes mean other things, and its commands address no blocks.
+  const range = task.unit?.tape ? null : blockRange(task.cdb);
   const { host, drives } = task.waits!.sums;
   const queue = queueTime(task, elapsed);
   const sense = task.status === Status.checkCondition && !task.aborted ? task.sense : null;
@@ -51,7 +52,7 @@ export function traceRecord(task: Task, elapsed: number, wall: number): TraceRec
     initiator: task.nexus.initiatorName,
     lun: decodeLun(task.lun),
     ldev: task.unit === null ? null : ldevName(task.unit.ldev.id),
-    command: commandName(task.cdb),
+    command: task.command?.name ?? commandName(task.cdb),
     cdb: task.cdb.toString('hex'),
     lba: range?.lba ?? null,
     blocks: range?.blocks ?? null,

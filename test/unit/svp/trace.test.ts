@@ -4,6 +4,7 @@ import { SimulatedClock } from '../../../target/base/clock.js';
 import { Waits } from '../../../target/base/waits.js';
 import type { TaskObserver } from '../../../target/channel/channel-adapter.js';
 import { traceLine } from '../../../target/cli/trace-format.js';
+import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
 import type { LogicalUnit } from '../../../target/scsi/logical-unit.js';
 import type { Nexus } from '../../../target/scsi/nexus.js';
 import { Task, TaskAttribute } from '../../../target/scsi/task.js';
@@ -11,6 +12,7 @@ import { matcher, type TraceFilter } from '../../../target/svp/trace/filter.js';
 import { LineStream } from '../../../target/svp/trace/line-stream.js';
 import { type TraceRecord, traceRecord } from '../../../target/svp/trace/record.js';
 import { Tracer } from '../../../target/svp/trace/tracer.js';
+import { StreamOpcode } from '../../../wire/scsi/opcodes.js';
 import { lbaOutOfRange } from '../../../wire/scsi/sense.js';
 
 const owner = { fetchDataOut() {}, respond() {} };
@@ -52,6 +54,15 @@ t.test('the parts of the latency', async (t) => {
   t.equal(told.time, Date.UTC(2024, 0, 1) + 1000);
   t.match(told, { port: 'CL1-A', initiator: 'iqn.2026-11.example:a', lun: 0, ldev: '01:1A' });
   t.match(told, { command: 'READ(10)', cdb: READ.toString('hex'), lba: 2048, blocks: 8, status: 'GOOD', sense: null });
+});
+
+t.test("a tape's commands have their own names, and no blocks", async (t) => {
+  const drive = { ldev: { id: 1 }, tape: {} } as unknown as LogicalUnit;
+  const load = task(new SimulatedClock(), Buffer.from([0x1b, 0, 0, 0, 1, 0]), drive);
+  load.command = streamCommands.find(({ opcode }) => opcode === StreamOpcode.loadUnload)!;
+  t.match(traceRecord(load, 0, 0), { command: 'LOAD UNLOAD', lba: null, blocks: null });
+  const write = task(new SimulatedClock(), Buffer.from([0x0a, 0, 0, 2, 0, 0]), drive);
+  t.match(traceRecord(write, 0, 0), { command: 'WRITE(6)', lba: null, blocks: null });
 });
 
 t.test('a command that never ran was in the queue all the time; one without a logical unit never', async (t) => {
