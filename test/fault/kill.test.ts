@@ -1,6 +1,6 @@
 /**
  * SIGKILL in the middle of a load of WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE and SYNCHRONIZE CACHE to an LDEV without
- * redundancy and one on RAID 5; every other kill costs a drive of that, which is replaced after the next; 12 rounds on one
+ * redundancy and one on RAID 5; every other kill costs a drive of that, which is replaced after the next; 8 rounds on one
  * data directory: nothing acknowledged is missing, no block is torn within itself. `LUNARRAY_SEED` replays the loads, `LUNARRAY_KILL_ROUNDS` makes
  * it longer.
  */
@@ -15,7 +15,7 @@ import { lunarray } from '../support/programs.js';
 import { type ServedArray, serve } from '../support/serve.js';
 import { Ledger } from './ledger.js';
 
-const rounds = Number(process.env.LUNARRAY_KILL_ROUNDS ?? 12);
+const rounds = Number(process.env.LUNARRAY_KILL_ROUNDS ?? 8);
 const seed = Number(process.env.LUNARRAY_SEED ?? 20261120);
 /** Commands in flight to each LDEV. */
 const depth = 8;

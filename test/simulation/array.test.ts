@@ -254,7 +254,7 @@ function simulate(seed: number): string | null {
 }
 
 simulationRuns(
-  20,
+  10,
   () => `${deaths.cut} losses of power and ${deaths.kill} kills amid ${commands} commands: nothing lost`,
   simulate,
 );

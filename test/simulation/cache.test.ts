@@ -218,4 +218,4 @@ function simulate(seed: number): string | null {
   return simulation.wrong;
 }
 
-simulationRuns(150, 'read and recovered data as written', simulate);
+simulationRuns(75, 'read and recovered data as written', simulate);

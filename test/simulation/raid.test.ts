@@ -121,4 +121,4 @@ function withoutAny(world: RaidWorld): void {
   }
 }
 
-simulationRuns(40, () => `every read right, ${mended} blocks mended`, simulate);
+simulationRuns(20, () => `every read right, ${mended} blocks mended`, simulate);

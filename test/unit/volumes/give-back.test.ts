@@ -25,7 +25,7 @@ import { GroupRegions, indexOfPlace, REGION_BYTES } from '../../../target/volume
 import { hostIo } from './fixture.js';
 import { SimulatedMemory } from './simulated-memory.js';
 
-const SEEDS = process.env.LUNARRAY_SEED === undefined ? [1, 2, 3, 4, 17, 23] : [Number(process.env.LUNARRAY_SEED)];
+const SEEDS = process.env.LUNARRAY_SEED === undefined ? [1, 17, 23] : [Number(process.env.LUNARRAY_SEED)];
 const REGIONS = 6;
 const STRIDE = REGION_BYTES / 512;
 const LDEV_REGIONS = 4;
