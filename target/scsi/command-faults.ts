@@ -5,7 +5,7 @@
 import { type Sense, SenseKey } from '../../wire/scsi/sense.js';
 import type { IoFailure } from '../volumes/block-layer.js';
 import type { ActiveFault, CommandVerdict } from '../volumes/layers/active-fault.js';
-import { MAX_DELAY_MS } from '../volumes/layers/fault-delay.js';
+import { disturbanceOfBoth, sumOf } from '../volumes/layers/fault-verdicts.js';
 import { completeFailed } from './io-failure.js';
 import type { LogicalUnit } from './logical-unit.js';
 import { Status, type Task, type TaskOwner } from './task.js';
@@ -74,20 +74,11 @@ function judge(rules: readonly ActiveFault[], task: Task): CommandVerdict | null
     initiator: nexus.initiatorName,
     port: nexus.port.name,
   };
-  return rules.reduce<CommandVerdict | null>((sum, rule) => {
-    const verdict = rule.judgeCommand(facts);
-    return sum === null || verdict === null ? (sum ?? verdict) : both(sum, verdict);
-  }, null);
+  return sumOf(rules, (rule) => rule.judgeCommand(facts), both);
 }
 
 function both(first: CommandVerdict, second: CommandVerdict): CommandVerdict {
-  const { connection, stallMs } = first.connection === null ? second : first;
-  return {
-    delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS),
-    failure: first.failure ?? second.failure,
-    connection,
-    stallMs,
-  };
+  return { ...disturbanceOfBoth(first, second), failure: first.failure ?? second.failure };
 }
 
 /** RECOVERED ERROR says that the command was done (SPC-5 4.4.8), so it is. */

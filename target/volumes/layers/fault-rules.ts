@@ -7,8 +7,8 @@ import type { Clock } from '../../disk/types.js';
 import { ConfigError } from '../errors.js';
 import { ldevName } from '../model.js';
 import { ActiveFault, type FaultRule, type FunctionVerdict } from './active-fault.js';
-import { MAX_DELAY_MS } from './fault-delay.js';
 import { checkFault, type FaultSpec, MAX_SEED } from './fault-spec.js';
+import { disturbanceOfBoth, sumOf } from './fault-verdicts.js';
 import type { FunctionFacts } from './function-faults.js';
 
 const MAX_RULES = 1024;
@@ -86,12 +86,8 @@ export class FaultRules {
 
   /** What rules make of a task management function: delays add up, else what is first holds. Null: nothing. */
   judgeFunction(facts: FunctionFacts): FunctionVerdict | null {
-    let sum: FunctionVerdict | null = null;
-    for (const rule of this.rules.values()) {
-      const verdict = rule.of === 'functions' ? rule.judgeFunction(facts) : null;
-      sum = sum === null || verdict === null ? (sum ?? verdict) : both(sum, verdict);
-    }
-    return sum;
+    const judge = (rule: ActiveFault) => (rule.of === 'functions' ? rule.judgeFunction(facts) : null);
+    return sumOf(this.rules.values(), judge, both);
   }
 
   private of(ldev: number): ActiveFault[] {
@@ -105,11 +101,5 @@ export class FaultRules {
 }
 
 function both(first: FunctionVerdict, second: FunctionVerdict): FunctionVerdict {
-  const { connection, stallMs } = first.connection === null ? second : first;
-  return {
-    delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS),
-    response: first.response ?? second.response,
-    connection,
-    stallMs,
-  };
+  return { ...disturbanceOfBoth(first, second), response: first.response ?? second.response };
 }

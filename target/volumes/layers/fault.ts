@@ -9,8 +9,8 @@ import type { Clock } from '../../disk/types.js';
 import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
 import type { MarkedBlocks } from '../marked-blocks.js';
 import type { ActiveFault, Verdict } from './active-fault.js';
-import { MAX_DELAY_MS } from './fault-delay.js';
 import type { FaultOp } from './fault-spec.js';
+import { delayOfBoth, sumOf } from './fault-verdicts.js';
 
 const NO_DATA: readonly Buffer[] = [];
 const nothing = () => {};
@@ -85,20 +85,14 @@ export class FaultLayer implements BlockLayer {
 
   /** Every rule counts the operation; delays add up, the first failure holds. Null: no rule fires. */
   private judge(op: FaultOp, io: Io, lba: number, end: number): Verdict | null {
-    let sum: Verdict | null = null;
-    for (const rule of this.rules) {
-      const verdict = rule.judge(op, io, lba, end);
-      if (verdict === null) continue;
-      sum = sum === null ? verdict : both(sum, verdict);
-    }
-    return sum;
+    return sumOf(this.rules, (rule) => rule.judge(op, io, lba, end), both);
   }
 }
 
 /** Of two failures the first one holds, with what it loses. */
 function both(first: Verdict, second: Verdict): Verdict {
   const { failure, lost } = first.failure === null ? second : first;
-  return { delayMs: Math.min(first.delayMs + second.delayMs, MAX_DELAY_MS), failure, lost };
+  return { delayMs: delayOfBoth(first, second), failure, lost };
 }
 
 /** SYNCHRONIZE CACHE and PRE-FETCH with no number of blocks go to the end of the LDEV. */
