@@ -3,7 +3,7 @@
  * the I_T nexus concerned has done what it wants to do about it. There is one task set for all nexuses (TST 000b).
  */
 import { hasNaca } from '../../wire/scsi/control-byte.js';
-import { Opcode } from '../../wire/scsi/opcodes.js';
+import { Opcode, serviceActionOf } from '../../wire/scsi/opcodes.js';
 import { PersistentOut } from '../../wire/scsi/persistent-reservations.js';
 import type { Nexus } from '../scsi/nexus.js';
 import { Status, type Task, TaskAttribute } from '../scsi/task.js';
@@ -53,5 +53,5 @@ export function statusForOthers(task: Task): Status {
 }
 
 function isPreemptAndAbort(cdb: Buffer): boolean {
-  return cdb[0] === Opcode.persistentReserveOut && (cdb[1]! & 0x1f) === PersistentOut.preemptAndAbort;
+  return cdb[0] === Opcode.persistentReserveOut && serviceActionOf(cdb) === PersistentOut.preemptAndAbort;
 }

@@ -7,7 +7,7 @@ import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
 import { LEVELS } from '../volumes/open-group.js';
 import { canHaveSums } from '../volumes/sums.js';
-import { MIN_TAPE_BYTES } from '../volumes/tape-ldevs.js';
+import { MIN_TAPE_BYTES, suitsTape } from '../volumes/tape-ldevs.js';
 import { faultProblems } from './config-faults.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
@@ -289,9 +289,9 @@ function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
     } else if (parseSize(ldev.capacity)! % physicalBlockSize !== 0) {
       yield { path: `ldevs[${l}].capacity`, message: `must be a multiple of the block size ${physicalBlockSize}` };
     } else if (ldev.tape) {
-      const { attribute = 'ordinary', protection = 0 } = ldev;
-      const ofDisks = physicalBlockSize !== 512 || attribute !== 'ordinary' || protection !== 0;
-      if (ofDisks) yield { path: `ldevs[${l}].tape`, message: 'is not for block sizes, attribute or protection' };
+      if (!suitsTape(ldev)) {
+        yield { path: `ldevs[${l}].tape`, message: 'is not for block sizes, attribute or protection' };
+      }
       if (parseSize(ldev.capacity)! < MIN_TAPE_BYTES) {
         yield { path: `ldevs[${l}].capacity`, message: 'must be 1M at least for a tape' };
       }

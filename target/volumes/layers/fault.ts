@@ -4,7 +4,6 @@
  *
  * A failed operation has not been carried out at all. A delayed one is carried out after the delay.
  */
-
 import type { Clock } from '../../disk/types.js';
 import type { BlockLayer, Done, ExtentsDone, Io, IoFailure, ReadDone } from '../block-layer.js';
 import type { MarkedBlocks } from '../marked-blocks.js';

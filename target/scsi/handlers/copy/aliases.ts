@@ -1,17 +1,12 @@
 /** CHANGE ALIASES and REPORT ALIASES (SPC-5 6.2, 6.34): short names that CSCD descriptors may have for targets. */
-import { decodeAliasList, encodeAliasList } from '../../../../wire/scsi/aliases.js';
+import { type AliasEntry, decodeAliasList, encodeAliasList } from '../../../../wire/scsi/aliases.js';
 import { MaintenanceIn, MaintenanceOut, Opcode } from '../../../../wire/scsi/opcodes.js';
-import {
-  insufficientResources,
-  operationInProgress,
-  parameterListLengthError,
-  type Sense,
-} from '../../../../wire/scsi/sense.js';
+import { insufficientResources, operationInProgress } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
 import type { Task } from '../../task.js';
-import { answer, parameterList } from '../primary/answer.js';
+import { answer, withList } from '../primary/answer.js';
 
 /** More than any alias list may hold. */
 const MAX_LIST_BYTES = 64 * 1024;
@@ -29,19 +24,10 @@ function inUse({ copies }: LogicalUnit, nexus: Nexus): boolean {
   });
 }
 
-function refusalOfChange(unit: LogicalUnit, task: Task): Sense | null {
-  const bytes = lengthOf(task);
-  const list = parameterList(task, bytes);
-  const entries = list.length < bytes ? parameterListLengthError() : decodeAliasList(list);
-  if ('key' in entries) return entries;
-  if (entries.length > 0 && inUse(unit, task.nexus)) return operationInProgress();
-  return unit.copies.aliases.change(task.nexus.id, entries) ? null : insufficientResources();
-}
-
-function change(unit: LogicalUnit, task: Task): void {
-  const refusal = lengthOf(task) === 0 ? null : refusalOfChange(unit, task);
-  if (refusal === null) task.good();
-  else task.check(refusal);
+function change(unit: LogicalUnit, task: Task, entries: readonly AliasEntry[]): void {
+  if (entries.length > 0 && inUse(unit, task.nexus)) task.check(operationInProgress());
+  else if (unit.copies.aliases.change(task.nexus.id, entries)) task.good();
+  else task.check(insufficientResources());
 }
 
 function report({ copies }: LogicalUnit, task: Task): void {
@@ -60,7 +46,7 @@ export const aliasCommands: readonly Command[] = [
     reservation: Reservation.write,
     check: (_unit, task) => (lengthOf(task) > MAX_LIST_BYTES ? insufficientResources() : null),
     dataOutBytes: (_unit, task) => lengthOf(task),
-    run: change,
+    run: (unit, task) => withList(task, lengthOf(task), decodeAliasList, (entries) => change(unit, task, entries)),
   }),
   defineCommand({
     name: 'REPORT ALIASES',

@@ -12,7 +12,6 @@ import { ldevName } from '../../../volumes/model.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
 import { Status, type Task } from '../../task.js';
-import { parameterList } from '../primary/answer.js';
 
 export type Operation = CopyOperation<Nexus>;
 
@@ -25,23 +24,6 @@ export const listBytes = ({ cdb }: Task): number => cdb.readUInt32BE(LIST_LENGTH
 export function checkListLength(task: Task, header: number, most: number): Sense | null {
   const bytes = listBytes(task);
   return bytes === 0 || (bytes >= header && bytes <= most) ? null : parameterListLengthError();
-}
-
-/** Carries out a command by its parameter list; without one it has nothing to do. */
-export function withList<L extends object>(
-  task: Task,
-  decode: (list: Buffer) => L | Sense,
-  carryOut: (list: L) => void,
-): void {
-  const bytes = listBytes(task);
-  if (bytes === 0) {
-    task.good();
-    return;
-  }
-  const came = parameterList(task, bytes);
-  const list = came.length < bytes ? parameterListLengthError() : decode(came);
-  if ('key' in list) task.check(list);
-  else carryOut(list);
 }
 
 /** An operation that has been taken up goes on, in the background if it is immediate. */

@@ -13,7 +13,8 @@ import { runCopy } from '../../../copy/run-copy.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
-import { checkListLength, end, listBytes, proceed, withList } from './copy-command.js';
+import { withList } from '../primary/answer.js';
+import { checkListLength, end, listBytes, proceed } from './copy-command.js';
 import { ownUnit, resolveCscd } from './copy-targets.js';
 
 function run(unit: LogicalUnit, task: Task, { list, inline }: ReceivedCopyList, serviceAction: number): void {
@@ -46,7 +47,7 @@ function extendedCopy(name: string, serviceAction: number, format: CopyList['for
     dataOutBytes: (_unit, task) => listBytes(task),
     run: (unit, task) => {
       const decode = (bytes: Buffer) => decodeCopyList(bytes, format, CopyLimits);
-      withList(task, decode, (received) => run(unit, task, received, serviceAction));
+      withList(task, listBytes(task), decode, (received) => run(unit, task, received, serviceAction));
     },
   });
 }

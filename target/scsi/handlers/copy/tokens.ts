@@ -33,7 +33,8 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { capacityData } from '../block/capacity.js';
 import { GROUP_NUMBER } from '../block/cdb-shapes.js';
-import { checkListLength, end, listBytes, type Operation, proceed, withList } from './copy-command.js';
+import { withList } from '../primary/answer.js';
+import { checkListLength, end, listBytes, type Operation, proceed } from './copy-command.js';
 import { ownUnit } from './copy-targets.js';
 
 const LIST_ID_AT = 6;
@@ -182,7 +183,7 @@ function row<L extends object>(
     dataOutBytes: (_unit, task) => listBytes(task),
     run: (unit, task) => {
       const decode = (list: Buffer) => shape.decode(list, RodLimits.ranges);
-      withList(task, decode, (list) => shape.carryOut(unit, task, list));
+      withList(task, listBytes(task), decode, (list) => shape.carryOut(unit, task, list));
     },
     ...spec,
   });
