@@ -29,7 +29,7 @@ function segment(random: Random): Buffer {
   const lbas = { ...ends, sourceLba: lba(), destinationLba: lba() };
   const flags = { destinationCount: flag(random), concatenate: flag(random), hold: flag(random) };
   const offsets = { sourceOffset: random.below(600), destinationOffset: random.below(600) };
-  if (random.below(3) === 0) return streamSegment(random, ends);
+  if (random.below(3) === 0) return streamSegment(random, () => ends);
   const kinds = [
     () => encodeBlockSegment({ ...lbas, ...flags, blocks: random.below(LBAS) }),
     () => encodeByteSegment({ ...lbas, ...offsets, concatenate: flag(random), bytes: random.below(100_000) }),
@@ -41,20 +41,29 @@ function segment(random: Random): Buffer {
   return kinds[random.below(random.below(4) === 0 ? kinds.length : 3)]!();
 }
 
-/** Any of the descriptors with stream devices at an end, with numbers that are mostly small. */
-function streamSegment(random: Random, ends: { readonly source: number; readonly destination: number }): Buffer {
+interface Ends {
+  readonly source: number;
+  readonly destination: number;
+}
+
+const EMBEDDED = 0x05;
+
+/** Any of the descriptors with stream devices at an end, with numbers that are mostly small. @param endsOf by type code */
+export function streamSegment(random: Random, endsOf: (type: number) => Ends): Buffer {
   const [type, { bytes, most }] = streamFormats[random.below(streamFormats.length)]!;
-  const data = Buffer.alloc(bytes + (most === undefined ? 0 : random.below(200)));
+  const { source, destination } = endsOf(type);
+  const data = Buffer.alloc(bytes + (most === undefined ? 0 : random.below(300)));
   data[0] = type;
   data[1] = random.below(2);
   data.writeUInt16BE(data.length - 4, 2);
-  data.writeUInt16BE(ends.source, 4);
-  data.writeUInt16BE(ends.destination, 6);
+  data.writeUInt16BE(source, 4);
+  data.writeUInt16BE(destination, 6);
   for (let at = 8; at < data.length; at++) {
-    const last = at === 11 || at === 15 || at === 19 || at === 23 || at === 27;
-    if (last || random.below(12) === 0) data[at] = random.below(256);
+    const low = at === 11 || at === 15 || at === 19 || at === 23 || at === 27;
+    if (low ? flag(random) : random.below(16) === 0) data[at] = random.below(flag(random) ? 256 : 8);
   }
-  if (random.below(3) > 0) data.writeUIntBE(random.below(2) === 0 ? 512 : random.below(70_000), 9, 3);
+  if (flag(random)) data.writeUIntBE(flag(random) ? 512 : random.below(70_000), 9, 3);
+  if (type === EMBEDDED) data.writeUInt16BE(random.below(random.below(8) === 0 ? 65536 : data.length - 15), 12);
   return data;
 }
 

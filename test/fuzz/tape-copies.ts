@@ -7,6 +7,7 @@ import { encodeCopyList } from '../../wire/scsi/extended-copy.js';
 import { CopyOut } from '../../wire/scsi/opcodes.js';
 import { readStream, space6, writeFilemarks6, writeStream } from '../../wire/scsi/stream-cdbs.js';
 import type { Case } from './cases.js';
+import { streamSegment } from './copy-lists.js';
 import { RawInitiator } from './raw-initiator.js';
 
 /** Of the array: see main.ts. */
@@ -15,42 +16,17 @@ const TAPE = 6;
 
 const flag = (random: Random) => random.below(2) === 0;
 
-/** Bytes of the descriptor by type code, of those for stream devices; 05h has its data after that. */
-const LENGTHS: readonly (readonly [number, number])[] = [
-  [0x00, 24],
-  [0x01, 24],
-  [0x03, 20],
-  [0x04, 20],
-  [0x05, 16],
-  [0x06, 16],
-  [0x08, 28],
-  [0x09, 28],
-  [0x0b, 24],
-  [0x0c, 24],
-  [0x0e, 20],
-  [0x0f, 16],
-  [0x10, 12],
-  [0x11, 12],
-  [0x12, 12],
-];
+/** Type codes of segments that read from a block device, and of those that write to one. */
+const FROM_DISK = [0x00, 0x08, 0x0b];
+const TO_DISK = [0x01, 0x09, 0x0c];
 
-/** Mostly small numbers in the low bytes of the fields, so that many of them are carried out. */
-function segment(random: Random): Buffer {
-  const [type, bytes] = LENGTHS[random.below(LENGTHS.length)]!;
-  const data = Buffer.alloc(bytes + (type === 0x05 ? random.below(300) : 0));
-  for (const at of [10, 11, 12, 14, 15, 18, 19, 22, 23, 27]) {
-    if (at < bytes && flag(random)) data[at] = random.below(flag(random) ? 256 : 8);
-  }
-  data[0] = type;
-  data[1] = random.below(2);
-  data.writeUInt16BE(data.length - 4, 2);
-  const disk = [0x00, 0x08, 0x0b].includes(type) ? 4 : 6;
-  const ids = [1, 1];
-  if (![0x03, 0x0e].includes(type) && type < 0x10 && type !== 0x04 && type !== 0x05) ids[disk === 4 ? 0 : 1] = 0;
-  data.writeUInt16BE(random.below(20) === 0 ? random.below(4) : ids[0]!, 4);
-  data.writeUInt16BE(random.below(20) === 0 ? random.below(4) : ids[1]!, 6);
-  if (type === 0x05) data.writeUInt16BE(random.below(random.below(8) === 0 ? 65536 : data.length - 15), 12);
-  return data;
+/** CSCD 0 is the disk, 1 the tape: mostly those that the segment is for, so that many are carried out. */
+function fittingEnds(random: Random, type: number) {
+  const id = (disks: readonly number[]) => {
+    if (random.below(20) === 0) return random.below(4);
+    return disks.includes(type) ? 0 : 1;
+  };
+  return { source: id(FROM_DISK), destination: id(TO_DISK) };
 }
 
 function copyOf(random: Random, serial: string): { readonly cdb: Buffer; readonly list: Buffer } {
@@ -73,7 +49,7 @@ function copyOf(random: Random, serial: string): { readonly cdb: Buffer; readonl
     immediate: false,
     senseWithGood: false,
     cscds: [cscd(DISK, 0), cscd(TAPE, 1)],
-    segments: Array.from({ length: random.below(6) }, () => segment(random)),
+    segments: Array.from({ length: random.below(6) }, () => streamSegment(random, (type) => fittingEnds(random, type))),
     inline: random.bytes(random.below(20) === 0 ? 40_000 : random.below(2000)),
   });
   if (random.below(4) === 0) list[random.below(list.length)] = random.below(256);
