@@ -3,8 +3,8 @@
 import { describeSense } from '../wire/scsi/additional-sense.js';
 import type { BlockRange } from '../wire/scsi/block-ranges.js';
 import * as build from '../wire/scsi/cdb-build.js';
+import { commandName } from '../wire/scsi/command-names.js';
 import { encodeLun } from '../wire/scsi/lun.js';
-import { commandName } from '../wire/scsi/opcodes.js';
 import { PI_BYTES } from '../wire/scsi/protection.js';
 import { SenseKey } from '../wire/scsi/sense.js';
 import { decodeSense } from '../wire/scsi/sense-codec.js';
@@ -62,6 +62,8 @@ export interface BlockAccess {
 export class LogicalUnit implements BlockAccess {
   /** The LUN as it goes into PDUs. */
   readonly address: Buffer;
+  /** PERIPHERAL DEVICE TYPE, as the last `inquiry` told; null: not asked for yet. */
+  deviceType: number | null = null;
   private capacity: CapacityData | null = null;
   private limits: BlockLimitsData | null = null;
 
@@ -118,7 +120,7 @@ export class LogicalUnit implements BlockAccess {
       if (task.dataInBytes > 0) task.dataIn = Buffer.allocUnsafe(task.dataInBytes);
       task.attribute = ATTRIBUTES[data.attribute ?? 'simple'];
       task.timeoutMs = data.timeoutMs ?? 0;
-      task.reissuable = data.reissuable ?? isReissuable(cdb);
+      task.reissuable = data.reissuable ?? isReissuable(cdb, this.deviceType);
       this.session.submit(task);
     });
   }
@@ -127,7 +129,7 @@ export class LogicalUnit implements BlockAccess {
   errorOf(task: ScsiTask): InitiatorError | null {
     if (task.error) return task.error;
     if (task.status === ScsiStatus.good || task.status === ScsiStatus.conditionMet) return null;
-    const name = commandName(task.cdb);
+    const name = commandName(task.cdb, this.deviceType);
     if (task.status !== ScsiStatus.checkCondition) {
       const status = STATUS_NAMES[task.status] ?? `status 0x${task.status.toString(16)}`;
       return new StatusError(`${name}: ${status}`, task.status, task.cdb);
@@ -162,7 +164,9 @@ export class LogicalUnit implements BlockAccess {
   }
 
   async inquiry(): Promise<InquiryData> {
-    return decodeInquiry((await this.execute(build.inquiry(null, 255), { dataIn: 255 })).data);
+    const inquiry = decodeInquiry((await this.execute(build.inquiry(null, 255), { dataIn: 255 })).data);
+    this.deviceType = inquiry.deviceType;
+    return inquiry;
   }
 
   /** One VPD page as sent. @throws CheckCondition if the unit has no such page */

@@ -1,22 +1,27 @@
 /**
  * Commands that do no harm when carried out twice, so that a session may issue them again when it does not know
  * whether they were. Not here: COMPARE AND WRITE (the second would miscompare), persistent reservations, third
- * party copy, tape motion, and everything unknown.
+ * party copy, what moves a tape, and everything unknown.
  */
-import { Opcode, serviceActionOf, VariableAction } from '../wire/scsi/opcodes.js';
+import { DeviceType } from '../wire/scsi/inquiry.js';
+import { Opcode, StreamOpcode, serviceActionOf, VariableAction } from '../wire/scsi/opcodes.js';
 
-const REISSUABLE: ReadonlySet<number> = new Set([
+const COMMON = [
   Opcode.testUnitReady,
   Opcode.requestSense,
   Opcode.inquiry,
   Opcode.reportLuns,
-  Opcode.readCapacity10,
-  Opcode.serviceActionIn16,
   Opcode.modeSense6,
   Opcode.modeSense10,
   Opcode.logSense,
   Opcode.maintenanceIn,
   Opcode.persistentReserveIn,
+];
+
+const OF_DISKS: ReadonlySet<number> = new Set([
+  ...COMMON,
+  Opcode.readCapacity10,
+  Opcode.serviceActionIn16,
   Opcode.read10,
   Opcode.read12,
   Opcode.read16,
@@ -38,7 +43,17 @@ const REISSUABLE: ReadonlySet<number> = new Set([
 const { read32, verify32, write32, writeSame32 } = VariableAction;
 const REISSUABLE_LONG: ReadonlySet<number> = new Set([read32, verify32, write32, writeSame32]);
 
-export function isReissuable(cdb: Buffer): boolean {
+/** Some codes of reads and writes of disks move a tape. */
+const OF_TAPES: ReadonlySet<number> = new Set([
+  ...COMMON,
+  StreamOpcode.readBlockLimits,
+  StreamOpcode.readPosition,
+  StreamOpcode.reportDensitySupport,
+]);
+
+/** @param deviceType of the logical unit; null: not known, as a disk */
+export function isReissuable(cdb: Buffer, deviceType: number | null = null): boolean {
+  if (deviceType === DeviceType.sequentialAccess) return OF_TAPES.has(cdb[0] ?? -1);
   if (cdb[0] === Opcode.variableLength) return REISSUABLE_LONG.has(serviceActionOf(cdb));
-  return cdb.length > 0 && REISSUABLE.has(cdb[0]!);
+  return OF_DISKS.has(cdb[0] ?? -1);
 }

@@ -37,10 +37,13 @@ const limit = (value: number): string | number => (value === 0 ? 'not told' : va
 /** MODE of READ BUFFER. */
 const ERROR_HISTORY_MODE = 0x1c;
 
-/** Says what data mean that a CDB brought; null when that is not known here. */
-export function describeAnswer(cdb: Buffer, data: Buffer): Row[] | null {
+/**
+ * Says what data mean that a CDB brought; null when that is not known here.
+ * @param deviceType of the logical unit; null: not known
+ */
+export function describeAnswer(cdb: Buffer, data: Buffer, deviceType: number | null = null): Row[] | null {
   const describer = DESCRIBERS[cdb[0] ?? -1];
-  return data.length === 0 ? null : (describer?.(cdb, data) ?? null);
+  return data.length === 0 ? null : (describer?.(cdb, data, deviceType) ?? null);
 }
 
 /** Says what a VPD page means; null when that is not known here. */
@@ -48,7 +51,7 @@ export function describeVpd(page: number, data: Buffer): Row[] | null {
   return PAGES[page]?.(data) ?? null;
 }
 
-type Describer = (cdb: Buffer, data: Buffer) => Row[] | null;
+type Describer = (cdb: Buffer, data: Buffer, deviceType: number | null) => Row[] | null;
 
 const DESCRIBERS: Readonly<Record<number, Describer>> = {
   [Opcode.inquiry]: (cdb, data) => ((cdb[1]! & 1) === 0 ? describeInquiry(data) : describeVpd(cdb[2]!, data)),
@@ -70,9 +73,9 @@ const DESCRIBERS: Readonly<Record<number, Describer>> = {
   [Opcode.modeSense6]: (_cdb, data) => describeMode(data, false),
   [Opcode.modeSense10]: (_cdb, data) => describeMode(data, true),
   [Opcode.persistentReserveIn]: describePersistent,
-  [Opcode.readBuffer]: (cdb, data) =>
+  [Opcode.readBuffer]: (cdb, data, deviceType) =>
     (cdb[1]! & 0x1f) === ERROR_HISTORY_MODE && cdb[2] === ErrorHistoryBuffer.records
-      ? describeErrorHistory(data)
+      ? describeErrorHistory(data, deviceType)
       : null,
 };
 

@@ -1,4 +1,3 @@
-import { DeviceType } from '../../wire/scsi/inquiry.js';
 import {
   asymmetricAccessStateChanged,
   logicalUnitNotReadyInitializingCommandRequired,
@@ -15,7 +14,7 @@ import { SharedMeans } from '../copy/shared-means.js';
 import type { Clock } from '../disk/types.js';
 import { TapeDrive } from '../tape/tape-drive.js';
 import { protectedLayouts } from '../volumes/layers/protected-layout.js';
-import type { HostGroup, Ldev } from '../volumes/model.js';
+import { deviceTypeOf, type HostGroup, type Ldev } from '../volumes/model.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { DeviceClock } from './device-clock.js';
@@ -184,7 +183,7 @@ export class LogicalUnit {
 
   /** PERIPHERAL DEVICE TYPE. */
   get deviceType(): number {
-    return this.tape === null ? DeviceType.directAccess : DeviceType.sequentialAccess;
+    return deviceTypeOf(this.ldev);
   }
 
   /** Capacity in blocks. */

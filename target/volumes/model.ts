@@ -3,6 +3,7 @@
  * hold and change them are `Volumes` (volumes.ts) and its parts.
  */
 import type { BlockRange } from '../../wire/scsi/block-ranges.js';
+import { DeviceType } from '../../wire/scsi/inquiry.js';
 import type { ProtectionType } from '../../wire/scsi/protection.js';
 import type { BlockLayer, Done, IoFailure } from './block-layer.js';
 import type { DriveKind } from './drive-kinds.js';
@@ -132,6 +133,11 @@ export interface VolumesEvents {
   'prediction-changed': (ldev: Ldev) => void;
   /** A host group no longer admits somebody: sessions of initiators that it does not admit are to end. */
   'admission-changed': (hostGroup: HostGroup) => void;
+}
+
+/** PERIPHERAL DEVICE TYPE. */
+export function deviceTypeOf({ tape }: Pick<Ldev, 'tape'>): number {
+  return tape ? DeviceType.sequentialAccess : DeviceType.directAccess;
 }
 
 /** `00:1A` for 26. */

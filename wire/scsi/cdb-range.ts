@@ -4,6 +4,7 @@
  * service action in bytes 8 and 9, the LBA in 12 to 19 and the TRANSFER LENGTH in 28 to 31.
  */
 import { lba6, lba10, lba16, length6, length10, length12, length16, readUint64 } from './cdb.js';
+import { DeviceType } from './inquiry.js';
 import { Opcode, ServiceActionIn16, ServiceActionOut16, serviceActionOf, VariableAction } from './opcodes.js';
 
 export interface CdbRange {
@@ -68,8 +69,12 @@ const SHAPES: ReadonlyMap<number, Shape> = new Map<number, Shape>([
 const { writeScattered32, ...ONE_RANGE } = VariableAction;
 const VARIABLE_ACTIONS: ReadonlySet<number> = new Set(Object.values(ONE_RANGE));
 
-/** Null: none, an unknown command, or too few bytes. */
-export function blockRange(cdb: Buffer): CdbRange | null {
+/**
+ * Null: none, an unknown command, or too few bytes.
+ * @param deviceType of the logical unit; the same codes address no blocks on tapes
+ */
+export function blockRange(cdb: Buffer, deviceType: number = DeviceType.directAccess): CdbRange | null {
+  if (deviceType !== DeviceType.directAccess) return null;
   const shape = cdb.length === 0 ? undefined : shapeOf(cdb);
   if (shape === undefined || cdb.length < shape.bytes) return null;
   return { lba: shape.lba(cdb), blocks: shape.blocks(cdb) };

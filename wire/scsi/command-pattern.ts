@@ -1,7 +1,8 @@
 /**
  * Commands as people name them: `READ(10)`, `READ` (of any size), `28h` or `0x28`, `9e/10` with a service action, `any`.
  */
-import { commandName, commandNames, serviceActionOf } from './opcodes.js';
+import { commandName, commandNames } from './command-names.js';
+import { serviceActionOf } from './opcodes.js';
 
 /** @param name the command's own where a command table knows one that the operation code alone does not tell */
 export type CommandPattern = (cdb: Buffer, name?: string) => boolean;

@@ -1,6 +1,6 @@
 /**
- * Operation codes and service actions by name, and names by code. Covers what this array or its tools send,
- * receive or are asked for (SPC-5 annex F.2, SBC-4 5.1).
+ * Operation codes and service actions. Covers what this array or its tools send, receive or are asked for (SPC-5 annex
+ * F.2, SBC-4 5.1, SSC-5 5.1).
  */
 
 export const Opcode = {
@@ -72,16 +72,28 @@ export const Opcode = {
 /** Of sequential-access devices only (SSC-5 table 13); some of these codes mean something else to disks. */
 export const StreamOpcode = {
   rewind: 0x01,
+  formatMedium: 0x04,
   readBlockLimits: 0x05,
+  setCapacity: 0x0b,
+  readReverse6: 0x0f,
   writeFilemarks6: 0x10,
   space6: 0x11,
+  verify6: 0x13,
+  recoverBufferedData: 0x14,
   erase6: 0x19,
   loadUnload: 0x1b,
   locate10: 0x2b,
   readPosition: 0x34,
   reportDensitySupport: 0x44,
+  writeFilemarks16: 0x80,
+  readReverse16: 0x81,
+  allowOverwrite: 0x82,
+  read16: 0x88,
+  write16: 0x8a,
+  verify16: 0x8f,
   space16: 0x91,
   locate16: 0x92,
+  erase16: 0x93,
 } as const;
 
 /** Service actions of READ POSITION. */
@@ -152,162 +164,10 @@ export const SanitizeAction = {
 } as const;
 export type SanitizeAction = (typeof SanitizeAction)[keyof typeof SanitizeAction];
 
-const NAMES: Readonly<Record<number, string>> = {
-  [Opcode.testUnitReady]: 'TEST UNIT READY',
-  [StreamOpcode.rewind]: 'REWIND',
-  [StreamOpcode.readBlockLimits]: 'READ BLOCK LIMITS',
-  [StreamOpcode.writeFilemarks6]: 'WRITE FILEMARKS(6)',
-  [StreamOpcode.space6]: 'SPACE(6)',
-  [StreamOpcode.erase6]: 'ERASE(6)',
-  [StreamOpcode.locate10]: 'LOCATE(10)',
-  [StreamOpcode.reportDensitySupport]: 'REPORT DENSITY SUPPORT',
-  [StreamOpcode.locate16]: 'LOCATE(16)',
-  [Opcode.requestSense]: 'REQUEST SENSE',
-  [Opcode.formatUnit]: 'FORMAT UNIT',
-  [Opcode.read6]: 'READ(6)',
-  [Opcode.write6]: 'WRITE(6)',
-  [Opcode.inquiry]: 'INQUIRY',
-  [Opcode.modeSelect6]: 'MODE SELECT(6)',
-  [Opcode.reserve6]: 'RESERVE(6)',
-  [Opcode.release6]: 'RELEASE(6)',
-  [Opcode.modeSense6]: 'MODE SENSE(6)',
-  [Opcode.startStopUnit]: 'START STOP UNIT',
-  [Opcode.receiveDiagnosticResults]: 'RECEIVE DIAGNOSTIC RESULTS',
-  [Opcode.sendDiagnostic]: 'SEND DIAGNOSTIC',
-  [Opcode.preventAllowMediumRemoval]: 'PREVENT ALLOW MEDIUM REMOVAL',
-  [Opcode.readCapacity10]: 'READ CAPACITY(10)',
-  [Opcode.read10]: 'READ(10)',
-  [Opcode.write10]: 'WRITE(10)',
-  [Opcode.writeAndVerify10]: 'WRITE AND VERIFY(10)',
-  [Opcode.verify10]: 'VERIFY(10)',
-  [Opcode.prefetch10]: 'PRE-FETCH(10)',
-  [Opcode.synchronizeCache10]: 'SYNCHRONIZE CACHE(10)',
-  [Opcode.readDefectData10]: 'READ DEFECT DATA(10)',
-  [Opcode.writeBuffer]: 'WRITE BUFFER',
-  [Opcode.readBuffer]: 'READ BUFFER(10)',
-  [Opcode.writeLong10]: 'WRITE LONG(10)',
-  [Opcode.writeSame10]: 'WRITE SAME(10)',
-  [Opcode.unmap]: 'UNMAP',
-  [Opcode.sanitize]: 'SANITIZE',
-  [Opcode.logSelect]: 'LOG SELECT',
-  [Opcode.logSense]: 'LOG SENSE',
-  [Opcode.modeSelect10]: 'MODE SELECT(10)',
-  [Opcode.reserve10]: 'RESERVE(10)',
-  [Opcode.release10]: 'RELEASE(10)',
-  [Opcode.modeSense10]: 'MODE SENSE(10)',
-  [Opcode.persistentReserveIn]: 'PERSISTENT RESERVE IN',
-  [Opcode.persistentReserveOut]: 'PERSISTENT RESERVE OUT',
-  [Opcode.variableLength]: 'VARIABLE LENGTH CDB',
-  [Opcode.thirdPartyCopyOut]: 'THIRD-PARTY COPY OUT',
-  [Opcode.thirdPartyCopyIn]: 'THIRD-PARTY COPY IN',
-  [Opcode.ataPassThrough16]: 'ATA PASS-THROUGH(16)',
-  [Opcode.read16]: 'READ(16)',
-  [Opcode.compareAndWrite]: 'COMPARE AND WRITE',
-  [Opcode.write16]: 'WRITE(16)',
-  [Opcode.orwrite16]: 'ORWRITE(16)',
-  [Opcode.writeAndVerify16]: 'WRITE AND VERIFY(16)',
-  [Opcode.verify16]: 'VERIFY(16)',
-  [Opcode.prefetch16]: 'PRE-FETCH(16)',
-  [Opcode.synchronizeCache16]: 'SYNCHRONIZE CACHE(16)',
-  [Opcode.writeSame16]: 'WRITE SAME(16)',
-  [Opcode.writeAtomic16]: 'WRITE ATOMIC(16)',
-  [Opcode.serviceActionBidirectional]: 'SERVICE ACTION BIDIRECTIONAL',
-  [Opcode.serviceActionIn16]: 'SERVICE ACTION IN(16)',
-  [Opcode.serviceActionOut16]: 'SERVICE ACTION OUT(16)',
-  [Opcode.reportLuns]: 'REPORT LUNS',
-  [Opcode.ataPassThrough12]: 'ATA PASS-THROUGH(12)',
-  [Opcode.securityProtocolIn]: 'SECURITY PROTOCOL IN',
-  [Opcode.maintenanceIn]: 'MAINTENANCE IN',
-  [Opcode.maintenanceOut]: 'MAINTENANCE OUT',
-  [Opcode.read12]: 'READ(12)',
-  [Opcode.write12]: 'WRITE(12)',
-  [Opcode.writeAndVerify12]: 'WRITE AND VERIFY(12)',
-  [Opcode.verify12]: 'VERIFY(12)',
-  [Opcode.readDefectData12]: 'READ DEFECT DATA(12)',
-};
-
-/** Service actions of the persistent reserve commands, from 0 on. */
-const PERSISTENT_IN = ['READ KEYS', 'READ RESERVATION', 'REPORT CAPABILITIES', 'READ FULL STATUS'];
-const PERSISTENT_OUT = [
-  'REGISTER',
-  'RESERVE',
-  'RELEASE',
-  'CLEAR',
-  'PREEMPT',
-  'PREEMPT AND ABORT',
-  'REGISTER AND IGNORE EXISTING KEY',
-  'REGISTER AND MOVE',
-];
-
-function actionNames(opcode: number, actions: readonly string[]): Record<number, string> {
-  return Object.fromEntries(actions.map((action, index) => [(opcode << 8) | index, `${NAMES[opcode]}: ${action}`]));
-}
-
-/** Operation code × 256 + service action → name. */
-const ACTION_NAMES: Readonly<Record<number, string>> = {
-  [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.readCapacity16]: 'READ CAPACITY(16)',
-  [(Opcode.serviceActionIn16 << 8) | ServiceActionIn16.getLbaStatus]: 'GET LBA STATUS(16)',
-  [(Opcode.serviceActionOut16 << 8) | ServiceActionOut16.writeLong16]: 'WRITE LONG(16)',
-  [(Opcode.serviceActionOut16 << 8) | ServiceActionOut16.writeScattered16]: 'WRITE SCATTERED(16)',
-  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportIdentifyingInformation]: 'REPORT IDENTIFYING INFORMATION',
-  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTargetPortGroups]: 'REPORT TARGET PORT GROUPS',
-  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedOperationCodes]: 'REPORT SUPPORTED OPERATION CODES',
-  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportSupportedTaskManagementFunctions]:
-    'REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS',
-  [(Opcode.maintenanceIn << 8) | MaintenanceIn.reportTimestamp]: 'REPORT TIMESTAMP',
-  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setIdentifyingInformation]: 'SET IDENTIFYING INFORMATION',
-  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTargetPortGroups]: 'SET TARGET PORT GROUPS',
-  [(Opcode.maintenanceOut << 8) | MaintenanceOut.setTimestamp]: 'SET TIMESTAMP',
-  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.extendedCopy1]: 'EXTENDED COPY(LID1)',
-  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.extendedCopy4]: 'EXTENDED COPY(LID4)',
-  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.abort]: 'COPY OPERATION ABORT',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.status1]: 'RECEIVE COPY STATUS(LID1)',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data1]: 'RECEIVE COPY DATA(LID1)',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.parameters]: 'RECEIVE COPY OPERATING PARAMETERS',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.failure1]: 'RECEIVE COPY FAILURE DETAILS(LID1)',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.status4]: 'RECEIVE COPY STATUS(LID4)',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.data4]: 'RECEIVE COPY DATA(LID4)',
-  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.populateToken]: 'POPULATE TOKEN',
-  [(Opcode.thirdPartyCopyOut << 8) | CopyOut.writeUsingToken]: 'WRITE USING TOKEN',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.rodTokenInformation]: 'RECEIVE ROD TOKEN INFORMATION',
-  [(Opcode.thirdPartyCopyIn << 8) | CopyIn.allRodTokens]: 'REPORT ALL ROD TOKENS',
-  ...actionNames(Opcode.persistentReserveIn, PERSISTENT_IN),
-  ...actionNames(Opcode.persistentReserveOut, PERSISTENT_OUT),
-  [(Opcode.sanitize << 8) | SanitizeAction.overwrite]: 'SANITIZE: OVERWRITE',
-  [(Opcode.sanitize << 8) | SanitizeAction.blockErase]: 'SANITIZE: BLOCK ERASE',
-  [(Opcode.sanitize << 8) | SanitizeAction.cryptographicErase]: 'SANITIZE: CRYPTOGRAPHIC ERASE',
-  [(Opcode.sanitize << 8) | SanitizeAction.exitFailureMode]: 'SANITIZE: EXIT FAILURE MODE',
-};
-
-/** By service action of a CDB of variable length. */
-const VARIABLE_NAMES: Readonly<Record<number, string>> = {
-  [VariableAction.read32]: 'READ(32)',
-  [VariableAction.verify32]: 'VERIFY(32)',
-  [VariableAction.write32]: 'WRITE(32)',
-  [VariableAction.writeAndVerify32]: 'WRITE AND VERIFY(32)',
-  [VariableAction.writeSame32]: 'WRITE SAME(32)',
-  [VariableAction.writeAtomic32]: 'WRITE ATOMIC(32)',
-  [VariableAction.writeScattered32]: 'WRITE SCATTERED(32)',
-};
-
 /** Service action: low five bits of byte 1, or bytes 8 and 9 of a CDB of variable length; −1 if it has no such bytes. */
 export function serviceActionOf(cdb: Buffer): number {
   if (cdb[0] === Opcode.variableLength) return cdb.length < 10 ? -1 : cdb.readUInt16BE(8);
   return cdb.length < 2 ? -1 : cdb[1]! & 0x1f;
-}
-
-/** All names that `commandName` gives to commands that it knows. */
-export function commandNames(): string[] {
-  return [...Object.values(NAMES), ...Object.values(ACTION_NAMES), ...Object.values(VARIABLE_NAMES)];
-}
-
-/** `READ(10)` for a CDB beginning 28h; unknown ones as `opcode 0xc5`. */
-export function commandName(cdb: Buffer): string {
-  if (cdb.length === 0) return 'empty CDB';
-  const opcode = cdb[0]!;
-  const action = serviceActionOf(cdb);
-  const name = opcode === Opcode.variableLength ? VARIABLE_NAMES[action] : ACTION_NAMES[(opcode << 8) | action];
-  return name ?? NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, '0')}`;
 }
 
 /** CDB length by the group of the operation code (SPC-5 4.2.1); null for the variable and vendor groups. */

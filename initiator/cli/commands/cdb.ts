@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { describeSense } from '../../../wire/scsi/additional-sense.js';
-import { cdbLengthOf, commandName } from '../../../wire/scsi/opcodes.js';
+import { commandName, differsByDeviceType } from '../../../wire/scsi/command-names.js';
+import { cdbLengthOf, Opcode } from '../../../wire/scsi/opcodes.js';
 import { describeAnswer } from '../../decode/describe.js';
 import { CheckCondition } from '../../errors.js';
 import type { CommandResult } from '../../logical-unit.js';
@@ -22,6 +23,8 @@ interface CdbOptions extends CommonOptions {
 /** As much of a dump as fits a screen. */
 const SHOWN_BYTES = 512;
 const LONGEST_CDB = 260;
+
+type Rows = ReturnType<typeof describeAnswer>;
 const MAX_DATA_BYTES = 1 << 26;
 
 export function cdbCommand(): Command {
@@ -46,20 +49,26 @@ export function cdbCommand(): Command {
       const dataOut = options.out === undefined ? null : await dataOf(options.out);
       const dataIn = options.in === undefined ? 0 : parseSize(options.in, '--in');
       if (dataIn > MAX_DATA_BYTES) throw new UsageError('--in takes at most 64m');
-      const result = await withUnit(
+      const { result, deviceType } = await withUnit(
         url,
         options,
-        (unit) => {
+        async (unit) => {
+          if (namesCommands(cdb)) await unit.inquiry();
           const data = { dataIn, attribute: options.attribute, ...(dataOut && { dataOut }) };
-          return unit.command(cdb, data).catch((error: Error) => {
-            if (error instanceof CheckCondition && !options.json) streams().out.write(`${refusal(error)}\n`);
+          const answer = await unit.command(cdb, data).catch((error: Error) => {
+            if (error instanceof CheckCondition && !options.json) {
+              streams().out.write(`${refusal(error, unit.deviceType)}\n`);
+            }
             throw error;
           });
+          return { result: answer, deviceType: unit.deviceType };
         },
         { ready: !options.attention },
       );
       if (options.save !== undefined) await writeFile(options.save, result.data);
-      print(options, record(cdb, result), () => text(cdb, result));
+      const name = commandName(cdb, deviceType);
+      const rows = describeAnswer(cdb, result.data, deviceType);
+      print(options, record(name, cdb, result, rows), () => text(name, cdb, result, rows));
     });
 }
 
@@ -86,10 +95,9 @@ async function dataOf(text: string): Promise<Buffer> {
   return data;
 }
 
-function record(cdb: Buffer, result: CommandResult): object {
-  const rows = describeAnswer(cdb, result.data);
+function record(name: string, cdb: Buffer, result: CommandResult, rows: Rows): object {
   return {
-    command: commandName(cdb),
+    command: name,
     cdb: hexBytes(cdb),
     status: STATUS_NAMES[result.status] ?? result.status,
     residual: result.residual,
@@ -98,9 +106,8 @@ function record(cdb: Buffer, result: CommandResult): object {
   };
 }
 
-function text(cdb: Buffer, result: CommandResult): string {
-  const rows = describeAnswer(cdb, result.data);
-  const parts = [`${commandName(cdb)}  ${hexBytes(cdb)}`];
+function text(name: string, cdb: Buffer, result: CommandResult, rows: Rows): string {
+  const parts = [`${name}  ${hexBytes(cdb)}`];
   const residual =
     result.residual === 0 ? '' : `, residual ${Math.abs(result.residual)} ${result.residual > 0 ? 'under' : 'over'}`;
   parts.push(`${STATUS_NAMES[result.status] ?? result.status}, ${result.data.length} bytes received${residual}`);
@@ -109,13 +116,18 @@ function text(cdb: Buffer, result: CommandResult): string {
   return parts.join('\n');
 }
 
+/** Its name, or those of the commands in an error history, are of a device type. */
+function namesCommands(cdb: Buffer): boolean {
+  return differsByDeviceType(cdb[0]!) || cdb[0] === Opcode.readBuffer;
+}
+
 /** Sense in words, its bytes, and the CDB with the field at fault marked. */
-function refusal(error: CheckCondition): string {
-  const { cdb, sense, senseData } = error;
-  const lines = [`${commandName(cdb)}  ${hexBytes(cdb)}`];
+function refusal({ cdb, sense, senseData }: CheckCondition, deviceType: number | null): string {
+  const name = commandName(cdb, deviceType);
+  const lines = [`${name}  ${hexBytes(cdb)}`];
   if (sense.field?.inCdb && sense.field.byte < cdb.length) {
     lines.push(
-      `${' '.repeat(commandName(cdb).length + 2 + sense.field.byte * 3)}^^ byte ${sense.field.byte}${bitText(sense.field.bit)}`,
+      `${' '.repeat(name.length + 2 + sense.field.byte * 3)}^^ byte ${sense.field.byte}${bitText(sense.field.bit)}`,
     );
   }
   lines.push(`CHECK CONDITION, ${describeSense(sense)}`, `sense data  ${hexBytes(senseData)}`);

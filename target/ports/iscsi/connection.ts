@@ -13,7 +13,9 @@ import {
 import type { OperationalParameters } from '../../../wire/iscsi/keys.js';
 import { operationalParameters } from '../../../wire/iscsi/keys.js';
 import { type Pdu, PduError, PduParser } from '../../../wire/iscsi/pdu-parser.js';
+import { deviceTypeOf, ldevName } from '../../volumes/model.js';
 import type { ConnectionTap } from './capture/connection-tap.js';
+import type { AddressedUnit } from './capture/pdu-comments.js';
 import type { Tappable } from './capture/port-taps.js';
 import { InputChunk } from './input-memory.js';
 import { Login } from './login.js';
@@ -132,9 +134,11 @@ export class Connection implements Receiver, Tappable {
     return this.port.port.name;
   }
 
-  /** LUN → LDEV number; null before login. */
-  get luns(): ReadonlyMap<number, number> | null {
-    return this.session?.group?.luns ?? null;
+  /** What the host sees under a LUN; null: nothing, or it is before login. */
+  unitAt(lun: number): AddressedUnit | null {
+    const id = this.session?.group?.luns.get(lun);
+    const ldev = id === undefined ? undefined : this.port.parts.volumes.ldev(id);
+    return ldev === undefined ? null : { ldev: ldevName(ldev.id), deviceType: deviceTypeOf(ldev) };
   }
 
   /** Is shown what comes and leaves; null while nothing is captured. */

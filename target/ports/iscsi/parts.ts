@@ -6,7 +6,7 @@ import type { Nexus } from '../../scsi/nexus.js';
 import type { Task } from '../../scsi/task.js';
 import type { FunctionVerdict } from '../../volumes/layers/active-fault.js';
 import type { FunctionFacts } from '../../volumes/layers/function-faults.js';
-import type { AuthMethod, ChapUser, HostGroup, TargetPort } from '../../volumes/model.js';
+import type { AuthMethod, ChapUser, HostGroup, Ldev, TargetPort } from '../../volumes/model.js';
 import type { IscsiLimits } from './limits.js';
 
 /** The channel adapter of the port. */
@@ -23,11 +23,12 @@ export interface Channel {
   ): void;
 }
 
-/** Host groups and CHAP users; `Volumes` is one. */
+/** Host groups, CHAP users and LDEVs; `Volumes` is one. */
 export interface Directory {
   hostGroups(port?: string): readonly HostGroup[];
   hostGroupByTarget(port: string, iqn: string): HostGroup | undefined;
   users(): readonly ChapUser[];
+  ldev(id: number): Pick<Ldev, 'id' | 'tape'> | undefined;
   on(event: 'host-group-removed' | 'admission-changed', listener: (group: HostGroup) => void): unknown;
   off(event: 'host-group-removed' | 'admission-changed', listener: (group: HostGroup) => void): unknown;
 }

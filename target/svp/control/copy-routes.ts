@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { describeSense } from '../../../wire/scsi/additional-sense.js';
-import { commandName, Opcode } from '../../../wire/scsi/opcodes.js';
+import { commandName } from '../../../wire/scsi/command-names.js';
+import { Opcode } from '../../../wire/scsi/opcodes.js';
 import { ldevName } from '../../volumes/model.js';
 import type { ArrayView } from '../view.js';
 import type { CopyReply } from './api.js';

@@ -1,8 +1,8 @@
 /** What is told of one command. */
 import { describeSense } from '../../../wire/scsi/additional-sense.js';
 import { blockRange } from '../../../wire/scsi/cdb-range.js';
+import { commandName } from '../../../wire/scsi/command-names.js';
 import { decodeLun } from '../../../wire/scsi/lun.js';
-import { commandName } from '../../../wire/scsi/opcodes.js';
 import { STATUS_NAMES } from '../../../wire/scsi/status.js';
 import { Status, type Task } from '../../scsi/task.js';
 import { ldevName } from '../../volumes/model.js';
@@ -41,8 +41,7 @@ export interface TraceRecord {
 
 /** @param elapsed nanoseconds since the command arrived; `wall` is `Clock.wall()` of now */
 export function traceRecord(task: Task, elapsed: number, wall: number): TraceRecord {
-  // A tape's operation codes mean other things, and its commands address no blocks.
-  const range = task.unit?.tape ? null : blockRange(task.cdb);
+  const range = blockRange(task.cdb, task.unit?.deviceType);
   const { host, drives } = task.waits!.sums;
   const queue = queueTime(task, elapsed);
   const sense = task.status === Status.checkCondition && !task.aborted ? task.sense : null;
@@ -52,7 +51,7 @@ export function traceRecord(task: Task, elapsed: number, wall: number): TraceRec
     initiator: task.nexus.initiatorName,
     lun: decodeLun(task.lun),
     ldev: task.unit === null ? null : ldevName(task.unit.ldev.id),
-    command: task.command?.name ?? commandName(task.cdb),
+    command: task.command?.name ?? commandName(task.cdb, task.unit?.deviceType),
     cdb: task.cdb.toString('hex'),
     lba: range?.lba ?? null,
     blocks: range?.blocks ?? null,

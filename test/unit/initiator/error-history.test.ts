@@ -2,6 +2,7 @@
 import t from 'tap';
 import { describeAnswer } from '../../../initiator/decode/describe.js';
 import { encodeErrorRecords } from '../../../wire/scsi/error-history.js';
+import { DeviceType } from '../../../wire/scsi/inquiry.js';
 import { unrecoveredReadError } from '../../../wire/scsi/sense.js';
 import { encodeSense } from '../../../wire/scsi/sense-codec.js';
 
@@ -30,6 +31,12 @@ t.test('whole', async (t) => {
   const directory = Buffer.from(CDB);
   directory[2] = 0;
   t.equal(describeAnswer(directory, buffer), null, 'only buffer 10h');
+});
+
+t.test('of a tape', async (t) => {
+  const load = { ...record, cdb: Buffer.from([0x1b, 0, 0, 0, 1, 0]), range: null };
+  const rows = describeAnswer(CDB, encodeErrorRecords([load], 0), DeviceType.sequentialAccess)!;
+  t.match(rows[2]![1], / LOAD UNLOAD: /);
 });
 
 t.test('cut short, or with any byte changed', async (t) => {

@@ -13,6 +13,7 @@ import { isReissuable } from '../../../initiator/reissuable.js';
 import { TagTable } from '../../../initiator/tag-table.js';
 import { ScsiTask } from '../../../initiator/task.js';
 import { TaskQueue } from '../../../initiator/task-queue.js';
+import { DeviceType } from '../../../wire/scsi/inquiry.js';
 
 const task = (deadline = Number.POSITIVE_INFINITY): ScsiTask => {
   const made = new ScsiTask(Buffer.alloc(8), Buffer.alloc(6), () => {});
@@ -85,6 +86,9 @@ t.test('what may be issued again', async (t) => {
   t.same([0x28, 0x8a, 0x42, 0x93, 0x12].map(safe), [true, true, true, true, true]);
   t.same([0x89, 0x5f, 0x83, 0x16, 0xc2].map(safe), [false, false, false, false, false]);
   t.equal(isReissuable(Buffer.alloc(0)), false);
+  const onTape = (opcode: number) => isReissuable(Buffer.from([opcode]), DeviceType.sequentialAccess);
+  t.same([0x00, 0x12, 0x34, 0x5e].map(onTape), [true, true, true, true]);
+  t.same([0x08, 0x0a, 0x11, 0x91, 0x8a].map(onTape), [false, false, false, false, false], 'what moves a tape');
   const long = (action: number) => isReissuable(Buffer.from([0x7f, 0, 0, 0, 0, 0, 0, 24, 0, action]));
   t.ok(long(0x09), 'READ(32)');
   t.notOk(long(0x0c), 'of 32 bytes too');

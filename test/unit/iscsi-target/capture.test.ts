@@ -266,6 +266,23 @@ t.test('task management names the command it is about; a Reject its reason', asy
   t.equal(comments(packets, OUT).at(-1), 'reject: invalid PDU field');
 });
 
+t.test('commands of tapes have their own names, and no blocks', async (t) => {
+  const bench = await openBench(t);
+  bench.directory.tapes.add(0);
+  const { packets } = await captured(bench, {}, async () => {
+    const host = await bench.login();
+    for (const opcode of [0x08, 0x1b, 0x91]) {
+      host.scsi({ cdb: Buffer.concat([Buffer.from([opcode]), Buffer.alloc(15, 1)]) });
+      await host.scsiResponse();
+    }
+  });
+  t.same(comments(packets, IN).slice(1), [
+    'SCSI command: READ(6) LUN 0 LDEV 00:00 ITT 0x00000064',
+    'SCSI command: LOAD UNLOAD LUN 0 LDEV 00:00 ITT 0x00000065',
+    'SCSI command: SPACE(16) LUN 0 LDEV 00:00 ITT 0x00000066',
+  ]);
+});
+
 t.test('a flood of commands that never end does not add up', async (t) => {
   const bench = await openBench(t, { limits: { queueDepth: 4096 } });
   bench.channel.run = () => {};

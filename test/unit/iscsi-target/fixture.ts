@@ -31,6 +31,7 @@ export const group = (over: Partial<HostGroup> = {}): HostGroup => ({
 export class FakeDirectory extends EventEmitter implements Directory {
   groups: HostGroup[] = [group()];
   chapUsers: ChapUser[] = [];
+  tapes = new Set<number>();
   hostGroups(port?: string) {
     return this.groups.filter((each) => port === undefined || each.port === port);
   }
@@ -39,6 +40,9 @@ export class FakeDirectory extends EventEmitter implements Directory {
   }
   users() {
     return this.chapUsers;
+  }
+  ldev(id: number) {
+    return { id, tape: this.tapes.has(id) };
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import type { Test } from 'tap';
 import { main } from '../../../initiator/cli/lunctl.js';
-import { type LunArray, startArray } from '../../../target/index.js';
+import { type ConfigInput, type LunArray, startArray } from '../../../target/index.js';
 
 export interface Run {
   readonly code: number;
@@ -30,16 +30,23 @@ function collector(): { stream: PassThrough; bytes(): Buffer } {
   return { stream, bytes: () => Buffer.concat(chunks) };
 }
 
-/** An array with LUN 0 (512-byte blocks) and LUN 1 (4096) for as long as the test runs. */
-export async function array(t: Test): Promise<{ array: LunArray; portal: string; url(lun: number): string }> {
+type Ldevs = NonNullable<ConfigInput['ldevs']>;
+
+const DISKS: Ldevs = [
+  { id: '00:00', capacity: '64M' },
+  { id: '00:01', capacity: '64M', blockSize: 4096 },
+];
+
+/** An array with LUN 0 (512-byte blocks) and LUN 1 (4096), or what is given, for as long as the test runs. */
+export async function array(
+  t: Test,
+  ldevs: Ldevs = DISKS,
+): Promise<{ array: LunArray; portal: string; url(lun: number): string }> {
   const running = await startArray({
     polling: 0,
     config: {
       cache: '16M',
-      ldevs: [
-        { id: '00:00', capacity: '64M' },
-        { id: '00:01', capacity: '64M', blockSize: 4096 },
-      ],
+      ldevs,
       ports: [{ id: 'CL1-A', listen: '127.0.0.1:0' }],
     },
   });

@@ -1,6 +1,7 @@
 /** Blocks that a CDB addresses, for each place in which the fields stand; nothing for others or short ones. */
 import t from 'tap';
 import { blockRange } from '../../../wire/scsi/cdb-range.js';
+import { DeviceType } from '../../../wire/scsi/inquiry.js';
 
 const cases: Record<string, [lba: number, blocks: number] | null> = {
   '0a1f fffe 0000': [0x1ffffe, 256],
@@ -25,6 +26,12 @@ const cases: Record<string, [lba: number, blocks: number] | null> = {
   '2800 0000': null,
   '': null,
 };
+
+t.test('on tapes the same codes address no blocks', async (t) => {
+  const read6 = Buffer.from('080000050300', 'hex');
+  t.equal(blockRange(read6, DeviceType.sequentialAccess), null);
+  t.same(blockRange(read6, DeviceType.directAccess), { lba: 5, blocks: 3 });
+});
 
 for (const [text, expected] of Object.entries(cases)) {
   t.test(text, async (t) => {

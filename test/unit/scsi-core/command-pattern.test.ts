@@ -34,6 +34,14 @@ t.test('a name that the command table alone knows', (t) => {
   t.end();
 });
 
+t.test('commands of tapes have names, which their command table tells', (t) => {
+  const load = Buffer.from('1b0000000100', 'hex');
+  const pattern = commandPattern('load unload')!;
+  t.ok(pattern(load, 'LOAD UNLOAD'));
+  t.notOk(pattern(load), 'of a disk it is START STOP UNIT');
+  t.end();
+});
+
 t.test('what is no command', (t) => {
   for (const text of ['', 'READ(11)', '128', '9e/20', 'all', '28/']) t.equal(commandPattern(text), null, text);
   t.end();

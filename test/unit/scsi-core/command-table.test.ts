@@ -2,8 +2,12 @@ import t from 'tap';
 import { type Command, CommandTable, defineCommand, Reservation } from '../../../target/scsi/command-table.js';
 import { forbiddenBit } from '../../../target/scsi/dispatch.js';
 import { blockCommands, blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
+import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
-import { cdbLengthOf, commandName } from '../../../wire/scsi/opcodes.js';
+import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
+import { commandName } from '../../../wire/scsi/command-names.js';
+import { DeviceType } from '../../../wire/scsi/inquiry.js';
+import { cdbLengthOf } from '../../../wire/scsi/opcodes.js';
 import { inCdb } from '../scsi-block/harness.js';
 
 const allCommands = [...primaryCommands, ...blockCommands];
@@ -24,7 +28,17 @@ t.test('every row is well formed', async (t) => {
     t.equal(command.usage.at(-1), 0x04, `${command.name}: of CONTROL, NACA`);
     t.ok(command.usage.every((bits) => bits >= 0 && bits <= 0xff));
     if (command.serviceAction !== null) t.equal(command.usage[1]! & 0x1f, command.serviceAction, command.name);
-    t.equal(commandName(plain(command)), command.name);
+  }
+});
+
+t.test('rows and names from CDBs agree, by device type', async (t) => {
+  const { directAccess, sequentialAccess } = DeviceType;
+  const rows: [number, readonly Command[]][] = [
+    [directAccess, [...allCommands, ...copyCommands]],
+    [sequentialAccess, [...primaryCommands, ...streamCommands]],
+  ];
+  for (const [deviceType, commands] of rows) {
+    for (const command of commands) t.equal(commandName(plain(command), deviceType), command.name);
   }
 });
 

@@ -12,6 +12,7 @@ import { matcher, type TraceFilter } from '../../../target/svp/trace/filter.js';
 import { LineStream } from '../../../target/svp/trace/line-stream.js';
 import { type TraceRecord, traceRecord } from '../../../target/svp/trace/record.js';
 import { Tracer } from '../../../target/svp/trace/tracer.js';
+import { DeviceType } from '../../../wire/scsi/inquiry.js';
 import { StreamOpcode } from '../../../wire/scsi/opcodes.js';
 import { lbaOutOfRange } from '../../../wire/scsi/sense.js';
 
@@ -57,7 +58,7 @@ t.test('the parts of the latency', async (t) => {
 });
 
 t.test("a tape's commands have their own names, and no blocks", async (t) => {
-  const drive = { ldev: { id: 1 }, tape: {} } as unknown as LogicalUnit;
+  const drive = { ldev: { id: 1 }, deviceType: DeviceType.sequentialAccess } as unknown as LogicalUnit;
   const load = task(new SimulatedClock(), Buffer.from([0x1b, 0, 0, 0, 1, 0]), drive);
   load.command = streamCommands.find(({ opcode }) => opcode === StreamOpcode.loadUnload)!;
   t.match(traceRecord(load, 0, 0), { command: 'LOAD UNLOAD', lba: null, blocks: null });

@@ -1,8 +1,7 @@
 /** Where a connection gives what it receives and sends, while captures want it. */
 import { addressBytes, type Endpoint } from '../../../../wire/capture/tcp-ip.js';
-import { ldevName } from '../../../volumes/model.js';
 import type { Capture } from '../../capture/capture.js';
-import { PduComments } from './pdu-comments.js';
+import { type AddressedUnit, PduComments } from './pdu-comments.js';
 import { type Digests, PduFollower } from './pdu-follower.js';
 import { TcpStream } from './tcp-stream.js';
 
@@ -18,9 +17,9 @@ export interface TappedConnection {
   readonly parameters: Digests;
   /** Null until the initiator has said it. */
   readonly initiatorName: string | null;
-  /** LUN → LDEV number, as the host sees them; null before login. */
-  readonly luns: ReadonlyMap<number, number> | null;
   readonly portName: string;
+  /** What the host sees under a LUN; null: nothing, or it is before login. */
+  unitAt(lun: number): AddressedUnit | null;
 }
 
 interface Tapped {
@@ -59,7 +58,7 @@ export class ConnectionTap {
       stream: new TcpStream(capture, portName, host, array, named),
       inbound: new PduFollower(digests),
       outbound: new PduFollower(digests),
-      comments: new PduComments((lun) => this.#ldev(lun)),
+      comments: new PduComments((lun) => connection.unitAt(lun)),
       follows: false,
     });
   }
@@ -93,11 +92,6 @@ export class ConnectionTap {
   closed(byHost: boolean): void {
     for (const { stream } of this.#taps) stream.closed(byHost);
     this.#taps.length = 0;
-  }
-
-  #ldev(lun: number): string | null {
-    const id = this.connection.luns?.get(lun);
-    return id === undefined ? null : ldevName(id);
   }
 }
 

@@ -22,9 +22,17 @@ import {
   taskFunctionName,
 } from '../../../../wire/iscsi/bhs.js';
 import { blockRange } from '../../../../wire/scsi/cdb-range.js';
+import { commandName } from '../../../../wire/scsi/command-names.js';
 import { decodeLun } from '../../../../wire/scsi/lun.js';
-import { commandName } from '../../../../wire/scsi/opcodes.js';
 import { STATUS_NAMES } from '../../../../wire/scsi/status.js';
+
+/** What the host sees under a LUN. */
+export interface AddressedUnit {
+  /** `00:1A`. */
+  readonly ldev: string;
+  /** PERIPHERAL DEVICE TYPE. */
+  readonly deviceType: number;
+}
 
 /** Commands remembered: those whose end was never seen, because they were aborted, must not add up. */
 const COMMANDS = 1024;
@@ -33,8 +41,8 @@ export class PduComments {
   /** By Initiator Task Tag, the oldest first. */
   readonly #commands = new Map<number, string>();
 
-  /** @param ldevOf the LDEV that the host sees under a LUN, `00:1A`; null: none */
-  constructor(private readonly ldevOf: (lun: number) => string | null) {}
+  /** @param unitAt what the host sees under a LUN; null: nothing */
+  constructor(private readonly unitAt: (lun: number) => AddressedUnit | null) {}
 
   /** @param head BHS and AHS */
   of(head: Buffer): string {
@@ -58,9 +66,11 @@ export class PduComments {
   #begins(head: Buffer): string {
     const tag = initiatorTaskTag(head);
     const cdb = cdbOf(head);
-    const range = blockRange(cdb);
+    const lun = decodeLun(lunOf(head));
+    const deviceType = lun === null ? undefined : this.unitAt(lun)?.deviceType;
+    const range = blockRange(cdb, deviceType);
     const blocks = range === null ? '' : ` LBA ${range.lba} blocks ${range.blocks}`;
-    const text = `${commandName(cdb)}${this.#lunText(head)}${blocks}${tagText(head)}`;
+    const text = `${commandName(cdb, deviceType)}${this.#lunText(head)}${blocks}${tagText(head)}`;
     this.#commands.delete(tag);
     this.#commands.set(tag, text);
     if (this.#commands.size > COMMANDS) this.#commands.delete(this.#commands.keys().next().value!);
@@ -85,8 +95,8 @@ export class PduComments {
   #lunText(head: Buffer): string {
     const lun = decodeLun(lunOf(head));
     if (lun === null) return ` LUN ${lunOf(head).toString('hex')}`;
-    const ldev = this.ldevOf(lun);
-    return ` LUN ${lun}${ldev === null ? '' : ` LDEV ${ldev}`}`;
+    const unit = this.unitAt(lun);
+    return ` LUN ${lun}${unit === null ? '' : ` LDEV ${unit.ldev}`}`;
   }
 }
 
