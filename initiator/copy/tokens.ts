@@ -33,9 +33,9 @@ export async function createToken(unit: LogicalUnit, range: BlockRange, inactivi
   const listId = newListId();
   const dataOut = encodePopulateList({ immediate: false, inactivityTimeout, rodType: null, ranges: [range] });
   await unit.execute(tokenCommand(CopyOut.populateToken, listId, dataOut.length), { dataOut });
-  const { token } = await information(unit, listId);
-  if (token === null) throw new ProtocolError('POPULATE TOKEN: there is no token of 512 bytes to receive');
-  return token;
+  const [made] = (await information(unit, listId)).tokens;
+  if (made === undefined) throw new ProtocolError('POPULATE TOKEN: there is no token of 512 bytes to receive');
+  return made.token;
 }
 
 export interface TokenWriteOptions {

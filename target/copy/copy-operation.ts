@@ -1,4 +1,4 @@
-import type { CopyProgress } from '../../wire/scsi/copy-results.js';
+import type { CopyProgress, CreatedToken } from '../../wire/scsi/copy-results.js';
 import { CopyStatus } from '../../wire/scsi/copy-results.js';
 import { type CopyList, ListIdUsage } from '../../wire/scsi/extended-copy.js';
 import type { Sense } from '../../wire/scsi/sense.js';
@@ -37,7 +37,7 @@ export class CopyOperation<I extends Issuer = Issuer> {
   blockSize: number | null = null;
   represented = 0;
   /** Created, and not told of yet. */
-  token: Buffer | null = null;
+  tokens: readonly CreatedToken[] = [];
   /** It does less than was asked for, as the token represents no more. */
   partial = false;
   sense: Sense | null = null;

@@ -91,11 +91,10 @@ class Holder {
     });
     this.send(lun, tokenCommand(CopyOut.populateToken, listId, list.length), list);
     const cdb = thirdPartyCopyIn(CopyIn.rodTokenInformation, listId, oneIn(random, 6) ? random.below(600) : ALLOCATION);
-    const token = decodeRodTokenInformation(await initiator.read(lun, cdb, ALLOCATION, ANSWER_MS))?.token;
-    // One cut off by the allocation length may have nothing left.
-    if (token === null || token === undefined || token.length === 0) return;
-    received.tokens++;
-    this.found.push(token);
+    const told = decodeRodTokenInformation(await initiator.read(lun, cdb, ALLOCATION, ANSWER_MS));
+    const tokens = told?.tokens ?? [];
+    received.tokens += tokens.length;
+    this.found.push(...tokens.map(({ token }) => token));
   }
 
   /** WRITE USING TOKEN. */

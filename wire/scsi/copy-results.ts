@@ -9,7 +9,7 @@
  *                               14 SENSE DATA LENGTH · 15 TRANSFER COUNT UNITS · 16–23 TRANSFER COUNT ·
  *                               24–25 SEGMENTS PROCESSED · 32– sense data, padded to a multiple of four
  *   RECEIVE COPY DATA(LID4)     the same with HDD in bit 7 of byte 5; then HELD DATA LENGTH 4 and the held data
- *   ROD TOKEN INFORMATION       the same; then ROD TOKEN DESCRIPTORS LENGTH 4 and per token 2 bytes, and the token
+ *   ROD TOKEN INFORMATION       the same; then ROD TOKEN DESCRIPTORS LENGTH 4 and per token the ID of its CSCD 2, and it
  *   REPORT ALL ROD TOKENS       0–3 AVAILABLE DATA · 8– ROD management tokens, 96 bytes each
  *   RECEIVE COPY DATA(LID1)     0–3 AVAILABLE DATA · held data
  *   FAILURE DETAILS(LID1)       0–3 AVAILABLE DATA · 56 status · 58–59 SENSE DATA LENGTH · 60– sense data
@@ -41,6 +41,7 @@ const UNIT_BLOCKS = 0xf1;
 
 /** Bytes of a ROD token descriptor before its token. */
 const TOKEN_AT = 2;
+const TOKEN_DESCRIPTOR = TOKEN_AT + ROD_TOKEN_BYTES;
 
 /** ESTIMATED STATUS UPDATE DELAY of a copy that has ended. */
 export const NO_UPDATE = 0xfffffffe;
@@ -111,12 +112,28 @@ function statusHeader(progress: CopyProgress, updateDelay: number): Buffer {
   return data;
 }
 
-/** RECEIVE ROD TOKEN INFORMATION (SPC-5 6.26, SBC-4 5.25). @param token created by the operation; null: none to tell of */
-export function encodeRodTokenInformation(progress: CopyProgress, updateDelay: number, token: Buffer | null): Buffer {
-  const descriptor = token === null ? Buffer.alloc(0) : Buffer.concat([Buffer.alloc(TOKEN_AT), token]);
+/** A ROD token that a copy operation made. */
+export interface CreatedToken {
+  /** CSCD ID of its ROD in EXTENDED COPY; 0: made by another command. */
+  readonly cscd: number;
+  /** 512 bytes. */
+  readonly token: Buffer;
+}
+
+/** RECEIVE ROD TOKEN INFORMATION (SPC-5 6.26, SBC-4 5.25). @param tokens that are to be told */
+export function encodeRodTokenInformation(
+  progress: CopyProgress,
+  updateDelay: number,
+  tokens: readonly CreatedToken[],
+): Buffer {
+  const descriptors = Buffer.alloc(tokens.length * TOKEN_DESCRIPTOR);
+  tokens.forEach(({ cscd, token }, index) => {
+    descriptors.writeUInt16BE(cscd, index * TOKEN_DESCRIPTOR);
+    token.copy(descriptors, index * TOKEN_DESCRIPTOR + TOKEN_AT, 0, ROD_TOKEN_BYTES);
+  });
   const length = Buffer.alloc(4);
-  length.writeUInt32BE(descriptor.length, 0);
-  const data = Buffer.concat([statusHeader(progress, updateDelay), length, descriptor]);
+  length.writeUInt32BE(descriptors.length, 0);
+  const data = Buffer.concat([statusHeader(progress, updateDelay), length, descriptors]);
   data.writeUInt32BE(data.length - 4, 0);
   return data;
 }
@@ -249,16 +266,21 @@ export function decodeStatus4(data: Buffer): DecodedStatus | null {
   };
 }
 
-/** RECEIVE ROD TOKEN INFORMATION as an initiator reads it; null: it is cut short. */
+/** RECEIVE ROD TOKEN INFORMATION as an initiator reads it, and the tokens that came whole; null: not even a header came. */
 export function decodeRodTokenInformation(
   data: Buffer,
-): { readonly status: DecodedStatus; readonly token: Buffer | null } | null {
+): { readonly status: DecodedStatus; readonly tokens: readonly CreatedToken[] } | null {
   const status = decodeStatus4(data);
   if (status === null) return null;
-  const at = 32 + data[13]!;
-  const bytes = data.length < at + 4 ? 0 : data.readUInt32BE(at);
-  const token = data.subarray(at + 4 + TOKEN_AT, at + 4 + bytes);
-  return { status, token: bytes < TOKEN_AT + ROD_TOKEN_BYTES ? null : Buffer.from(token) };
+  const start = 36 + data[13]!;
+  const bytes = data.length < start ? 0 : data.readUInt32BE(start - 4);
+  const end = Math.min(data.length, start + bytes);
+  const tokens: CreatedToken[] = [];
+  for (let at = start; at + TOKEN_DESCRIPTOR <= end; at += TOKEN_DESCRIPTOR) {
+    const token = Buffer.from(data.subarray(at + TOKEN_AT, at + TOKEN_DESCRIPTOR));
+    tokens.push({ cscd: data.readUInt16BE(at), token });
+  }
+  return { status, tokens };
 }
 
 /** REPORT ALL ROD TOKENS as an initiator reads it: the management tokens that came whole. */

@@ -5,7 +5,6 @@
  */
 
 import { timingSafeEqual } from 'node:crypto';
-import type { BlockRange } from '../../../wire/scsi/block-ranges.js';
 import {
   decodeRodToken,
   EXTENDED_BYTES,
@@ -31,8 +30,8 @@ import {
 import type { Clock } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { Ldev } from '../../volumes/model.js';
-import type { LostCause, PointInTime } from '../../volumes/point-in-time/types.js';
-import { ImageRod, type Rod, zeroRod } from './rod.js';
+import type { LostCause } from '../../volumes/point-in-time/types.js';
+import type { PopulatedRod } from './populated-rod.js';
 import { RodLimits, rodTypes } from './rod-limits.js';
 
 const ID_BYTES = 8;
@@ -57,10 +56,11 @@ const endOf: Readonly<Record<LostCause, End>> = {
 };
 
 /** What a token is made of. */
-export interface TokenRequest extends Pick<RodTokenSpec, 'type' | 'creator' | 'capacity' | 'target'> {
-  readonly ldev: Ldev;
-  readonly ranges: readonly BlockRange[];
-  /** Seconds. */
+export interface TokenRequest extends Pick<RodTokenSpec, 'creator' | 'capacity' | 'target'> {
+  /** The token's from then on. */
+  readonly rod: PopulatedRod;
+  /** Seconds that it is good for at most, and without being used. */
+  readonly lifetime: number;
   readonly inactivityTimeout: number;
   readonly initiator: string;
 }
@@ -72,16 +72,30 @@ export class RodToken {
   users = 0;
   /** Clock of the latest moment that it can be good at. */
   readonly deadline: number;
-  /** Null once it has ended. */
-  image: PointInTime | null = null;
-  rod: Rod = zeroRod;
 
   constructor(
     readonly bytes: Buffer,
-    readonly request: Pick<TokenRequest, 'ldev' | 'inactivityTimeout' | 'initiator'>,
+    private readonly request: TokenRequest,
     now: number,
   ) {
-    this.deadline = now + RodLimits.lifetime * 1e9;
+    this.deadline = now + request.lifetime * 1e9;
+  }
+
+  get rod(): PopulatedRod {
+    return this.request.rod;
+  }
+
+  get ldev(): Ldev {
+    return this.rod.ldev;
+  }
+
+  get initiator(): string {
+    return this.request.initiator;
+  }
+
+  /** Milliseconds. */
+  get inactivityTimeout(): number {
+    return this.request.inactivityTimeout * 1000;
   }
 
   get identifier(): string {
@@ -98,34 +112,27 @@ export class RodTokens {
     private readonly random: Random,
   ) {}
 
-  /**
-   * Makes a token of blocks as they are now; no command that changes them is under way. Null: there are too many of the
-   * array's or of the initiator's, or images of the LDEV.
-   */
+  /** Makes a token of a ROD. Null: there are too many of the array's or of the initiator's. */
   create(request: TokenRequest): RodToken | null {
     const good = [...this.tokens.values()].filter(({ ended }) => ended === null);
-    const own = good.filter((token) => token.request.initiator === request.initiator);
+    const own = good.filter((token) => token.initiator === request.initiator);
     if (good.length >= RodLimits.tokens || own.length >= RodLimits.tokensOfInitiator) return null;
-    const { ldev, ranges, type, creator, capacity, target, inactivityTimeout, initiator } = request;
+    const { rod, creator, capacity, target } = request;
     const bytes = encodeRodToken({
       // The copy manager says which type it chose (SPC-5 5.17.6.2.3.5).
-      type: type === RodType.pointInTimeAny ? RodType.pointInTimePersistent : type,
+      type: rod.type === RodType.pointInTimeAny ? RodType.pointInTimePersistent : rod.type,
       identifier: this.random.bytes(ID_BYTES),
       creator,
-      bytes: ranges.reduce((sum, { blocks }) => sum + blocks, 0) * ldev.blockSize,
+      bytes: rod.bytes,
       capacity,
       target,
       secret: this.random.bytes(EXTENDED_BYTES),
     });
-    const token = new RodToken(bytes, { ldev, inactivityTimeout, initiator }, this.clock.now());
-    // Change vulnerable: what takes the least, whatever that does to how long it lasts (SPC-5 5.17.6.2.3.3).
-    const onChange = type === RodType.pointInTimeVulnerable ? 'end' : 'keep';
-    const image = ldev.freeze?.(ranges, onChange, (cause) => this.end(token, endOf[cause])) ?? null;
-    if (image === null) return null;
-    token.image = image;
-    token.rod = new ImageRod(image, ranges, ldev.blockSize);
+    const token = new RodToken(bytes, request, this.clock.now());
     this.tokens.set(token.identifier, token);
     this.arm(token);
+    rod.onLost = (cause) => this.end(token, endOf[cause]);
+    if (rod.lost !== null) rod.onLost(rod.lost);
     return token;
   }
 
@@ -166,14 +173,13 @@ export class RodTokens {
   }
 
   /** Ends those that were made of blocks which who made them may no longer read. */
-  revoke(lost: (request: Pick<TokenRequest, 'ldev' | 'initiator'>) => boolean): void {
-    for (const token of this.tokens.values())
-      if (token.ended === null && lost(token.request)) this.end(token, 'revoked');
+  revoke(lost: (token: Pick<RodToken, 'ldev' | 'initiator'>) => boolean): void {
+    for (const token of this.tokens.values()) if (token.ended === null && lost(token)) this.end(token, 'revoked');
   }
 
   /** Those that are good and were made of an LDEV. */
   ofLdev(id: number): readonly RodToken[] {
-    return [...this.tokens.values()].filter(({ ended, request }) => ended === null && request.ldev.id === id);
+    return [...this.tokens.values()].filter(({ ended, ldev }) => ended === null && ldev.id === id);
   }
 
   /** The array stops. */
@@ -183,7 +189,7 @@ export class RodTokens {
 
   private arm(token: RodToken): void {
     const left = (token.deadline - this.clock.now()) / 1e6;
-    const ms = Math.max(0, Math.min(token.request.inactivityTimeout * 1000, left));
+    const ms = Math.max(0, Math.min(token.inactivityTimeout, left));
     token.timer = this.clock.setTimeout(() => this.end(token, 'expired'), ms);
   }
 
@@ -191,8 +197,7 @@ export class RodTokens {
     if (token.ended !== null) return;
     token.ended = why;
     token.timer?.cancel();
-    token.image?.release();
-    token.image = null;
+    token.rod.release();
     const ended = [...this.tokens.values()].filter((one) => one.ended !== null);
     for (const one of ended.slice(0, Math.max(0, ended.length - RodLimits.ended))) this.tokens.delete(one.identifier);
   }

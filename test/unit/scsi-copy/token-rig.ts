@@ -116,7 +116,8 @@ export function populate(
 
 export function information(host: Host, listId = 1, options: StartOptions = {}) {
   const result = host.run(thirdPartyCopyIn(CopyIn.rodTokenInformation, listId, ALLOCATION), null, options);
-  return { result, ...decodeRodTokenInformation(result.data) };
+  const { status, tokens = [] } = decodeRodTokenInformation(result.data) ?? {};
+  return { result, status, tokens, token: tokens[0]?.token ?? null };
 }
 
 /** Makes a token and takes it. */

@@ -102,10 +102,10 @@ const reports: readonly { name: string; action: number; idBytes: 1 | 4; report: 
     idBytes: 4,
     report: {
       of: () => true,
-      encode: ({ progress, token }) => encodeRodTokenInformation(progress, UPDATE_DELAY, token),
+      encode: ({ progress, tokens }) => encodeRodTokenInformation(progress, UPDATE_DELAY, tokens),
       // Whoever has a token can use it: it is told once.
       after: (operation, all) => {
-        if (all) operation.token = null;
+        if (all) operation.tokens = [];
       },
     },
   },

@@ -1,12 +1,10 @@
 /** POPULATE TOKEN and WRITE USING TOKEN (SBC-4 5.12, 5.59). */
 import { refusalOfRanges } from '../../../../wire/scsi/block-ranges.js';
-import { encodeCscd } from '../../../../wire/scsi/cscd.js';
 import { ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../../wire/scsi/rod-token.js';
 import {
   insufficientResourcesForRod,
-  internalTargetFailure,
   invalidFieldInCdb,
   invalidFieldInParameterList,
   type Sense,
@@ -21,7 +19,7 @@ import {
   WRITE_TOKEN_HEADER,
   type WriteTokenList,
 } from '../../../../wire/scsi/token-lists.js';
-import { Association, CodeSet, DesignatorType, encodeDesignator } from '../../../../wire/scsi/vpd.js';
+import { PopulatedRod } from '../../../copy/rod/populated-rod.js';
 import { zeroRod } from '../../../copy/rod/rod.js';
 import { RodLimits, rodTypes } from '../../../copy/rod/rod-limits.js';
 import type { RodToken } from '../../../copy/rod/rod-tokens.js';
@@ -31,32 +29,17 @@ import { type Command, defineCommand, Reservation } from '../../command-table.js
 import { senseOf } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
-import { capacityData } from '../block/capacity.js';
 import { GROUP_NUMBER } from '../block/cdb-shapes.js';
 import { withList } from '../primary/answer.js';
 import { checkListLength, end, listBytes, type Operation, proceed } from './copy-command.js';
 import { ownUnit } from './copy-targets.js';
+import { senseOfTokenRead, targetDescriptor, tokenOrigin } from './rods.js';
 
 const LIST_ID_AT = 6;
 /** A list says its length in two bytes, which do not count themselves. */
 const MAX_LIST_BYTES = 0xffff + 2;
 /** Between the highest and the lowest: the commands have no field for it. */
 const PRIORITY = 3;
-/** Of the NAA identifier: what all LDEVs of an array have in common. */
-const ARRAY_BYTES = 8;
-
-/** Names the SCSI target device, that is the array: as its LDEVs, with nothing behind its own part. */
-function targetDescriptor({ ldev }: LogicalUnit): Buffer {
-  const value = Buffer.concat([ldev.naa.subarray(0, ARRAY_BYTES)], ldev.naa.length);
-  const { binary } = CodeSet;
-  return encodeDesignator({ association: Association.targetDevice, codeSet: binary, type: DesignatorType.naa, value });
-}
-
-function creatorDescriptor({ ldev, blockSize }: LogicalUnit): Buffer {
-  const names = { codeSet: CodeSet.binary, association: Association.logicalUnit, designatorType: DesignatorType.naa };
-  return encodeCscd({ ...names, designator: ldev.naa, pad: false, blockLength: blockSize });
-}
-
 /** Begins an operation under the list identifier of the CDB; null: the command has been answered. */
 function begin(unit: LogicalUnit, task: Task, immediate: boolean, serviceAction: number): Operation | null {
   const listId = task.cdb.readUInt32BE(LIST_ID_AT);
@@ -98,21 +81,19 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
   const operation = begin(unit, task, false, CopyOut.populateToken);
   if (operation === null) return;
   const { ranges, rodType, inactivityTimeout } = list;
-  const token = unit.neighbours.tokens.create({
-    ldev: unit.ldev,
-    ranges,
-    type: rodType ?? RodType.pointInTimeDefault,
-    creator: creatorDescriptor(unit),
-    capacity: capacityData(unit),
-    target: targetDescriptor(unit),
+  const rod = new PopulatedRod(unit.ldev, rodType ?? RodType.pointInTimeDefault);
+  const times = {
+    lifetime: RodLimits.lifetime,
     inactivityTimeout: inactivityTimeout || RodLimits.defaultInactivity,
-    initiator: task.nexus.initiatorName,
-  });
+  };
+  const request = { rod, ...times, ...tokenOrigin(unit, task.nexus) };
+  const token = rod.add(ranges) ? unit.neighbours.tokens.create(request) : null;
   if (token === null) {
+    rod.release();
     end(unit, task, operation, insufficientResourcesForRod());
     return;
   }
-  operation.token = token.bytes;
+  operation.tokens = [{ cscd: 0, token: token.bytes }];
   operation.represented = ranges.reduce((sum, { blocks }) => sum + blocks, 0);
   end(unit, task, operation, null);
 }
@@ -149,8 +130,7 @@ function write(unit: LogicalUnit, task: Task, list: WriteTokenList): void {
     ranges: list.ranges,
     unreadable: (failure) => {
       if (token !== null && token.ended !== null) return tokens.refusalOf(token, TokenField.token);
-      // Where it was on a logical unit that the sender need not be able to reach is nothing to tell.
-      return failure.kind === 'medium-error' ? internalTargetFailure() : senseOf(failure);
+      return senseOfTokenRead(failure);
     },
   });
   writer.run((how) => {
