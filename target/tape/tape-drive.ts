@@ -2,18 +2,13 @@
  * A tape drive with its medium loaded: the position, and what moves it (SSC-5 4.2). Operations are done one after the
  * other: the command table lets no two of them run at a time.
  */
-import {
-  beginningOfMedium,
-  endOfData,
-  filemarkDetected,
-  mediumFormatCorrupted,
-  type Sense,
-} from '../../wire/scsi/sense.js';
+import { beginningOfMedium, filemarkDetected, mediumFormatCorrupted, type Sense } from '../../wire/scsi/sense.js';
 import type { Io } from '../volumes/block-layer.js';
 import { filemarksAfter, numberAfter, type Place } from './layout.js';
+import type { Done, PlaceDone, Problem, TapeStorage } from './object-reader.js';
 import type { Soon } from './repeat.js';
 import { earlyWarningSectors } from './tape-limits.js';
-import { type Done, type PlaceDone, TapeMedium, type TapeStorage } from './tape-medium.js';
+import { TapeMedium } from './tape-medium.js';
 
 /** BUFFERED MODE of the mode parameter header (SSC-5 8.3.1): whether writes are answered from the cache. */
 export const BufferedMode = { none: 0, one: 1 } as const;
@@ -84,22 +79,22 @@ export class TapeDrive {
       const { file } = this;
       const wanted = file + count;
       const all = filemarksAfter(this.medium.last);
-      if (wanted > all) this.toEnd(done, endOfData(wanted - all));
+      if (wanted > all) this.toEnd(done, this.medium.beyond(wanted - all));
       else if (wanted < 0) this.toBeginning(done, beginningOfMedium(-wanted));
       else if (count > 0) this.medium.afterFilemark(io, wanted - 1, this.move(done));
       else this.beforeFilemark(io, wanted, done, null);
     });
   }
 
-  /** To where recorded data ends. */
+  /** To where recorded data ends, or cannot be read any more. */
   spaceToEnd(io: Io, done: Done): void {
-    this.ready(io, done, () => this.toEnd(done, null));
+    this.ready(io, done, () => this.toEnd(done, this.medium.damage));
   }
 
   /** To before object `number` (SSC-5 7.2). */
   locateObject(io: Io, number: number, done: Done): void {
     this.ready(io, done, () => {
-      if (number > numberAfter(this.medium.last)) this.toEnd(done, endOfData(null));
+      if (number > numberAfter(this.medium.last)) this.toEnd(done, this.medium.beyond(null));
       else this.medium.after(io, number, this.move(done));
     });
   }
@@ -108,7 +103,7 @@ export class TapeDrive {
   locateFile(io: Io, number: number, done: Done): void {
     this.ready(io, done, () => {
       if (number === 0) this.toBeginning(done, null);
-      else if (number > filemarksAfter(this.medium.last)) this.toEnd(done, endOfData(null));
+      else if (number > filemarksAfter(this.medium.last)) this.toEnd(done, this.medium.beyond(null));
       else this.medium.afterFilemark(io, number - 1, this.move(done));
     });
   }
@@ -140,7 +135,7 @@ export class TapeDrive {
     const wanted = number + count;
     if (file === filemarksAfter(last)) {
       const all = numberAfter(last);
-      if (wanted > all) this.toEnd(done, endOfData(wanted - all));
+      if (wanted > all) this.toEnd(done, this.medium.beyond(wanted - all));
       else this.medium.after(io, wanted, this.move(done));
       return;
     }
@@ -181,7 +176,7 @@ export class TapeDrive {
     done(outcome);
   }
 
-  private toEnd(done: Done, outcome: Sense | null): void {
+  private toEnd(done: Done, outcome: Problem | null): void {
     this.place = this.medium.last;
     done(outcome);
   }

@@ -1,10 +1,7 @@
 /** The medium of a virtual tape on the blocks of an LDEV (`layout.ts`): appends, reads and finds logical objects. */
-import { mediumFormatCorrupted, type Sense, SenseKey, unrecoveredRead } from '../../wire/scsi/sense.js';
-import { slice } from '../base/views.js';
-import type { BlockLayer, Io, IoFailure } from '../volumes/block-layer.js';
+import { endOfData, mediumFormatCorrupted } from '../../wire/scsi/sense.js';
+import type { Io, IoFailure } from '../volumes/block-layer.js';
 import {
-  crcOf,
-  decodeHeader,
   decodeLabel,
   encodeHeader,
   encodeLabel,
@@ -20,27 +17,17 @@ import {
   sectorsOf,
   type TapeObject,
 } from './layout.js';
+import {
+  type Done,
+  isDamage,
+  nothing,
+  type ObjectDone,
+  ObjectReader,
+  type PlaceDone,
+  type Problem,
+  type TapeStorage,
+} from './object-reader.js';
 import { repeat, SMALL_STEPS, type Soon } from './repeat.js';
-import { TapeLimits } from './tape-limits.js';
-
-/** What the medium needs of its LDEV; both may change. */
-export interface TapeStorage {
-  readonly top: BlockLayer;
-  /** Sectors. */
-  readonly blocks: number;
-}
-
-/** Why something could not be done. */
-export type Problem = Sense | IoFailure;
-export type Done = (problem: Problem | null) => void;
-/** Data of a record as views, valid until `release`. No object: the end of data. */
-export type ObjectDone = (
-  problem: Problem | null,
-  object: TapeObject | null,
-  data: readonly Buffer[],
-  release: () => void,
-) => void;
-export type PlaceDone = (problem: Problem | null, place: Place) => void;
 
 /** What is to be written: a record's data; null: a filemark. */
 export type Content = readonly Buffer[] | null;
@@ -52,16 +39,11 @@ const OBJECT_COST_SECTORS = 16;
 /** Sectors that one step gives back. */
 const UNMAP_SECTORS = (1024 * 1024 * 1024) / SECTOR_BYTES;
 
-const nothing = () => {};
-
-/** Whether it is the medium that is bad, and not the way to it. */
-function isDamage(problem: Problem): boolean {
-  return 'key' in problem ? problem.key === SenseKey.mediumError : problem.kind === 'medium-error' && !problem.write;
-}
-
 export class TapeMedium {
-  /** The last object; what follows it is no data. */
+  /** The last object that can be read: what follows it is no data, or damaged. */
   last: Place = null;
+  /** Why what follows the last object cannot be read although there is, or may be, something; null: no data follows. */
+  damage: Problem | null = null;
   private pass = 0;
   private opened = false;
   /** After the last object there may be whole ones of this pass that were never told of: another pass begins. */
@@ -69,10 +51,19 @@ export class TapeMedium {
   /** Sectors written and not known to be on the medium, with what their objects cost a start. */
   private unsynced = 0;
 
+  private readonly reader: ObjectReader;
+
   constructor(
     private readonly storage: () => TapeStorage,
     private readonly soon: Soon,
-  ) {}
+  ) {
+    this.reader = new ObjectReader(storage, soon);
+  }
+
+  /** What becomes of an operation that goes beyond the last object. @param residue its INFORMATION; null: not told */
+  beyond(residue: number | null): Problem {
+    return this.damage ?? endOfData(residue);
+  }
 
   /** Sectors from a place to the end of the medium. */
   room(place: Place): number {
@@ -85,7 +76,7 @@ export class TapeMedium {
       done(null);
       return;
     }
-    this.readSectors(io, 0, 1, (problem, data, release) => {
+    this.reader.sectors(io, 0, 1, (problem, data, release) => {
       const label = problem === null ? decodeLabel(Buffer.concat(data)) : null;
       release();
       if (label === null) {
@@ -95,12 +86,29 @@ export class TapeMedium {
       this.pass = label.pass;
       if (label.lastAt === 0) this.scan(io, null, done);
       else {
-        this.header(io, label.lastAt, (failure, object) => {
+        this.reader.header(io, label.lastAt, (failure, object) => {
           if (failure === null) this.scan(io, object, done);
+          else if (isDamage(failure)) this.endBefore(io, label.lastAt, failure, done);
           else done(failure);
         });
       }
     });
+  }
+
+  /** What stands at a sector is the last object that was known, and cannot be read: up to it, everything else can. */
+  private endBefore(io: Io, at: number, damage: Problem, done: Done): void {
+    this.reader.lastBefore(io, at, (problem, place) => {
+      if (problem === null) this.found(place, damage, 0);
+      done(problem);
+    });
+  }
+
+  /** @param unsynced sectors */
+  private found(last: Place, damage: Problem | null, unsynced: number): void {
+    this.last = last;
+    this.damage = damage;
+    this.unsynced = unsynced;
+    this.opened = true;
   }
 
   /**
@@ -124,12 +132,11 @@ export class TapeMedium {
     const run = (problem: Problem | null) => {
       const step = steps.shift();
       if (problem !== null || step === undefined) {
-        this.opened = problem === null;
+        if (problem === null) this.found(null, null, 0);
         done(problem);
       } else step(run);
     };
     this.pass = 0;
-    this.last = null;
     run(null);
   }
 
@@ -141,7 +148,7 @@ export class TapeMedium {
       done(null, null, [], nothing);
       return;
     }
-    this.objectAt(io, sectorAfter(place), bytes, sectorAfter(this.last), (problem, object, data, release) => {
+    this.reader.object(io, sectorAfter(place), bytes, sectorAfter(this.last), (problem, object, data, release) => {
       const expected = object?.number === numberAfter(place) && object.filemarks === filemarksAfter(place);
       if (problem === null && expected) {
         done(null, object, data, release);
@@ -188,7 +195,7 @@ export class TapeMedium {
       done(null);
       return;
     }
-    const end = sectorAfter(this.last);
+    const end = this.damage === null ? sectorAfter(this.last) : this.storage().blocks;
     this.sync(io, (problem) => {
       if (problem !== null) {
         done(problem);
@@ -201,6 +208,7 @@ export class TapeMedium {
         }
         this.pass++;
         this.last = place;
+        this.damage = null;
         this.spoiled = false;
         this.unmap(io, sectorAfter(place), end, done);
       });
@@ -229,36 +237,57 @@ export class TapeMedium {
   after(io: Io, number: number, done: PlaceDone, from: Place = this.last): void {
     if (number === 0) done(null, null);
     else {
-      const towards = (one: TapeObject) => one.objectsAt[levelTowards(one.number, number - 1)]!;
-      this.walk(io, from, (one) => (one.number === number - 1 ? null : towards(one)), done);
+      const wanted = number - 1;
+      const next = (one: TapeObject) =>
+        one.number <= wanted ? null : one.objectsAt[levelTowards(one.number, wanted)]!;
+      this.walk(io, from, next, (one) => one.number === wanted, done);
     }
   }
 
   /** The place after filemark `number`, counted from 0, which there is. */
   afterFilemark(io: Io, number: number, done: PlaceDone): void {
-    const next = (one: TapeObject) => {
-      if (one.kind === 'filemark' && one.filemarks === number) return null;
-      return one.filemarksAt[levelTowards(one.filemarks, number)]!;
-    };
-    this.walk(io, this.last, next, done);
+    const next = (one: TapeObject) =>
+      one.filemarks <= number ? null : one.filemarksAt[levelTowards(one.filemarks, number)]!;
+    const isWanted = (one: TapeObject) => one.kind === 'filemark' && one.filemarks === number;
+    this.walk(io, this.last, next, isWanted, done);
   }
 
-  /** From header to header. @param next sector of the next one; null: it is this one */
-  private walk(io: Io, from: Place, next: (one: TapeObject) => number | null, done: PlaceDone): void {
+  /**
+   * From header to header. One that is damaged is gone around.
+   * @param next sector of the next one; null: it is not before this one
+   */
+  private walk(
+    io: Io,
+    from: Place,
+    next: (one: TapeObject) => number | null,
+    isWanted: (one: TapeObject) => boolean,
+    done: PlaceDone,
+  ): void {
     let here = from;
+    /** Why what stands behind `here` could not be read. */
+    let damage: Problem | null = null;
     repeat(this.soon, SMALL_STEPS, (again) => {
-      const at = here === null ? 0 : next(here);
-      if (at === null) {
-        done(null, here);
+      const at = here === null ? null : next(here);
+      if (here === null || at === null) {
+        if (here !== null && isWanted(here)) done(null, here);
+        else done(damage ?? mediumFormatCorrupted(), null);
         return;
       }
-      this.header(io, at, (problem, object) => {
+      const after = here;
+      const goOn = (problem: Problem | null, object: Place) => {
         // Each step leads back, so that a damaged medium ends the walk.
-        const back = object !== null && here !== null && object.at < here.at;
+        const back = object === null || object.at < after.at;
         if (problem !== null || !back) done(problem ?? mediumFormatCorrupted(), null);
         else {
           here = object;
           again();
+        }
+      };
+      this.reader.header(io, at, (problem, object) => {
+        if (problem === null || !isDamage(problem)) goOn(problem, object);
+        else {
+          damage = problem;
+          this.reader.lastBefore(io, at, goOn);
         }
       });
     });
@@ -268,26 +297,28 @@ export class TapeMedium {
   private scan(io: Io, from: Place, done: Done): void {
     let here = from;
     const end = this.storage().blocks;
-    const finish = () => {
-      this.last = here;
-      this.unsynced = sectorAfter(here) - sectorAfter(from);
-      this.opened = true;
+    const finish = (damage: Problem | null = null) => {
+      this.found(here, damage, sectorAfter(here) - sectorAfter(from));
       done(null);
+    };
+    const failed = (problem: IoFailure) => {
+      if (isDamage(problem)) finish(problem);
+      else done(problem);
     };
     repeat(this.soon, SMALL_STEPS, (again) => {
       if (sectorAfter(here) >= end) {
         finish();
         return;
       }
-      this.objectAt(io, sectorAfter(here), 0, end, (problem, header, _none, release) => {
+      this.reader.object(io, sectorAfter(here), 0, end, (problem, header, _none, release) => {
         release();
         const follows = header?.pass === this.pass && header.number === numberAfter(here);
-        if (problem !== null && 'kind' in problem) done(problem);
+        if (problem !== null && 'kind' in problem) failed(problem);
         else if (!follows || header.at + sectorsOf(header.bytes) > end) finish();
         else {
-          this.objectAt(io, header.at, header.bytes, end, (failure, object, _data, free) => {
+          this.reader.object(io, header.at, header.bytes, end, (failure, object, _data, free) => {
             free();
-            if (failure !== null && 'kind' in failure) done(failure);
+            if (failure !== null && 'kind' in failure) failed(failure);
             else if (object === null) finish();
             else {
               here = object;
@@ -296,53 +327,6 @@ export class TapeMedium {
           });
         }
       });
-    });
-  }
-
-  private header(io: Io, at: number, done: PlaceDone): void {
-    this.objectAt(io, at, 0, this.storage().blocks, (problem, object, _data, release) => {
-      release();
-      done(problem, object);
-    });
-  }
-
-  /**
-   * Reads the object at a sector, and of its data no more than it has: what follows it may be unreadable.
-   * @param end sector that the medium or its data ends at
-   */
-  private objectAt(io: Io, at: number, bytes: number, end: number, done: ObjectDone): void {
-    if (at <= 0 || at >= end) {
-      done(mediumFormatCorrupted(), null, [], nothing);
-      return;
-    }
-    this.readSectors(io, at, 1, (problem, views, release) => {
-      const object = problem === null ? decodeHeader(Buffer.concat(slice(views, 0, HEADER_BYTES)), at) : null;
-      const wanted = Math.min(bytes, object?.bytes ?? 0);
-      const sound = object !== null && object.bytes <= TapeLimits.blockBytes && at + sectorsOf(wanted) <= end;
-      if (!sound) {
-        release();
-        done(problem ?? mediumFormatCorrupted(), null, [], nothing);
-      } else if (sectorsOf(wanted) === 1) {
-        give(object, wanted, views, release, done);
-      } else {
-        release();
-        this.readSectors(io, at, sectorsOf(wanted), (failure, all, free) => {
-          if (failure === null) give(object, wanted, all, free, done);
-          else done(failure, null, [], nothing);
-        });
-      }
-    });
-  }
-
-  private readSectors(
-    io: Io,
-    at: number,
-    sectors: number,
-    done: (problem: Problem | null, views: readonly Buffer[], release: () => void) => void,
-  ): void {
-    this.storage().top.read(io, at, sectors, (failure, views, release) => {
-      if (failure === null) done(null, views, release);
-      else done(failure, [], nothing);
     });
   }
 
@@ -366,21 +350,4 @@ export class TapeMedium {
       });
     });
   }
-}
-
-/** An object with `bytes` bytes of its data. @param sectors it begins with them */
-function give(
-  object: TapeObject,
-  bytes: number,
-  sectors: readonly Buffer[],
-  release: () => void,
-  done: ObjectDone,
-): void {
-  const data = slice(sectors, HEADER_BYTES, bytes);
-  if (bytes < object.bytes || crcOf(data) === object.crc) {
-    done(null, object, data, release);
-    return;
-  }
-  release();
-  done(unrecoveredRead(), null, [], nothing);
 }

@@ -1,12 +1,13 @@
 /** READ, WRITE and WRITE FILEMARKS on a tape drive (SSC-5 5.8, 5.14, 5.15): objects in, objects out, residues. */
-import { earlyWarning, endOfData, endOfMedium, filemarkDetected, incorrectLength } from '../../wire/scsi/sense.js';
+import { earlyWarning, endOfMedium, filemarkDetected, incorrectLength } from '../../wire/scsi/sense.js';
 import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
 import { sectorsOf } from './layout.js';
+import type { Done, Problem } from './object-reader.js';
 import { repeat, SMALL_STEPS } from './repeat.js';
 import { BufferedMode, type TapeDrive } from './tape-drive.js';
 import { TapeLimits } from './tape-limits.js';
-import type { Content, Done, Problem } from './tape-medium.js';
+import type { Content } from './tape-medium.js';
 
 /** What was read, also before a problem; views are valid until `release`, which is called exactly once. */
 export interface ReadResult {
@@ -44,7 +45,7 @@ export function readVariable(
     }
     drive.medium.read(io, drive.place, bytes, (problem, object, data, release) => {
       if (problem !== null || object === null) {
-        done(empty(problem ?? endOfData(bytes)));
+        done(empty(problem ?? drive.medium.beyond(bytes)));
         return;
       }
       drive.place = object;
@@ -90,7 +91,7 @@ export function readFixed(
       }
       medium.read(io, drive.place, blockLength, (problem, object, views, release) => {
         if (problem !== null || object === null) {
-          end(problem ?? endOfData(left));
+          end(problem ?? medium.beyond(left));
           return;
         }
         drive.place = object;

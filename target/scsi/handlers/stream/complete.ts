@@ -1,6 +1,6 @@
 /** How commands of a tape end. */
 import { unrecoveredRead, writeErrorOnTape } from '../../../../wire/scsi/sense.js';
-import type { Problem } from '../../../tape/tape-medium.js';
+import type { Problem } from '../../../tape/object-reader.js';
 import { completeFailed } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
