@@ -154,7 +154,11 @@ function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => v
 
 type CarryOnAll = (parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => void) => void;
 
-const resetFromTarget: CarryOnAll = (parts, unit, cause, done) => resetUnit(parts, unit, cause, powerOnOrReset(), done);
+/** Hard reset condition (SAM-6 6.3.2). */
+const resetFromTarget: CarryOnAll = (parts, unit, cause, done) => {
+  unit.orwriteGenerations.reset();
+  resetUnit(parts, unit, cause, powerOnOrReset(), done);
+};
 
 /** Functions that concern every logical unit that the nexus sees (RFC 7143 11.5.1). */
 const onTarget: Readonly<Partial<Record<TaskManagementFunction, CarryOnAll>>> = {

@@ -6,7 +6,7 @@
  */
 
 import { controlByteOf, hasNaca, NACA } from '../../wire/scsi/control-byte.js';
-import { Opcode } from '../../wire/scsi/opcodes.js';
+import { Opcode, serviceActionOf, VariableAction } from '../../wire/scsi/opcodes.js';
 import {
   invalidFieldInCdb,
   invalidFieldInInformationUnit,
@@ -95,9 +95,14 @@ function withoutTaskSet(cdb: Buffer): Sense | null {
   return hasNaca(cdb) ? invalidFieldInCdb(controlByteOf(cdb[0]!)!, NACA.bit) : null;
 }
 
+const { orwrite32, ...FOR_TYPE_2 } = VariableAction;
+/** Whose absence is told by another code than that of unknown service actions (SBC-4 4.21.2.2). */
+const TYPE_2_ACTIONS: ReadonlySet<number> = new Set(Object.values(FOR_TYPE_2));
+
 function unknownCommand(commands: CommandTable, cdb: Buffer): Sense {
   if (!commands.usesServiceActions(cdb[0]!)) return invalidOperationCode();
-  return cdb[0] === Opcode.variableLength ? invalidFieldInCdb(8) : invalidFieldInCdb(1, 4);
+  if (cdb[0] !== Opcode.variableLength) return invalidFieldInCdb(1, 4);
+  return TYPE_2_ACTIONS.has(serviceActionOf(cdb)) ? invalidOperationCode() : invalidFieldInCdb(8);
 }
 
 function refusalOf(unit: LogicalUnit, task: Task, command: Command): Sense | null {

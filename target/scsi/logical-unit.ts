@@ -26,6 +26,7 @@ import { Limits } from './limits.js';
 import { LogCounters } from './log-counters.js';
 import { LogicalUnitCounters } from './logical-unit-counters.js';
 import type { Nexus } from './nexus.js';
+import { OrwriteGenerations } from './orwrite-generations.js';
 import { PowerConditions } from './power-conditions.js';
 import { RemovableMedium } from './removable-medium.js';
 import { noSanitizeParts, SanitizeOperation, type SanitizeParts } from './sanitize.js';
@@ -107,6 +108,7 @@ export class LogicalUnit {
   readonly format: FormatOperation;
   readonly power: PowerConditions;
   readonly buffers = new UnitBuffers();
+  readonly orwriteGenerations = new OrwriteGenerations();
   /** `onGood` of tasks that may report an exception; one function for all. */
   readonly reportException = (task: Task): void => this.exceptions.intercept(task);
   readonly counters = new LogicalUnitCounters();

@@ -4,6 +4,7 @@ import { keyRules } from '../../wire/iscsi/keys.js';
 import type { Command } from '../scsi/command-table.js';
 import { blockCommands, removableCommands } from '../scsi/handlers/block/index.js';
 import { longCommands } from '../scsi/handlers/block/protected/index.js';
+import { orwriteLongCommand } from '../scsi/handlers/block/protected/orwrite.js';
 import { copyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { streamCommands } from '../scsi/handlers/stream/index.js';
@@ -12,7 +13,8 @@ const hex = (value: number, digits = 2) => value.toString(16).toUpperCase().padS
 
 /** Every row of the command table of disks. */
 export function commandTableReference(): string {
-  return commandTable([...primaryCommands, ...blockCommands, ...removableCommands, ...longCommands, ...copyCommands]);
+  const long = [...longCommands, orwriteLongCommand];
+  return commandTable([...primaryCommands, ...blockCommands, ...removableCommands, ...long, ...copyCommands]);
 }
 
 /** What the table of tapes has beside the commands of every device type. */

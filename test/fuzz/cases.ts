@@ -150,6 +150,10 @@ function randomLongCdb(random: Random): Buffer {
   cdb[0] = Opcode.variableLength;
   cdb[7] = random.below(12) === 0 ? random.below(256) : cdb.length - 8;
   cdb[9] = random.below(12) === 0 ? random.below(256) : pick(random, actions);
+  if (cdb[9] === VariableAction.orwrite32) {
+    cdb[2] = random.below(3);
+    cdb[3] = random.below(9);
+  }
   cdb[10] = random.below(6) << 5;
   for (let i = random.below(6); i > 0; i--) cdb[10 + random.below(22)] = pick(random, smallNumbers) & 0xff;
   cdb[31] = random.below(20);

@@ -173,9 +173,28 @@ export function compareAndWrite(lba: number, blocks: number, flags: IoFlags = {}
   return cdb;
 }
 
-/** ORWRITE(16) (SBC-4 5.12). */
+/** ORWRITE(16) (SBC-4 5.10). */
 export const orwrite16 = (lba: number, blocks: number, flags: IoFlags = {}): Buffer =>
   sixteenByte(0x8b, ioFlags(flags), lba, blocks);
+
+/** What ORWRITE(32) expects of the generation, and what it is to become. */
+export interface Generations {
+  /** EXPECTED ORWGENERATION. */
+  readonly expected: number;
+  /** Change generation and clear: NEW ORWGENERATION and PREVIOUS GENERATION PROCESSING. Absent: set. */
+  readonly change?: { readonly next: number; readonly policy: number };
+}
+
+/** ORWRITE(32) (SBC-4 5.11). */
+export function orwrite32(lba: number, blocks: number, { expected, change }: Generations, flags: IoFlags = {}): Buffer {
+  const cdb = thirtyTwoByte(VariableAction.orwrite32, ioFlags(flags), lba, blocks);
+  cdb.writeUInt32BE(expected, 20);
+  if (change === undefined) return cdb;
+  cdb[2] = 0x01;
+  cdb[3] = change.policy;
+  cdb.writeUInt32BE(change.next, 24);
+  return cdb;
+}
 
 /** WRITE ATOMIC(16) (SBC-4 5.41) without an atomic boundary; at most 65535 blocks. */
 export const writeAtomic16 = (lba: number, blocks: number, flags: IoFlags = {}): Buffer =>

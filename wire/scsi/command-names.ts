@@ -158,6 +158,7 @@ const block: Names = {
     [key(Opcode.variableLength, VariableAction.write32)]: 'WRITE(32)',
     [key(Opcode.variableLength, VariableAction.writeAndVerify32)]: 'WRITE AND VERIFY(32)',
     [key(Opcode.variableLength, VariableAction.writeSame32)]: 'WRITE SAME(32)',
+    [key(Opcode.variableLength, VariableAction.orwrite32)]: 'ORWRITE(32)',
     [key(Opcode.variableLength, VariableAction.writeAtomic32)]: 'WRITE ATOMIC(32)',
     [key(Opcode.variableLength, VariableAction.writeScattered32)]: 'WRITE SCATTERED(32)',
   },

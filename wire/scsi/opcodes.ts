@@ -151,6 +151,7 @@ export const VariableAction = {
   write32: 0x0b,
   writeAndVerify32: 0x0c,
   writeSame32: 0x0d,
+  orwrite32: 0x0e,
   writeAtomic32: 0x0f,
   writeScattered32: 0x11,
 } as const;

@@ -163,6 +163,7 @@ export const insufficientResources = condition('insufficient-resources', illegal
 export const insufficientResourcesForRod = condition('no-rod-resources', illegalRequest, 0x550c);
 export const mediumRemovalPrevented = condition('removal-prevented', illegalRequest, 0x5302);
 export const commandSequenceError = condition('command-sequence-error', illegalRequest, 0x2c00);
+export const orwriteGenerationDoesNotMatch = condition('orwrite-generation', illegalRequest, 0x2c0c);
 /** @param lba what the CDB asked for; told in INFORMATION unless it is a stand-in for one beyond 2^53 */
 export function lbaOutOfRange(lba: number): Sense {
   const sense = { name: 'lba-out-of-range', key: illegalRequest, asc: 0x2100 };

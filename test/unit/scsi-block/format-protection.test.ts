@@ -58,7 +58,8 @@ t.test('which type, by FMTPINFO and PROTECTION FIELD USAGE; READ CAPACITY(16) te
     t.equal(lu.protection, type, `FMTPINFO ${info}, usage ${usage}`);
     t.equal(lu.run(capacity).data[12], type === 0 ? 0 : ((type - 1) << 1) | 1, 'P_TYPE and PROT_EN');
     t.equal(lu.run(capacity).data[13], 0, 'P_I_EXPONENT');
-    t.equal(lu.unit.commands.has(0x7f), type === 2, 'commands of 32 bytes');
+    t.equal(lu.unit.commands.row(0x7f, 0x09) !== null, type === 2, 'READ(32)');
+    t.equal(lu.unit.commands.row(0x7f, 0x0e) !== null, type !== 0, 'ORWRITE(32)');
     t.equal(lu.layer.calls.includes('flush 0+0'), type !== 0, 'on the medium before blocks change places');
   }
 });

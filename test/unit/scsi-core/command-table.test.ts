@@ -2,6 +2,8 @@ import t from 'tap';
 import { type Command, CommandTable, defineCommand, Reservation } from '../../../target/scsi/command-table.js';
 import { forbiddenBit } from '../../../target/scsi/dispatch.js';
 import { blockCommands, blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
+import { longCommands } from '../../../target/scsi/handlers/block/protected/index.js';
+import { orwriteLongCommand } from '../../../target/scsi/handlers/block/protected/orwrite.js';
 import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
@@ -10,24 +12,35 @@ import { DeviceType } from '../../../wire/scsi/inquiry.js';
 import { cdbLengthOf } from '../../../wire/scsi/opcodes.js';
 import { inCdb } from '../scsi-block/harness.js';
 
-const allCommands = [...primaryCommands, ...blockCommands];
+const allCommands = [...primaryCommands, ...blockCommands, ...longCommands, orwriteLongCommand];
+const LONG = 0x7f;
+
+/** Of CDBs of 32 bytes and of others: where CONTROL and the service action stand. */
+function layoutOf({ opcode, cdbLength }: Command) {
+  return opcode === LONG
+    ? { control: 1, action: 9, actionMask: 0xff }
+    : { control: cdbLength - 1, action: 1, actionMask: 0x1f };
+}
 
 /** A CDB that the row accepts, as far as its usage data goes. */
 function plain(command: Command): Buffer {
-  const cdb = Buffer.alloc(16);
+  const cdb = Buffer.alloc(Math.max(16, command.cdbLength));
   cdb[0] = command.opcode;
-  if (command.serviceAction !== null) cdb[1] = command.serviceAction;
+  if (command.opcode === LONG) cdb[7] = command.cdbLength - 8;
+  if (command.serviceAction !== null) cdb[layoutOf(command).action] = command.serviceAction;
   return cdb;
 }
 
 t.test('every row is well formed', async (t) => {
   for (const command of allCommands) {
     t.equal(command.usage.length, command.cdbLength, command.name);
-    t.equal(command.cdbLength, cdbLengthOf(command.opcode), command.name);
+    t.equal(command.cdbLength, cdbLengthOf(command.opcode) ?? 32, command.name);
     t.equal(command.usage[0], command.opcode, command.name);
-    t.equal(command.usage.at(-1), 0x04, `${command.name}: of CONTROL, NACA`);
+    const { control, action, actionMask } = layoutOf(command);
+    t.equal(command.usage[control], 0x04, `${command.name}: of CONTROL, NACA`);
     t.ok(command.usage.every((bits) => bits >= 0 && bits <= 0xff));
-    if (command.serviceAction !== null) t.equal(command.usage[1]! & 0x1f, command.serviceAction, command.name);
+    if (command.serviceAction !== null)
+      t.equal(command.usage[action]! & actionMask, command.serviceAction, command.name);
   }
 });
 
@@ -45,10 +58,13 @@ t.test('rows and names from CDBs agree, by device type', async (t) => {
 t.test('every forbidden bit of every row is refused and pointed at', async (t) => {
   let bits = 0;
   for (const command of allCommands) {
+    const { action, actionMask } = layoutOf(command);
     t.equal(forbiddenBit(command, plain(command)), null, command.name);
     for (let byte = 1; byte < command.cdbLength; byte++) {
+      // Another service action of 32 bytes is another command.
+      if (command.opcode === LONG && byte === action) continue;
       for (let bit = 0; bit < 8; bit++) {
-        const serviceAction = byte === 1 && command.serviceAction !== null && bit < 5;
+        const serviceAction = byte === action && command.serviceAction !== null && (actionMask & (1 << bit)) !== 0;
         const cdb = plain(command);
         cdb[byte]! |= 1 << bit;
         const refusal = forbiddenBit(command, cdb);

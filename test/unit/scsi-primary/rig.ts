@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { SimulatedClock } from '../../../target/base/clock.js';
 import { silentLog } from '../../../target/base/log.js';
+import { SECTOR_BYTES } from '../../../target/cache/types.js';
 import { ChannelAdapter, type ChannelAdapterLimits } from '../../../target/channel/channel-adapter.js';
 import type { TaskManagementFunction } from '../../../target/channel/task-management.js';
 import { CommandTable } from '../../../target/scsi/command-table.js';
@@ -19,10 +20,13 @@ import type { SanitizeStore } from '../../../target/scsi/sanitize.js';
 import type { Portal } from '../../../target/scsi/surroundings.js';
 import { modePageDefinitionsOf } from '../../../target/scsi/tape-mode-definitions.js';
 import { Task, TaskAttribute, type TaskOwner } from '../../../target/scsi/task.js';
+import { ProtectedLayer } from '../../../target/volumes/layers/protected.js';
+import { protectedLayouts } from '../../../target/volumes/layers/protected-layout.js';
 import { MarkedBlocks } from '../../../target/volumes/marked-blocks.js';
 import type { HostGroup, Ldev, TargetPort } from '../../../target/volumes/model.js';
 import type { SavedSanitization } from '../../../target/volumes/store-sanitizations.js';
 import { encodeLun } from '../../../wire/scsi/lun.js';
+import type { ProtectionType } from '../../../wire/scsi/protection.js';
 import { SenseKey } from '../../../wire/scsi/sense.js';
 import { MemoryLayer, MemoryMarks, type Result, resultOf } from '../scsi-block/harness.js';
 
@@ -128,7 +132,7 @@ export class Host {
 
   start(cdb: Buffer, data: Buffer | null = null, options: StartOptions = {}): Task {
     const { lun = 0, attribute = TaskAttribute.simple, expected = data?.length ?? 0, room = 1 << 24 } = options;
-    const padded = Buffer.alloc(16);
+    const padded = Buffer.alloc(Math.max(16, cdb.length));
     cdb.copy(padded);
     const bytes = typeof lun === 'number' ? encodeLun(lun) : lun;
     const task = new Task(this.owner, this.nexus, bytes, padded, ++this.tag, attribute, expected, room);
@@ -191,6 +195,8 @@ export interface RigOptions {
   readonly readOnly?: boolean;
   readonly removable?: boolean;
   readonly tape?: boolean;
+  /** With it, `layer` is one of sectors. */
+  readonly protection?: ProtectionType;
   readonly attribute?: Ldev['attribute'];
   readonly luns?: readonly (readonly [number, number])[];
   /** Of CL1-A and CL2-A; 1 and 1 when left out. */
@@ -228,7 +234,12 @@ export class Rig {
       portGroup: portGroups[i]!,
       listen: { host: '127.0.0.1', port: 0 },
     }));
-    this.layer = new MemoryLayer(blocks, blockSize);
+    const { protection = 0 } = options;
+    const layout = protectedLayouts[blockSize];
+    this.layer =
+      protection === 0
+        ? new MemoryLayer(blocks, blockSize)
+        : new MemoryLayer(layout.storedSectors(blocks), SECTOR_BYTES);
     const { layer } = this;
     const sizes = { blockSize, physicalBlockSize: blockSize, blocks };
     const marks = new MarkedBlocks(new MemoryMarks(), 1, () => {});
@@ -243,7 +254,8 @@ export class Rig {
       tape,
       attribute,
       naa: NAA,
-      top: layer,
+      protection,
+      top: protection === 0 ? layer : new ProtectedLayer(layer, layout, { blocks, protection }),
     };
     for (const id of [0, 1]) this.ldevs.set(id, { ...common, id, serial: `1234567800${id}` });
     this.groups = this.ports.map((port, i) => ({
@@ -259,7 +271,11 @@ export class Rig {
       ldev: (id) => this.ldevs.get(id),
       on: (event, listener) => this.events.on(event, listener as never),
     };
-    const disks = new CommandTable([...primaryCommands, ...blockCommandsOf({ thin, removable }), ...copyCommands]);
+    const disks = new CommandTable([
+      ...primaryCommands,
+      ...blockCommandsOf({ thin, removable, protection }),
+      ...copyCommands,
+    ]);
     this.units = new LogicalUnits(view, {
       log: silentLog,
       commands: disks,

@@ -1,5 +1,5 @@
 /**
- * ORWRITE(16) (SBC-4 5.12), the set operation: what is read is ORed with the data-out and written back. Atomic
+ * ORWRITE(16) (SBC-4 5.10), the set operation: what is read is ORed with the data-out and written back. Atomic
  * against other commands as COMPARE AND WRITE is, by the conflict class `write`.
  */
 
@@ -15,7 +15,7 @@ import { hostIo, inSteps } from './io.js';
 import { bytesOfRange, transferLimit } from './read-write.js';
 
 /** Bytes of one step: bounds what a command needs beside its data-out. */
-const STEP_BYTES = 256 * 1024;
+export const STEP_BYTES = 256 * 1024;
 
 function run(unit: LogicalUnit, task: Task): void {
   if (task.blocks === 0) {

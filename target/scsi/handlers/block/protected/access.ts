@@ -1,7 +1,8 @@
 /** What the commands of a logical unit with protection information have in common: options, refusals, reads and writes. */
-import { Opcode } from '../../../../../wire/scsi/opcodes.js';
+import { Opcode, VariableAction } from '../../../../../wire/scsi/opcodes.js';
 import { PI_BYTES, type ProtectionType } from '../../../../../wire/scsi/protection.js';
 import { invalidFieldInCdb, invalidOperationCode, type Sense } from '../../../../../wire/scsi/sense.js';
+import { slice } from '../../../../base/views.js';
 import type { Io } from '../../../../volumes/block-layer.js';
 import { completeFailed, countsAsError } from '../../../io-failure.js';
 import type { LogicalUnit } from '../../../logical-unit.js';
@@ -20,8 +21,12 @@ const MASK_BYTE = 26;
 /** Bytes of ADDITIONAL CDB LENGTH, and what it counts in a CDB of 32 bytes. */
 export const ADDITIONAL_LENGTH_BYTE = 7;
 export const ADDITIONAL_LENGTH = 24;
+/** The low byte: no service action here needs the other one. */
+const SERVICE_ACTION_BYTE = 9;
 
 const isLong = (task: Task) => task.cdb[0] === Opcode.variableLength;
+/** The CDB says what tags to expect; ORWRITE(32) has generations there. */
+const tellsTags = (task: Task) => isLong(task) && task.cdb[SERVICE_ACTION_BYTE] !== VariableAction.orwrite32;
 
 /** Where PROTECT, DPO, FUA, BYTCHK and the like stand; null: a command of 6 bytes has none. */
 export function optionsByte({ cdb }: Task): number | null {
@@ -43,6 +48,9 @@ export function strideOf(unit: LogicalUnit, protect: number): number {
   return unit.blockSize + (protect === 0 ? 0 : PI_BYTES);
 }
 
+/** Bytes of the blocks addressed, as they are transferred. */
+export const transferred = (unit: LogicalUnit, task: Task): number => task.blocks * strideOf(unit, protectOf(task));
+
 export const typeOf = (unit: LogicalUnit): ProtectionType => unit.ldev.protection ?? 0;
 
 /**
@@ -52,7 +60,7 @@ export const typeOf = (unit: LogicalUnit): ProtectionType => unit.ldev.protectio
  */
 export function refuseProtect(unit: LogicalUnit, task: Task, protect: number, byte: number): Sense | null {
   if (CHECKED[protect] === null) return invalidFieldInCdb(byte, PROTECT_TOP_BIT);
-  return protect !== 0 && typeOf(unit) === 2 && !isLong(task) ? invalidOperationCode() : null;
+  return protect !== 0 && typeOf(unit) === 2 && !tellsTags(task) ? invalidOperationCode() : null;
 }
 
 /** The refusals of all rows with PROTECT: its values, the length of the CDB; then those of the row. */
@@ -65,10 +73,10 @@ export function checkOptions(more: (unit: LogicalUnit, task: Task) => Sense | nu
   };
 }
 
-/** What the tags are to be: type 1 goes by the LBA, 32-byte CDBs (of type 2 alone) tell; else nobody knows. */
+/** What the tags are to be: type 1 goes by the LBA, of type 2 CDBs of 32 bytes tell; else nobody knows. */
 export function expectationOf(unit: LogicalUnit, task: Task, lba = task.lba): Expectation {
   const type = typeOf(unit);
-  if (isLong(task)) {
+  if (tellsTags(task)) {
     const { cdb } = task;
     return {
       type,
@@ -90,6 +98,14 @@ export function protectedIo(unit: LogicalUnit, task: Task, writes: boolean, flag
 export function sentBlocks(unit: LogicalUnit, task: Task, count = task.blocks, lba = task.lba): Blocks {
   const { blockSize } = unit;
   const bytes = Buffer.concat(dataOut(task, count * (blockSize + PI_BYTES)));
+  return { bytes, lba, count, blockSize };
+}
+
+/** Part of a task's data-out, with information if PROTECT has it sent, in a buffer of its own. */
+export function sentFrom(unit: LogicalUnit, task: Task, firstBlock: number, count: number, lba: number): Blocks {
+  const { blockSize } = unit;
+  const stride = strideOf(unit, protectOf(task));
+  const bytes = Buffer.concat(slice(task.dataOut, firstBlock * stride, count * stride));
   return { bytes, lba, count, blockSize };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The rows of logical units with protection information, in the place of those without. Commands of 32 bytes are for
- * type 2 alone (SBC-4 5.16), in a CDB of variable length (SPC-5 4.2.3):
+ * The rows of logical units with protection information, in the place of those without. Commands of 32 bytes, but for
+ * ORWRITE(32), are for type 2 alone (SBC-4 4.21.2), in a CDB of variable length (SPC-5 4.2.3):
  *
  *   1 CONTROL   6 GROUP NUMBER   7 ADDITIONAL CDB LENGTH (18h)   8–9 SERVICE ACTION   10 options   12–19 LBA
  *   20–23 EXPECTED INITIAL REFERENCE TAG   24–25 EXPECTED APPLICATION TAG   26–27 APPLICATION TAG MASK   28–31 length
@@ -13,14 +13,14 @@ import type { LogicalUnit } from '../../../logical-unit.js';
 import type { Task } from '../../../task.js';
 import { CdbSize, DPO, FUA, GROUP_NUMBER, locate6, toTheEnd, usage6 } from '../cdb-shapes.js';
 import { compareAndWriteCommand, fitsComparison } from '../compare-and-write.js';
-import { orwriteCommand } from '../orwrite.js';
 import { transferLimit } from '../read-write.js';
 import { BYTCHK, BYTCHK_LOW } from '../verify.js';
 import { fitsAtomic, writeAtomicCommand } from '../write-atomic.js';
 import { refuseWriteSame, WriteSameFlag } from '../write-same.js';
 import { writeScatteredLongCommand, writeScatteredProtectedCommand } from '../write-scattered.js';
-import { ADDITIONAL_LENGTH, checkOptions, optionsByte, PROTECT, protectOf, strideOf } from './access.js';
-import { compareAndWrite, orwrite } from './combined.js';
+import { ADDITIONAL_LENGTH, checkOptions, optionsByte, PROTECT, transferred } from './access.js';
+import { compareAndWrite } from './compare-and-write.js';
+import { orwriteLongCommand, orwriteProtectedCommand } from './orwrite.js';
 import { read, write } from './read-write.js';
 import { refuseBytchk, verify, verifyDataOut, writeAndVerify } from './verify.js';
 import { refuseNoData, writeSame, writeSameDataOut } from './write-same.js';
@@ -68,9 +68,6 @@ interface Family extends Fields {
   /** @param lengthByte of the length field */
   readonly refuse: (lengthByte: number) => (unit: LogicalUnit, task: Task) => Sense | null;
 }
-
-/** Bytes of the blocks addressed, as they are transferred. */
-const transferred = (unit: LogicalUnit, task: Task) => task.blocks * strideOf(unit, protectOf(task));
 
 const families: readonly Family[] = [
   {
@@ -213,11 +210,8 @@ export const protectedCommands: readonly Command[] = [
     dataOutBytes: (unit, task) => 2 * transferred(unit, task),
     run: compareAndWrite,
   }),
-  withProtect(orwriteCommand, {
-    check: checkOptions(transferLimit(CdbSize.sixteen.lengthByte)),
-    dataOutBytes: transferred,
-    run: orwrite,
-  }),
+  orwriteProtectedCommand,
+  orwriteLongCommand,
   withProtect(writeAtomicCommand, {
     check: checkOptions(fitsAtomic()),
     dataOutBytes: transferred,
