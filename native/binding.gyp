@@ -2,9 +2,7 @@
   "targets": [
     {
       "target_name": "lunarray",
-      "sources": ["src/addon.cc", "src/block-sums.cc", "src/crc32c.cc", "src/file.cc", "src/guards.cc", "src/map.cc",
-                  "src/memory.cc", "src/parity.cc", "src/process.cc", "src/ring.cc", "src/ring-memory.cc", "src/ring-op.cc",
-                  "src/socket.cc", "src/spans.cc"],
+      "sources": ["src/addon.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]

@@ -1,17 +1,16 @@
-#include "parts.h"
-
-static Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  lunarray::ExportBlockSums(env, exports);
-  lunarray::ExportCrc32c(env, exports);
-  lunarray::ExportGuards(env, exports);
-  lunarray::ExportMemory(env, exports);
-  lunarray::ExportParity(env, exports);
-  lunarray::ExportFile(env, exports);
-  lunarray::ExportSocket(env, exports);
-  lunarray::ExportMap(env, exports);
-  lunarray::ExportProcess(env, exports);
-  lunarray::ExportRing(env, exports);
-  return exports;
-}
-
-NODE_API_MODULE(lunarray, Init)
+// All of the addon as one translation unit: Node-API's headers take longer to compile than the addon itself, so they are
+// read once. Names in unnamed namespaces must therefore differ between the parts.
+#include "init.cc"
+#include "block-sums.cc"
+#include "crc32c.cc"
+#include "file.cc"
+#include "guards.cc"
+#include "map.cc"
+#include "memory.cc"
+#include "parity.cc"
+#include "process.cc"
+#include "ring-memory.cc"
+#include "ring-op.cc"
+#include "ring.cc"
+#include "socket.cc"
+#include "spans.cc"

@@ -15,8 +15,6 @@
 namespace lunarray {
 namespace {
 
-constexpr size_t kMaxVectors = 1024;  // IOV_MAX
-
 int64_t Arg64(const Napi::CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Int64Value(); }
 int ArgFd(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>().Int32Value(); }
 

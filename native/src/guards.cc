@@ -4,15 +4,15 @@
 namespace lunarray {
 namespace {
 
-constexpr uint16_t kPolynomial = 0x8bb7;
+constexpr uint16_t kGuardPolynomial = 0x8bb7;
 constexpr int kStep = 16;
 
 // table[k][b]: the CRC of byte b with k zero bytes after it.
-struct Tables {
-  Tables() {
+struct GuardTables {
+  GuardTables() {
     for (int byte = 0; byte < 256; byte++) {
       uint16_t crc = static_cast<uint16_t>(byte << 8);
-      for (int bit = 0; bit < 8; bit++) crc = static_cast<uint16_t>((crc << 1) ^ ((crc & 0x8000) ? kPolynomial : 0));
+      for (int bit = 0; bit < 8; bit++) crc = static_cast<uint16_t>((crc << 1) ^ ((crc & 0x8000) ? kGuardPolynomial : 0));
       table[0][byte] = crc;
     }
     for (int k = 1; k < kStep; k++) {
@@ -26,7 +26,7 @@ struct Tables {
 };
 
 uint16_t Guard(const uint8_t* data, size_t size) {
-  static const Tables tables;
+  static const GuardTables tables;
   const auto& t = tables.table;
   uint16_t crc = 0;
   for (; size >= kStep; data += kStep, size -= kStep) {

@@ -27,11 +27,11 @@ uint8_t Times(uint8_t a, uint8_t b) {
   return product;
 }
 
-struct Tables {
+struct ProductTables {
   uint8_t all[256][256];
   alignas(32) uint8_t halves[256][2][16];  // [factor][low, high][half of the byte]
 
-  Tables() {
+  ProductTables() {
     for (int f = 0; f < 256; f++) {
       for (int b = 0; b < 256; b++) all[f][b] = Times(static_cast<uint8_t>(f), static_cast<uint8_t>(b));
       for (int h = 0; h < 16; h++) {
@@ -42,8 +42,8 @@ struct Tables {
   }
 };
 
-const Tables& Products() {
-  static const Tables tables;
+const ProductTables& Products() {
+  static const ProductTables tables;
   return tables;
 }
 

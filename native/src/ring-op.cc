@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 
+#include "spans.h"
+
 #if LUNARRAY_RING
 
 namespace lunarray {
 namespace {
 
-constexpr size_t kMaxVectors = 1024;  // IOV_MAX
 constexpr size_t kMaxBytes = 1 << 30;  // Below the kernel's limit of one transfer.
 
 }  // namespace

@@ -8,8 +8,6 @@
 namespace lunarray {
 namespace {
 
-constexpr size_t kMaxVectors = 1024;  // IOV_MAX
-
 // Stops at the first short call: the socket's buffer is full then. An error after some bytes have moved is left
 // for the next call to report, as the kernel itself does.
 Napi::Value SendNow(const Napi::CallbackInfo& info) {

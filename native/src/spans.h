@@ -10,6 +10,9 @@
 
 namespace lunarray {
 
+// What one system call takes (IOV_MAX).
+constexpr size_t kMaxVectors = 1024;
+
 class Spans {
  public:
   Spans(napi_env env, napi_value list);
