@@ -159,6 +159,32 @@ export class TapeMedium {
     });
   }
 
+  /**
+   * The object before a place, which is not the beginning, and its data as far as `bytes` go.
+   * @param done with the place before it
+   */
+  readBack(
+    io: Io,
+    place: TapeObject,
+    bytes: number,
+    done: (
+      problem: Problem | null,
+      object: TapeObject,
+      data: readonly Buffer[],
+      release: () => void,
+      to: Place,
+    ) => void,
+  ): void {
+    this.reader.object(io, place.at, bytes, sectorAfter(place), (problem, _object, data, release) => {
+      if (problem !== null) {
+        done(problem, place, data, release, place);
+        return;
+      }
+      const before = (failure: Problem | null, to: Place) => done(failure, place, data, release, to);
+      this.after(io, place.number, before, place);
+    });
+  }
+
   /** Writes objects after a place; what was there is gone. The caller has seen to the room. */
   append(io: Io, place: Place, contents: readonly Content[], done: PlaceDone): void {
     this.cut(io, place, (problem) => {

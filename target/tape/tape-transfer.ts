@@ -1,9 +1,15 @@
-/** READ, WRITE and WRITE FILEMARKS on a tape drive (SSC-5 5.8, 5.14, 5.15): objects in, objects out, residues. */
-import { earlyWarning, endOfMedium, filemarkDetected, incorrectLength } from '../../wire/scsi/sense.js';
+/** READ, READ REVERSE, WRITE and WRITE FILEMARKS on a tape drive (SSC-5 5.8, 5.9, 5.14, 5.15): objects in, objects out, residues. */
+import {
+  beginningOfMedium,
+  earlyWarning,
+  endOfMedium,
+  filemarkDetected,
+  incorrectLength,
+} from '../../wire/scsi/sense.js';
 import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
-import { sectorsOf } from './layout.js';
-import type { Done, Problem } from './object-reader.js';
+import { type Place, sectorsOf, type TapeObject } from './layout.js';
+import { type Done, nothing, type Problem } from './object-reader.js';
 import { repeat, SMALL_STEPS } from './repeat.js';
 import { BufferedMode, type TapeDrive } from './tape-drive.js';
 import { TapeLimits } from './tape-limits.js';
@@ -20,11 +26,38 @@ export interface ReadResult {
 /** Asked between objects: whether to end here. */
 export type Aborted = () => boolean;
 
-const nothing = () => {};
-
 function empty(problem: Problem | null): ReadResult {
   return { problem, data: [], bytes: 0, release: nothing };
 }
+
+/** @param to the position after it */
+type StepDone = (
+  problem: Problem | null,
+  object: TapeObject | null,
+  data: readonly Buffer[],
+  release: () => void,
+  to: Place,
+) => void;
+
+/**
+ * Reads the object next to the position, and of its data no more than `bytes`.
+ * @param residue INFORMATION, where there is none
+ */
+type Step = (drive: TapeDrive, io: Io, bytes: number, residue: number, done: StepDone) => void;
+
+/** READ: the object after the position. */
+export const forwards: Step = ({ medium, place }, io, bytes, residue, done) => {
+  medium.read(io, place, bytes, (problem, object, data, release) => {
+    const end = object === null ? medium.beyond(residue) : null;
+    done(problem ?? end, object, data, release, object);
+  });
+};
+
+/** READ REVERSE: the object before it. */
+export const backwards: Step = ({ medium, place }, io, bytes, residue, done) => {
+  if (place === null) done(beginningOfMedium(residue), null, [], nothing, null);
+  else medium.readBack(io, place, bytes, done);
+};
 
 /**
  * One block of any length.
@@ -34,6 +67,7 @@ function empty(problem: Problem | null): ReadResult {
 export function readVariable(
   drive: TapeDrive,
   io: Io,
+  step: Step,
   bytes: number,
   suppress: boolean,
   done: (result: ReadResult) => void,
@@ -43,12 +77,13 @@ export function readVariable(
       done(empty(failure));
       return;
     }
-    drive.medium.read(io, drive.place, bytes, (problem, object, data, release) => {
+    step(drive, io, bytes, bytes, (problem, object, data, release, to) => {
       if (problem !== null || object === null) {
-        done(empty(problem ?? drive.medium.beyond(bytes)));
+        release();
+        done(empty(problem));
         return;
       }
-      drive.place = object;
+      drive.place = to;
       if (object.kind === 'filemark') {
         release();
         done(empty(filemarkDetected(bytes)));
@@ -65,6 +100,7 @@ export function readVariable(
 export function readFixed(
   drive: TapeDrive,
   io: Io,
+  step: Step,
   count: number,
   aborted: Aborted,
   done: (result: ReadResult) => void,
@@ -89,13 +125,13 @@ export function readFixed(
         end(null);
         return;
       }
-      medium.read(io, drive.place, blockLength, (problem, object, views, release) => {
+      step(drive, io, blockLength, left, (problem, object, views, release, to) => {
+        releases.push(release);
         if (problem !== null || object === null) {
-          end(problem ?? medium.beyond(left));
+          end(problem);
           return;
         }
-        drive.place = object;
-        releases.push(release);
+        drive.place = to;
         if (object.kind === 'filemark') end(filemarkDetected(left));
         else if (object.bytes !== blockLength) end(incorrectLength(left));
         else {

@@ -1,9 +1,11 @@
-/** READ(6), WRITE(6) and WRITE FILEMARKS(6) of sequential-access devices (SSC-5 5.8, 5.14, 5.15). */
+/** READ(6), READ REVERSE(6), WRITE(6) and WRITE FILEMARKS(6) of sequential-access devices (SSC-5 5.8, 5.9, 5.14, 5.15). */
 import { Opcode, StreamOpcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, type Sense } from '../../../../wire/scsi/sense.js';
 import { sectorsOf } from '../../../tape/layout.js';
 import { TapeLimits } from '../../../tape/tape-limits.js';
 import {
+  backwards,
+  forwards,
   type ReadResult,
   readFixed,
   readVariable,
@@ -24,15 +26,15 @@ const IMMED = 0x01;
 /** TRANSFER LENGTH, three bytes. */
 const LENGTH_AT = 2;
 
-const lengthOf = ({ cdb }: Task) => cdb.readUIntBE(LENGTH_AT, 3);
-const isFixed = ({ cdb }: Task) => (cdb[1]! & FIXED) !== 0;
+export const lengthOf = ({ cdb }: Task) => cdb.readUIntBE(LENGTH_AT, 3);
+export const isFixed = ({ cdb }: Task) => (cdb[1]! & FIXED) !== 0;
 
-function bytesOf(unit: LogicalUnit, task: Task): number {
+export function bytesOf(unit: LogicalUnit, task: Task): number {
   return isFixed(task) ? lengthOf(task) * unit.tape!.blockLength : lengthOf(task);
 }
 
 /** FIXED needs a block length to be set; what is moved has its limits. */
-function check(unit: LogicalUnit, task: Task): Sense | null {
+export function checkLength(unit: LogicalUnit, task: Task): Sense | null {
   const { blockLength } = unit.tape!;
   if (isFixed(task) && blockLength === 0) return invalidFieldInCdb(1, 0);
   if (bytesOf(unit, task) > TapeLimits.blockBytes) return invalidFieldInCdb(LENGTH_AT);
@@ -42,17 +44,17 @@ function check(unit: LogicalUnit, task: Task): Sense | null {
 
 /** Suppressing means nothing where the length is told by the mode parameters. */
 function checkRead(unit: LogicalUnit, task: Task): Sense | null {
-  return (task.cdb[1]! & (SILI | FIXED)) === (SILI | FIXED) ? invalidFieldInCdb(1, 1) : check(unit, task);
+  return (task.cdb[1]! & (SILI | FIXED)) === (SILI | FIXED) ? invalidFieldInCdb(1, 1) : checkLength(unit, task);
 }
 
-function read(unit: LogicalUnit, task: Task): void {
+function read(unit: LogicalUnit, task: Task, step: typeof forwards): void {
   const drive = unit.tape!;
   const count = lengthOf(task);
   const io = hostIo(task, false, false);
   const done = (result: ReadResult) => answer(unit, task, result);
   if (count === 0) task.good();
-  else if (isFixed(task)) readFixed(drive, io, count, () => task.aborted, done);
-  else readVariable(drive, io, count, (task.cdb[1]! & SILI) !== 0, done);
+  else if (isFixed(task)) readFixed(drive, io, step, count, () => task.aborted, done);
+  else readVariable(drive, io, step, count, (task.cdb[1]! & SILI) !== 0, done);
 }
 
 /** Data that was read goes out beside the sense of what ended the transfer. */
@@ -117,7 +119,16 @@ export const streamReadWriteCommands: readonly Command[] = [
     opcode: Opcode.read6,
     usage: [Opcode.read6, SILI | FIXED, 0xff, 0xff, 0xff, 0],
     check: checkRead,
-    run: read,
+    run: (unit, task) => read(unit, task, forwards),
+  }),
+  defineCommand({
+    ...row,
+    name: 'READ REVERSE(6)',
+    opcode: StreamOpcode.readReverse6,
+    // BYTORD 0 only: bytes are in the order in which they were written.
+    usage: [StreamOpcode.readReverse6, SILI | FIXED, 0xff, 0xff, 0xff, 0],
+    check: checkRead,
+    run: (unit, task) => read(unit, task, backwards),
   }),
   defineCommand({
     ...row,
@@ -126,7 +137,7 @@ export const streamReadWriteCommands: readonly Command[] = [
     usage: [Opcode.write6, FIXED, 0xff, 0xff, 0xff, 0],
     writes: true,
     transfer: 'complete',
-    check,
+    check: checkLength,
     dataOutBytes: bytesOf,
     run: write,
   }),
