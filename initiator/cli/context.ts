@@ -1,5 +1,6 @@
 /** What all commands of `lunctl` share: options, the session, output. */
 import { Command, Option } from 'commander';
+import { streams } from '../../target/base/streams.js';
 import { type ConnectOptions, connect } from '../connect.js';
 import { ClosedError } from '../errors.js';
 import type { LogicalUnit } from '../logical-unit.js';
@@ -7,7 +8,6 @@ import type { SessionOptions } from '../options.js';
 import type { Session } from '../session.js';
 import { parseUrl } from '../url.js';
 import { parseDuration } from './sizes.js';
-import { streams } from './streams.js';
 
 /** Options that every command has. */
 export interface CommonOptions {

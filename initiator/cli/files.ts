@@ -1,9 +1,9 @@
 /** Local files that copies read and write. */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
+import { streams } from '../../target/base/streams.js';
 import { FileSink, type OutputSink, StreamSink } from '../copy/from-unit.js';
 import { filePieces, type Piece, streamPieces } from '../copy/pieces.js';
-import { streams } from './streams.js';
 
 /** The error with the file's name, which errors of reading and writing lack. */
 export function named(error: unknown, path: string): unknown {

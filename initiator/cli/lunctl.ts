@@ -3,6 +3,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { processStreams, type Streams, streams, useStreams } from '../../target/base/streams.js';
 import { cdbCommand } from './commands/cdb.js';
 import { copystatusCommand } from './commands/copystatus.js';
 import { discoverCommand } from './commands/discover.js';
@@ -21,7 +22,6 @@ import { writeCommand } from './commands/write.js';
 import { xcopyCommand } from './commands/xcopy.js';
 import { InterruptedError } from './context.js';
 import { ExitCode, errorRecord, exitCodeOf, messageOf } from './exit.js';
-import { processStreams, type Streams, streams, useStreams } from './streams.js';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly (() => Command)[] = [

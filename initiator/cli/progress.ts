@@ -1,7 +1,7 @@
 /** The progress bar of copies: bytes, rate, time left, on standard error; nothing when that is not a terminal. */
 import { type Options, SingleBar } from 'cli-progress';
+import { type Streams, streams } from '../../target/base/streams.js';
 import { bytesText, durationText } from './format.js';
-import { type Streams, streams } from './streams.js';
 
 /** Told how far a copy has come. */
 export interface Progress {

@@ -1,29 +1,7 @@
 #!/usr/bin/env node
 /** `lunarray`: runs the array and administers a running one. Exit codes: target/svp/errors.ts. */
-import { CommanderError } from 'commander';
-import { ArrayError, ExitCode } from '../svp/errors.js';
-import { createProgram } from './program.js';
-
-async function main(): Promise<void> {
-  try {
-    await createProgram().parseAsync();
-  } catch (error) {
-    process.exitCode = report(error);
-  }
-}
-
-/** Prints what the user has to know, one line, and gives the exit code. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ExitCode.usage;
-  if (error instanceof ArrayError) {
-    process.stderr.write(`lunarray: ${error.message}\n`);
-    return ExitCode[error.code];
-  }
-  process.stderr.write(
-    `lunarray: internal error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`,
-  );
-  return ExitCode['internal-error'];
-}
+import { ExitCode } from '../svp/errors.js';
+import { main } from './program.js';
 
 // A reader that went away (`lunarray lun list | head -1`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -33,4 +11,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => {});
 
-await main();
+process.exitCode = await main(process.argv.slice(2));

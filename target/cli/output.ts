@@ -1,5 +1,6 @@
 /** Tables for people, JSON for tools, and the options every administration command shares. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { streams } from '../base/streams.js';
 import { ArrayError } from '../svp/errors.js';
 import { parseAddress, parseLdev, parseSize } from '../svp/units.js';
 
@@ -18,11 +19,11 @@ export function administration(command: Command): Command {
 }
 
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  printLine(JSON.stringify(value, null, 2));
 }
 
 export function printLine(line: string): void {
-  process.stdout.write(`${line}\n`);
+  streams().out.write(`${line}\n`);
 }
 
 const BORDERLESS = {

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { streams } from '../base/streams.js';
 import type { TraceLine, TraceStart } from '../svp/control/api.js';
 import { traceStatuses } from '../svp/trace/filter.js';
 import { follow } from './follow.js';
@@ -32,7 +33,7 @@ export function traceCommand(): Command {
     let lost = 0;
     await follow<TraceLine>(data, '/trace', body, (line) => {
       if ('lost' in line) {
-        if (line.lost > lost) process.stderr.write(`lunarray: ${line.lost - lost} commands left out here\n`);
+        if (line.lost > lost) streams().err.write(`lunarray: ${line.lost - lost} commands left out here\n`);
         lost = line.lost;
         return left > 0;
       }

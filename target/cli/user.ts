@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { streams } from '../base/streams.js';
 import type { UserAdd, UserReply } from '../svp/control/api.js';
 import { ArrayError } from '../svp/errors.js';
 import { call } from './client.js';
@@ -69,8 +70,9 @@ async function readSecret(file: string | undefined): Promise<string> {
       throw new ArrayError('usage', `cannot read the secret: ${(error as Error).message}`);
     }
   } else {
-    if (process.stdin.isTTY) process.stderr.write('secret: ');
-    for await (const chunk of process.stdin) {
+    const { in: input, err } = streams();
+    if (input.isTTY) err.write('secret: ');
+    for await (const chunk of input) {
       text += chunk;
       if (text.includes('\n') || text.length > 4096) break;
     }

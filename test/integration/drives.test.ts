@@ -6,7 +6,7 @@ import t from 'tap';
 import { connect } from '../../initiator/index.js';
 import { startArray } from '../../target/index.js';
 import type { DriveReply, DriveSettingsReply, ScrubReply } from '../../target/svp/control/api.js';
-import { lunarray } from '../support/programs.js';
+import { lunarray } from '../support/run-lunarray.js';
 
 t.setTimeout(180_000);
 

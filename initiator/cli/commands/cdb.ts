@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import { streams } from '../../../target/base/streams.js';
 import { describeSense } from '../../../wire/scsi/additional-sense.js';
 import { commandName, differsByDeviceType } from '../../../wire/scsi/command-names.js';
 import { cdbLengthOf, Opcode } from '../../../wire/scsi/opcodes.js';
@@ -10,7 +11,6 @@ import { STATUS_NAMES, type TaskAttributeName } from '../../task.js';
 import { type CommonOptions, command, print, withUnit } from '../context.js';
 import { hexBytes, hexDump, pairs } from '../format.js';
 import { parseSize, UsageError } from '../sizes.js';
-import { streams } from '../streams.js';
 
 interface CdbOptions extends CommonOptions {
   readonly in?: string;

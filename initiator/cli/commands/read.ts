@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { streams } from '../../../target/base/streams.js';
 import { copyFromUnit } from '../../copy/from-unit.js';
 import { ProtectedBlocks } from '../../protected-blocks.js';
 import { type CommonOptions, command, withUnit } from '../context.js';
@@ -6,7 +7,6 @@ import { addCopyOptions, type CopyFlags, copyOptions, summaryText } from '../cop
 import { openDestination } from '../files.js';
 import { bytesText } from '../format.js';
 import { addRangeOptions, type RangeOptions, rangeOf } from '../range.js';
-import { streams } from '../streams.js';
 
 type ReadOptions = CommonOptions & CopyFlags & RangeOptions & { holes: boolean; protect: boolean };
 

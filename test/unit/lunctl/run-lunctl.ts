@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Test } from 'tap';
 import { main } from '../../../initiator/cli/lunctl.js';
 import { type ConfigInput, type LunArray, startArray } from '../../../target/index.js';
+import { collector } from '../../support/collector.js';
 
 export interface Run {
   readonly code: number;
@@ -21,13 +22,6 @@ export async function lunctl(args: readonly string[], input: Readable = Readable
   const err = collector();
   const code = await main(args, { in: input, out: out.stream, err: err.stream });
   return { code, out: out.bytes().toString(), err: err.bytes().toString(), bytes: out.bytes() };
-}
-
-function collector(): { stream: PassThrough; bytes(): Buffer } {
-  const chunks: Buffer[] = [];
-  const stream = new PassThrough();
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return { stream, bytes: () => Buffer.concat(chunks) };
 }
 
 type Ldevs = NonNullable<ConfigInput['ldevs']>;

@@ -1,8 +1,9 @@
-/** Standard streams of the command that is running. `main` sets them, so that tests can read what is printed. */
+/** Standard streams of the command line that is running. `main` sets them, so that tests can read what is printed. */
 import type { Readable, Writable } from 'node:stream';
 
 export interface Streams {
-  readonly in: Readable;
+  /** Asks for what is to be typed if it is a terminal. */
+  readonly in: Readable & { readonly isTTY?: boolean };
   readonly out: Writable;
   /** Shows a progress bar if it is a terminal. */
   readonly err: Writable & { readonly isTTY?: boolean };
