@@ -133,6 +133,8 @@ export interface VolumesEvents {
   'prediction-changed': (ldev: Ldev) => void;
   /** A host group no longer admits somebody: sessions of initiators that it does not admit are to end. */
   'admission-changed': (hostGroup: HostGroup) => void;
+  /** Sessions of CHAP users that there are no longer are to end. */
+  'users-removed': () => void;
 }
 
 /** PERIPHERAL DEVICE TYPE. */

@@ -294,6 +294,7 @@ export class Volumes extends EventEmitter<Events> {
 
   removeUser(name: string, role: ChapRole): void {
     this.userList.remove(name, role);
+    this.emit('users-removed');
   }
 
   /**

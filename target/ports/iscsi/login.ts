@@ -202,7 +202,7 @@ export class Login {
     if (this.#identity === null) {
       this.#identity = this.#identify(new Map(pairs));
       const { volumes, random, discoveryAuth } = this.port.parts;
-      this.#security = new Security(this.#identity.group, discoveryAuth?.() ?? 'none', volumes.users(), random);
+      this.#security = new Security(this.#identity.group, discoveryAuth?.() ?? 'none', () => volumes.users(), random);
       // RFC 7143 13.9: with the first response to a login that names a target.
       if (this.#identity.group !== null) answers.push(['TargetPortalGroupTag', String(portalGroupTag(this.port.port))]);
     }

@@ -30,7 +30,9 @@ export interface Directory {
   users(): readonly ChapUser[];
   ldev(id: number): Pick<Ldev, 'id' | 'tape'> | undefined;
   on(event: 'host-group-removed' | 'admission-changed', listener: (group: HostGroup) => void): unknown;
+  on(event: 'users-removed', listener: () => void): unknown;
   off(event: 'host-group-removed' | 'admission-changed', listener: (group: HostGroup) => void): unknown;
+  off(event: 'users-removed', listener: () => void): unknown;
 }
 
 export interface Address {

@@ -20,13 +20,13 @@ import { ownValues } from './negotiation.js';
 import type { PortParts } from './parts.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import type { Redirection } from './redirection.js';
-import { LoginRefused, satisfies } from './security.js';
+import { isInitiator, LoginRefused, satisfies } from './security.js';
 import { Session } from './session.js';
 import { byName, PortCounters, type PortStats, type SessionInfo } from './stats.js';
 
 const TICK_MS = 1000;
 const TSIH_MAX = 0xffff;
-/** How long hosts have to log out that have proved less than is asked for by now. */
+/** How long hosts have to log out that have proved less than is asked for by now, or to be a user that was removed. */
 const AUTHENTICATION_GRACE_S = 10;
 /** However little memory is left for unsolicited data, a session gets this many commands. */
 const QUEUE_DEPTH_MIN = 4;
@@ -58,6 +58,8 @@ export class IscsiPort {
   readonly #drops = new Set<{ cancel(): void }>();
   #onEmpty: (() => void) | null = null;
   readonly #onGroupChanged = (group: HostGroup) => this.#revoke(group);
+  readonly #onUsersRemoved = () =>
+    this.#askOut('its user was removed', ({ identity }) => !isInitiator(identity.user, this.parts.volumes.users()));
   readonly #onGroupRemoved = (group: HostGroup) => this.endSessions(group, 'host group removed');
 
   constructor(
@@ -91,6 +93,7 @@ export class IscsiPort {
     this.#server.on('error', (error) => this.log.warn('listener', error.message));
     this.parts.volumes.on('host-group-removed', this.#onGroupRemoved);
     this.parts.volumes.on('admission-changed', this.#onGroupChanged);
+    this.parts.volumes.on('users-removed', this.#onUsersRemoved);
     this.#tick();
     const address = this.#server.address() as AddressInfo;
     return { host: address.address, port: address.port };
@@ -103,6 +106,7 @@ export class IscsiPort {
   async close(graceMs: number): Promise<void> {
     this.parts.volumes.off('host-group-removed', this.#onGroupRemoved);
     this.parts.volumes.off('admission-changed', this.#onGroupChanged);
+    this.parts.volumes.off('users-removed', this.#onUsersRemoved);
     if (this.#server.listening) this.#server.close();
     for (const connection of this.#connections) {
       if (graceMs > 0 && connection.session?.nexus) {
@@ -387,10 +391,16 @@ export class IscsiPort {
    */
   #revoke(group: HostGroup): void {
     this.endSessions(group, 'no longer admitted', (session) => !admits(group, session.identity.initiatorName));
+    this.#askOut('more authentication is required', (session) => {
+      return session.group === group && !satisfies(session.identity.authentication, group.auth);
+    });
+  }
+
+  /** Asks hosts to log out, and ends the sessions of which `concerned` still holds after the grace. */
+  #askOut(why: string, concerned: (session: Session) => boolean): void {
     for (const session of [...this.#sessions.values()]) {
-      const short = () => !satisfies(session.identity.authentication, group.auth);
-      if (session.group !== group || !short()) continue;
-      this.dropSession(session.identity.tsih, AUTHENTICATION_GRACE_S, 'more authentication is required', short);
+      if (!concerned(session)) continue;
+      this.dropSession(session.identity.tsih, AUTHENTICATION_GRACE_S, why, () => concerned(session));
     }
   }
 

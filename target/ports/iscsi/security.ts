@@ -44,6 +44,11 @@ export function satisfies(proved: AuthMethod, demanded: AuthMethod): boolean {
   return demanded === 'none' || demanded === proved || proved === 'mutual-chap';
 }
 
+/** The user that an initiator has proved to be is still one; null: it did not have to prove anything. */
+export function isInitiator(name: string | null, users: readonly ChapUser[]): boolean {
+  return name === null || users.some((user) => user.role === 'initiator' && user.name === name);
+}
+
 export class Security {
   #state: State = { step: 'method' };
   authentication: 'none' | 'chap' | 'mutual-chap' = 'none';
@@ -57,7 +62,7 @@ export class Security {
   constructor(
     private readonly group: HostGroup | null,
     private readonly discoveryAuth: AuthMethod,
-    private readonly users: readonly ChapUser[],
+    private readonly users: () => readonly ChapUser[],
     private readonly random: Random,
   ) {}
 
@@ -76,9 +81,9 @@ export class Security {
     return this.#demanded !== 'none';
   }
 
-  /** What was proved is what is asked for now: the host group may have been changed during the login. */
+  /** What was proved is what is asked for now: host group and users may have been changed during the login. */
   get sufficient(): boolean {
-    return satisfies(this.authentication, this.#demanded);
+    return satisfies(this.authentication, this.#demanded) && isInitiator(this.user, this.users());
   }
 
   get #demanded(): AuthMethod {
@@ -143,7 +148,7 @@ export class Security {
     if (name === undefined || given === null) {
       throw new LoginRefused(LoginStatus.initiatorError, 'CHAP_N or CHAP_R missing or malformed');
     }
-    const user = this.users.find((each) => each.role === 'initiator' && each.name === name);
+    const user = this.users().find((each) => each.role === 'initiator' && each.name === name);
     // An unknown user costs the same computation as a known one.
     const secret = user?.secret ?? createHash('sha256').update(state.challenge).digest('hex');
     const expected = chapResponse(state.algorithm, state.identifier, secret, state.challenge);
@@ -188,7 +193,7 @@ export class Security {
     if (isReflectedChallenge(sent, challenge)) {
       throw new LoginRefused(LoginStatus.authenticationFailure, "the initiator sent the target's own challenge back");
     }
-    const user = this.users.find((each) => each.role === 'target' && this.#mayUse(each));
+    const user = this.users().find((each) => each.role === 'target' && this.#mayUse(each));
     if (user === undefined) {
       throw new LoginRefused(
         LoginStatus.authenticationFailure,

@@ -75,6 +75,41 @@ for (const algorithm of chapAlgorithms) {
 
 const sha256 = chapAlgorithms[1]!;
 
+t.test('a user that is removed: its hosts are asked to log out, and put out after a time', async (t) => {
+  const clock = new TestClock();
+  const bob = { ...user, name: 'bob' };
+  const { connect, directory, port } = await bench(t, 'chap', [user, bob, array], { clock });
+  const login = async (name: string) => {
+    const host = await connect();
+    const identity = { ...names, InitiatorName: `iqn.2026-11.org.example:${name}` };
+    await authenticate(host, sha256, { name, identity });
+    t.match(await host.exchange({}, { csg: 1, nsg: 3 }), { status: 0 });
+    return host;
+  };
+  const remove = (name: string) => {
+    directory.chapUsers = directory.chapUsers.filter((each) => each.name !== name);
+    directory.emit('users-removed');
+  };
+  const event = async (host: Host) => iscsi.decodeAsyncMessage((await host.expect(iscsi.Opcode.asyncMessage)).bhs);
+  const [alice, other] = [await login('alice'), await login('bob')];
+  remove('array');
+  remove('alice');
+  t.match(await event(alice), { event: iscsi.AsyncEvent.logoutRequested, parameter3: 10 });
+  clock.advance(10_000);
+  t.match(await event(alice), { event: iscsi.AsyncEvent.connectionDropped });
+  t.equal(await alice.next(), null);
+  await other.ping();
+  t.equal(port.stats().sessions, 1);
+});
+
+t.test('a user that is removed during its login is not let in', async (t) => {
+  const { connect, directory } = await bench(t, 'chap');
+  const host = await connect();
+  await authenticate(host, sha256);
+  directory.chapUsers = [];
+  t.match(await host.exchange({}, { csg: 1, nsg: 3 }), { status: LoginStatus.authenticationFailure });
+});
+
 t.test('straight to full feature phase', async (t) => {
   const { connect } = await bench(t, 'chap');
   const host = await connect();

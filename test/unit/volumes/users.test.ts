@@ -16,8 +16,11 @@ t.test('users are durable; name and role are one key', async (t) => {
   array.open();
   t.same(array.volumes.user('host1', 'initiator'), { ...user, secret: 'x'.repeat(12) });
   t.equal(array.volumes.users().length, 2);
+  let told = 0;
+  array.volumes.on('users-removed', () => told++);
   array.volumes.removeUser('host1', 'initiator');
   t.equal(array.volumes.user('host1', 'initiator'), undefined);
+  t.equal(told, 1);
   t.equal(
     codeOf(() => array.volumes.removeUser('host1', 'initiator')),
     'user-unknown',
