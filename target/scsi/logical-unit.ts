@@ -15,6 +15,7 @@ import type { Clock } from '../disk/types.js';
 import { TapeDrive } from '../tape/tape-drive.js';
 import { protectedLayouts } from '../volumes/layers/protected-layout.js';
 import { deviceTypeOf, type HostGroup, type Ldev } from '../volumes/model.js';
+import type { ApplicationTags } from './application-tags.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
 import { DeviceClock } from './device-clock.js';
@@ -93,6 +94,10 @@ export interface ModeState {
   readonly standbyTimerMs: number | null;
   /** Called when that page was set anew. */
   onPowerControl: (() => void) | null;
+  /** Of the application tag page; null: it is not there, ATMPE of the control page is zero, or it names no blocks. */
+  readonly applicationTags: ApplicationTags | null;
+  /** A format has changed what the LDEV has: other pages. */
+  formatted(ldev: Ldev): void;
 }
 
 /**
@@ -177,9 +182,10 @@ export class LogicalUnit {
     for (const nexus of this.nexuses(this)) if (nexus !== cause) this.attentions.establish(nexus.id, condition);
   }
 
-  /** A format has changed the protection information: other commands, other capacity data. */
+  /** A format has changed the protection information: other commands, mode pages and capacity data. */
   formatted(): void {
     if (this.commandsOf !== null) this.commands = this.commandsOf(this.ldev);
+    this.modes.formatted(this.ldev);
     this.tasks?.prepareAnew();
   }
 

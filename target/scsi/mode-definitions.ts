@@ -2,10 +2,10 @@ import { emptyPage, ModeBit, ModePage, ModeSubpage, QueueErrors } from '../../wi
 import { PowerConditionPage } from '../../wire/scsi/power-condition.js';
 import { ReportingMethod } from './informational-exceptions.js';
 
-/** A field whose value is not supported: byte in the page, most significant bit of the field. */
+/** A field whose value is not supported: byte in the page, most significant bit unless the field fills whole bytes. */
 export interface BadField {
   readonly byte: number;
-  readonly bit: number;
+  readonly bit?: number;
 }
 
 /** A mode page that every block device here has: its values after manufacture and which bits may change. */
@@ -15,8 +15,8 @@ export interface ModePageDefinition {
   readonly defaults: Buffer;
   /** As MODE SENSE reports changeable values: ones where MODE SELECT may write. */
   readonly changeable: Buffer;
-  /** Refuses values that the changeable bits could take but that mean nothing here. */
-  readonly check: ((page: Buffer) => BadField | null) | null;
+  /** Refuses values that the changeable bits could take but that mean nothing here. @param capacity in blocks */
+  readonly check: ((page: Buffer, capacity: number) => BadField | null) | null;
 }
 
 type Bytes = Readonly<Record<number, number>>;

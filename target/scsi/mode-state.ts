@@ -1,9 +1,12 @@
-import { ModeBit, ModePage, PageControl, QueueErrors } from '../../wire/scsi/mode-pages.js';
+import { ModeBit, ModePage, ModeSubpage, PageControl, QueueErrors } from '../../wire/scsi/mode-pages.js';
 import { PowerConditionPage } from '../../wire/scsi/power-condition.js';
 import type { Log } from '../base/log.js';
+import type { Ldev } from '../volumes/model.js';
+import { type ApplicationTags, applicationTagsOf } from './application-tags.js';
 import type { ExceptionControl } from './informational-exceptions.js';
 import type { LogicalUnit, ModeState } from './logical-unit.js';
 import { type ModePageDefinition, modePageDefinitions } from './mode-definitions.js';
+import { modePageDefinitionsOf } from './mode-definitions-of.js';
 
 /** Where pages go that MODE SELECT saves; `UnitTables` of the configuration store is one. */
 export interface ModeStore {
@@ -36,11 +39,23 @@ export class ModePageState {
   get headerBytes(): number {
     return this.definition.subpage === 0 ? 2 : 4;
   }
+
+  /** These values as far as they may change, the rest as manufactured. @param bytes without the header */
+  adopted(bytes: Buffer): Buffer {
+    const { defaults, changeable } = this.definition;
+    const values = Buffer.from(defaults);
+    for (let i = this.headerBytes; i < values.length; i++) {
+      const mask = changeable[i]!;
+      values[i] = (values[i]! & ~mask) | (bytes[i - this.headerBytes]! & mask);
+    }
+    return values;
+  }
 }
 
 /** The mode pages of one logical unit: shared by all nexuses (VPD page 87h says so). */
 export class ModePages implements ModeState {
-  readonly pages: readonly ModePageState[];
+  /** Others after a format that changed what the LDEV has. */
+  pages: readonly ModePageState[];
   /** What the hot path asks for, kept apart from the pages. */
   descriptorSense = false;
   softwareWriteProtect = false;
@@ -56,6 +71,7 @@ export class ModePages implements ModeState {
   onExceptionControl: (() => void) | null = null;
   standbyTimerMs: number | null = null;
   onPowerControl: (() => void) | null = null;
+  applicationTags: ApplicationTags | null = null;
 
   /** @param store null: nothing is saved, and SP is refused */
   constructor(
@@ -64,9 +80,32 @@ export class ModePages implements ModeState {
     private readonly log: Log,
     definitions: readonly ModePageDefinition[] = modePageDefinitions,
   ) {
-    this.pages = definitions.map((definition) => new ModePageState(definition));
-    for (const saved of store?.modePages(ldev) ?? []) this.restore(saved.page, saved.subpage, saved.bytes);
+    this.pages = this.pagesOf(definitions);
     this.reset();
+  }
+
+  /** Values that there still is a place for stay as they are. */
+  formatted(ldev: Ldev): void {
+    const before = this.pages;
+    this.pages = this.pagesOf(modePageDefinitionsOf(ldev));
+    for (const page of this.pages) {
+      const { code, subpage } = page.definition;
+      const old = before.find(({ definition }) => definition.code === code && definition.subpage === subpage);
+      page.current = old ? page.adopted(old.current.subarray(page.headerBytes)) : Buffer.from(page.saved);
+    }
+    this.derive();
+  }
+
+  /** Pages with the values that are saved. */
+  private pagesOf(definitions: readonly ModePageDefinition[]): ModePageState[] {
+    const saved = this.store?.modePages(this.ldev) ?? [];
+    return definitions.map((definition) => {
+      const page = new ModePageState(definition);
+      const row = saved.find((one) => one.page === definition.code && one.subpage === definition.subpage);
+      // Pages saved by a version with another layout are ignored, bits that may no longer change too.
+      if (row && page.headerBytes + row.bytes.length === page.saved.length) page.saved = page.adopted(row.bytes);
+      return page;
+    });
   }
 
   get savable(): boolean {
@@ -120,18 +159,6 @@ export class ModePages implements ModeState {
     }
   }
 
-  /** Pages saved by a version with another layout are ignored, bits that may no longer change too. */
-  private restore(code: number, subpage: number, bytes: Buffer): void {
-    const page = this.find(code, subpage);
-    if (!page || page.headerBytes + bytes.length !== page.saved.length) return;
-    const values = Buffer.from(page.definition.defaults);
-    for (let i = page.headerBytes; i < values.length; i++) {
-      const mask = page.definition.changeable[i]!;
-      values[i] = (values[i]! & ~mask) | (bytes[i - page.headerBytes]! & mask);
-    }
-    page.saved = values;
-  }
-
   private derive(): void {
     const control = this.find(ModePage.control, 0)!.current;
     const caching = this.find(ModePage.caching, 0)?.current;
@@ -142,6 +169,9 @@ export class ModePages implements ModeState {
     this.queueErrors = (control[QueueErrors.byte]! & QueueErrors.mask) >> QueueErrors.shift;
     this.functionsOnly = set(control, ModeBit.functionsOnly);
     this.writeThrough = caching !== undefined && !set(caching, ModeBit.writeCacheEnabled);
+    const tags = this.find(ModePage.control, ModeSubpage.applicationTag)?.current;
+    const tagsEnabled = tags !== undefined && set(control, ModeBit.applicationTagPageEnabled);
+    this.applicationTags = tagsEnabled ? applicationTagsOf(tags) : null;
     this.standbyTimerMs = standbyTimer(this.find(ModePage.powerCondition, 0)?.current);
     const informational = this.find(ModePage.informationalExceptions, 0)!.current;
     const interval = informational.readUInt32BE(4);

@@ -1,5 +1,4 @@
 import { ModePage, ModeSubpage } from '../../wire/scsi/mode-pages.js';
-import type { Ldev } from '../volumes/model.js';
 import { defineModePage, type ModePageDefinition, modePageDefinitions } from './mode-definitions.js';
 
 /** Pages that tapes have as disks have them: control, its extension, informational exceptions. */
@@ -7,13 +6,8 @@ function shared(code: number, subpage: number = ModeSubpage.none): ModePageDefin
   return modePageDefinitions.find((one) => one.code === code && one.subpage === subpage)!;
 }
 
-/** Those of an LDEV, by what it is. */
-export function modePageDefinitionsOf({ tape }: Pick<Ldev, 'tape'>): readonly ModePageDefinition[] {
-  return tape ? tapeModePageDefinitions : modePageDefinitions;
-}
-
 /** The mode pages of a virtual tape (SSC-5 8.3), ascending by code and subpage. */
-const tapeModePageDefinitions: readonly ModePageDefinition[] = [
+export const tapeModePageDefinitions: readonly ModePageDefinition[] = [
   // No retries: what is under the medium makes good what it can. Changeable: PER, which MRIE 3h goes by.
   defineModePage(ModePage.readWriteErrorRecovery, 0, 12, {}, { 2: 0x04 }),
   shared(ModePage.control),

@@ -44,6 +44,8 @@ writeFileSync(
 const start = () => serve(join(directory, 'data'), ['--config', config]);
 
 const format = (flags: number) => Buffer.from([0x04, flags, 0, 0, 0, 0]);
+const tagPage = (unit: LogicalUnit) =>
+  unit.execute(Buffer.from([0x5a, 8, 0x0a, 0x02, 0, 0, 0, 2, 0, 0]), { dataIn: 512 });
 const readBlocks = async (unit: LogicalUnit, lba: number, blocks: number, value = 1) =>
   (await unit.execute(cdb(0x88, lba, blocks, protect(value)), { dataIn: blocks * STRIDE })).data;
 
@@ -63,6 +65,7 @@ t.test('formats, 32 bytes, copies', async (t) => {
 
   await second.execute(format(FORMAT.type2), { dataOut: FORMAT_LIST });
   t.match(await second.readCapacity(), { protectionType: 2, blocks: 16384 });
+  t.equal((await tagPage(second)).data.length, 408, 'the Application Tag mode page has come');
   const fields = { lba: 5, length: 100, options: protect(1), referenceTag: 7000, applicationTag: 0xabcd, mask: 0xffff };
   const sent = protectedBlocks(data, 7000, { applicationTag: 0xabcd });
   await second.execute(longCdb(0x0b, fields), { dataOut: sent });
@@ -85,6 +88,7 @@ t.test('formats, 32 bytes, copies', async (t) => {
 
   await second.execute(format(FORMAT.none), { dataOut: FORMAT_LIST });
   t.match(await second.readCapacity(), { protectionType: 0 });
+  t.match(await tagPage(second).catch((error: unknown) => error), { sense: { asc: 0x2400 } });
   t.ok((await second.read(0, 16384)).equals(Buffer.alloc(16384 * 512)));
   await second.execute(format(FORMAT.type1), { dataOut: FORMAT_LIST });
   await Promise.all([first.close(), second.close()]);

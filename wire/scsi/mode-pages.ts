@@ -20,7 +20,14 @@ export const ModePage = {
   all: 0x3f,
 } as const;
 
-export const ModeSubpage = { none: 0x00, controlExtension: 0x01, logicalBlockProvisioning: 0x02, all: 0xff } as const;
+/** By page: what a subpage code stands for depends on that of the page. */
+export const ModeSubpage = {
+  none: 0x00,
+  controlExtension: 0x01,
+  applicationTag: 0x02,
+  logicalBlockProvisioning: 0x02,
+  all: 0xff,
+} as const;
 
 /** PC field of MODE SENSE. */
 export const PageControl = { current: 0, changeable: 1, defaults: 2, saved: 3 } as const;
@@ -39,6 +46,7 @@ export const ModeBit = {
   descriptorSense: { page: ModePage.control, byte: 2, mask: 0x04 },
   softwareWriteProtect: { page: ModePage.control, byte: 4, mask: 0x08 },
   taskAbortedStatus: { page: ModePage.control, byte: 5, mask: 0x40 },
+  applicationTagPageEnabled: { page: ModePage.control, byte: 5, mask: 0x20 },
   disableExceptions: { page: ModePage.informationalExceptions, byte: 2, mask: 0x08 },
   testException: { page: ModePage.informationalExceptions, byte: 2, mask: 0x04 },
 } as const;

@@ -180,6 +180,8 @@ export class TestUnit {
     softwareWriteProtect: false,
     exceptions: { enabled: false },
     standbyTimerMs: null,
+    applicationTags: null,
+    formatted() {},
   };
   readonly logged: string[] = [];
   readonly markStore = new MemoryMarks();

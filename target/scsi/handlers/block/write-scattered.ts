@@ -124,7 +124,7 @@ function checkRanges(unit: LogicalUnit, task: Task, ranges: readonly ScatteredRa
   for (const { lba, blocks: count, referenceTag, applicationTag, mask } of ranges) {
     const length = count * blockBytes(unit, task);
     const bytes = Buffer.concat(slice(task.dataOut, start, length));
-    const told = isLong(task) ? { type: typeOf(unit), referenceTag, applicationTag, mask } : undefined;
+    const told = isLong(task) ? { type: typeOf(unit), referenceTag, applicationTag, mask, ranges: null } : undefined;
     const wrong = checkInformation(unit, task, { bytes, lba, count, blockSize }, protectOf(task), told);
     if (wrong !== null) return wrong;
     start += length;

@@ -48,7 +48,7 @@ function select(unit: LogicalUnit, task: Task, tenByte: boolean): void {
   }
   const modes = modePagesOf(unit);
   const changes = new Map<ModePageState, Buffer>();
-  const refusal = refuseHead(unit, received) ?? collect(modes, received.pages, changes);
+  const refusal = refuseHead(unit, received) ?? collect(unit, modes, received.pages, changes);
   if (refusal) task.check(refusal);
   else apply(unit, task, modes, received, changes);
 }
@@ -60,11 +60,16 @@ function refuseHead(unit: LogicalUnit, list: ReceivedModeList): Sense | null {
 }
 
 /** Judges all pages; the new values of each go into `changes`. */
-function collect(modes: ModePages, pages: readonly ReceivedPage[], changes: Map<ModePageState, Buffer>): Sense | null {
+function collect(
+  unit: LogicalUnit,
+  modes: ModePages,
+  pages: readonly ReceivedPage[],
+  changes: Map<ModePageState, Buffer>,
+): Sense | null {
   for (const received of pages) {
     const page = modes.find(received.code, received.subpage);
     if (!page) return invalidFieldInParameterList(received.subpage === 0 ? received.offset : received.offset + 1);
-    const values = merge(page, received, changes.get(page) ?? page.current);
+    const values = merge(unit, page, received, changes.get(page) ?? page.current);
     if ('key' in values) return values;
     changes.set(page, values);
   }
@@ -72,7 +77,7 @@ function collect(modes: ModePages, pages: readonly ReceivedPage[], changes: Map<
 }
 
 /** The page as it will be, or what is wrong with what came. */
-function merge(page: ModePageState, received: ReceivedPage, current: Buffer): Buffer | Sense {
+function merge(unit: LogicalUnit, page: ModePageState, received: ReceivedPage, current: Buffer): Buffer | Sense {
   const { changeable, check } = page.definition;
   const { data, offset } = received;
   if (data.length !== current.length) return invalidFieldInParameterList(offset + page.headerBytes - 1);
@@ -82,7 +87,7 @@ function merge(page: ModePageState, received: ReceivedPage, current: Buffer): Bu
     if (wrong !== 0) return invalidFieldInParameterList(offset + i, 31 - Math.clz32(wrong));
     values[i] = data[i]!;
   }
-  const bad = check?.(values) ?? null;
+  const bad = check?.(values, unit.blocks) ?? null;
   return bad ? invalidFieldInParameterList(offset + bad.byte, bad.bit) : values;
 }
 

@@ -73,7 +73,10 @@ export function checkOptions(more: (unit: LogicalUnit, task: Task) => Sense | nu
   };
 }
 
-/** What the tags are to be: type 1 goes by the LBA, of type 2 CDBs of 32 bytes tell; else nobody knows. */
+/**
+ * What the tags are to be. CDBs of 32 bytes tell (but ORWRITE's); else the reference tag of type 1 goes by the LBA, and the
+ * application tag by the Application Tag mode page (SBC-4 5.16, 5.40.2).
+ */
 export function expectationOf(unit: LogicalUnit, task: Task, lba = task.lba): Expectation {
   const type = typeOf(unit);
   if (tellsTags(task)) {
@@ -83,9 +86,11 @@ export function expectationOf(unit: LogicalUnit, task: Task, lba = task.lba): Ex
       referenceTag: (cdb.readUInt32BE(REFERENCE_TAG_BYTE) + (lba - task.lba)) % 2 ** 32,
       applicationTag: cdb.readUInt16BE(APPLICATION_TAG_BYTE),
       mask: cdb.readUInt16BE(MASK_BYTE),
+      ranges: null,
     };
   }
-  return { type, referenceTag: type === 1 ? lba % 2 ** 32 : null, applicationTag: 0, mask: 0 };
+  const { applicationTags: ranges } = unit.modes;
+  return { type, referenceTag: type === 1 ? lba % 2 ** 32 : null, applicationTag: 0, mask: 0, ranges };
 }
 
 /** How a command goes down the layers, with information. */

@@ -18,6 +18,7 @@ import {
   type Sense,
   SenseKey,
 } from '../../../../../wire/scsi/sense.js';
+import type { ApplicationTags } from '../../../application-tags.js';
 
 /** Fields of the information that something applies to. */
 export interface Fields {
@@ -47,6 +48,8 @@ export interface Expectation {
   readonly applicationTag: number;
   /** Bits of the application tag that count. */
   readonly mask: number;
+  /** In the place of both: tags by LBA; null: there are none. */
+  readonly ranges: ApplicationTags | null;
 }
 
 /** Blocks, each followed by its information. */
@@ -68,13 +71,17 @@ export function checkBlocks(blocks: Blocks, fields: Fields, expected: Expectatio
     const info = decodeProtection(bytes, i * stride + blockSize);
     if (isUnchecked(info, expected.type)) continue;
     if (fields.guard && info.guard !== guards[i]) return guardCheckFailed(lba + i);
-    if (fields.applicationTag && ((info.applicationTag ^ expected.applicationTag) & expected.mask) !== 0) {
+    if (fields.applicationTag && !tagAsExpected(info.applicationTag, expected, lba + i)) {
       return applicationTagCheckFailed(lba + i);
     }
     if (!fields.referenceTag || expected.referenceTag === null) continue;
     if (info.referenceTag !== (expected.referenceTag + i) % 2 ** 32) return referenceTagCheckFailed(lba + i);
   }
   return null;
+}
+
+function tagAsExpected(tag: number, { applicationTag, mask, ranges }: Expectation, lba: number): boolean {
+  return ranges === null ? ((tag ^ applicationTag) & mask) === 0 : ranges.of(lba) === tag;
 }
 
 /**

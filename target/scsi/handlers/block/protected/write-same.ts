@@ -1,7 +1,7 @@
 /** WRITE SAME on a logical unit with protection information (SBC-4 5.48 to 5.50). */
 import { Opcode } from '../../../../../wire/scsi/opcodes.js';
-import { PI_BYTES } from '../../../../../wire/scsi/protection.js';
-import { invalidFieldInCdb, type Sense } from '../../../../../wire/scsi/sense.js';
+import { decodeProtection, isUnchecked, PI_BYTES } from '../../../../../wire/scsi/protection.js';
+import { applicationTagCheckFailed, invalidFieldInCdb, type Sense } from '../../../../../wire/scsi/sense.js';
 import type { IoFailure } from '../../../../volumes/block-layer.js';
 import { completeFailed } from '../../../io-failure.js';
 import type { LogicalUnit } from '../../../logical-unit.js';
@@ -11,6 +11,7 @@ import { dataOut, hostIo, inSteps } from '../io.js';
 import { STEP_BYTES, WriteSameFlag } from '../write-same.js';
 import {
   checkInformation,
+  expectationOf,
   optionsByte,
   optionsOf,
   PROTECT_TOP_BIT,
@@ -19,6 +20,7 @@ import {
   strideOf,
   written,
 } from './access.js';
+import { type Blocks, CHECKED } from './checks.js';
 import { repeatedBlock } from './repeated-block.js';
 
 const hasNoData = (task: Task) => task.cdb[0] !== Opcode.writeSame10 && (optionsOf(task) & WriteSameFlag.noData) !== 0;
@@ -32,6 +34,15 @@ export function refuseNoData(task: Task): Sense | null {
   return hasNoData(task) && protectOf(task) !== 0 ? invalidFieldInCdb(optionsByte(task)!, PROTECT_TOP_BIT) : null;
 }
 
+/** Its application tag is that of all blocks, and of some the mode page may want another one. */
+function refuseTag(unit: LogicalUnit, task: Task, { bytes, lba, blockSize }: Blocks): Sense | null {
+  const { type, ranges } = expectationOf(unit, task);
+  const information = decodeProtection(bytes, blockSize);
+  if (ranges === null || !CHECKED[protectOf(task)]!.applicationTag || isUnchecked(information, type)) return null;
+  const other = ranges.firstOther(information.applicationTag, lba, task.blocks);
+  return other === null ? null : applicationTagCheckFailed(other);
+}
+
 export function writeSame(unit: LogicalUnit, task: Task): void {
   const { lba, blocks: count } = task;
   const { ldev, blockSize } = unit;
@@ -40,7 +51,7 @@ export function writeSame(unit: LogicalUnit, task: Task): void {
     return;
   }
   const sent = protectOf(task) === 0 ? null : sentBlocks(unit, task, 1);
-  const refusal = sent === null ? null : checkInformation(unit, task, sent);
+  const refusal = sent === null ? null : (checkInformation(unit, task, sent) ?? refuseTag(unit, task, sent));
   if (refusal !== null) {
     task.check(refusal);
     return;
