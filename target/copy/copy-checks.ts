@@ -2,11 +2,18 @@
 import { inquiry, persistentReserveOut, testUnitReady } from '../../wire/scsi/cdb-build.js';
 import type { ReserveSegment, VerifySegment } from '../../wire/scsi/copy-segments.js';
 import { STANDARD_INQUIRY_BYTES } from '../../wire/scsi/inquiry.js';
+import { unreachableCopyTarget } from '../../wire/scsi/sense.js';
 import type { CopyContext } from './copy-context.js';
 import type { PieceDone } from './copy-steps.js';
 
-/** 07h: whether the source can be reached; with TUR, whether it is ready. */
+/** 07h: whether the source can be reached; with TUR, whether it is ready. Of a ROD: whether its token is good. */
 export function verify(context: CopyContext, segment: VerifySegment, done: PieceDone): void {
+  const rod = context.rods.get(segment.source);
+  if (rod !== null) {
+    const where = { segment: segment.number, field: { inCdb: false, byte: rod.at } };
+    done(rod.verify() ? null : unreachableCopyTarget(where));
+    return;
+  }
   const end = context.endPoint(segment, 'source', null);
   if ('key' in end) {
     done(end);

@@ -1,7 +1,8 @@
 import type { Segment } from '../../wire/scsi/copy-segments.js';
-import { type Cscd, CscdField } from '../../wire/scsi/cscd.js';
+import { type Cscd, CscdField, type UnitAddress } from '../../wire/scsi/cscd.js';
 import { OWN_UNIT } from '../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../wire/scsi/inquiry.js';
+import { RodType } from '../../wire/scsi/rod-token.js';
 import {
   copyInvalidField,
   incorrectCopyTargetDeviceType,
@@ -12,19 +13,24 @@ import {
 import { Status } from '../../wire/scsi/status.js';
 import type { CopyOperation, Failure, Issuer } from './copy-operation.js';
 import { type CopyMeans, CopySteps } from './copy-steps.js';
-import type { CopyTarget, Reply } from './copy-target.js';
+import type { CopyTarget, OwnTarget, Reply, ReplyDone } from './copy-target.js';
+import type { CopyRods } from './rod/copy-rods.js';
 
 /** What a copy operation works with; `target/scsi` supplies it. */
 export interface CopySurroundings extends CopyMeans {
   /** The logical unit that a CSCD descriptor names, as far as the sender of the command may reach it; else null. */
-  resolve(cscd: Cscd): CopyTarget | null;
+  resolve(address: UnitAddress): CopyTarget | null;
   /** The logical unit that got the command; null: its sender may no longer reach it. */
-  own(): CopyTarget | null;
+  own(): OwnTarget | null;
+  /** That CSCD descriptors of the list name. */
+  readonly rods: CopyRods;
   /** Of the parameter list. */
   readonly inline: Buffer;
 }
 
 export type Role = 'source' | 'destination';
+
+type Answered = (failure: Failure | null, reply: Reply | null) => void;
 
 /** One end of a segment. */
 export interface EndPoint {
@@ -39,6 +45,11 @@ export interface EndPoint {
 
 /** Byte of the CSCD IDs in a segment descriptor. */
 const ID_BYTE: Readonly<Record<Role, number>> = { source: 4, destination: 6 };
+
+/** Of a ROD that a token represents, the token says it (SPC-5 6.4.5.9). */
+function typeSaid({ address, deviceType }: Cscd, target: CopyTarget): number {
+  return address.kind === 'rod' && address.type === RodType.ofToken ? target.deviceType : deviceType;
+}
 
 /** Whether a descriptor says the block length that there is; of a tape it counts with FIXED only. */
 function fits({ blockLength, fixed }: Cscd, target: CopyTarget): boolean {
@@ -67,6 +78,14 @@ export class CopyContext {
     return this.surroundings.inline;
   }
 
+  get rods(): CopyRods {
+    return this.surroundings.rods;
+  }
+
+  own(): OwnTarget | null {
+    return this.surroundings.own();
+  }
+
   /**
    * The logical unit that a segment names, if it is reachable and what its descriptor says.
    * @param type PERIPHERAL DEVICE TYPE that the segment is for; null: any
@@ -89,16 +108,20 @@ export class CopyContext {
     if (id === 0 && list.format === 'lid4') return copyInvalidField({ segment: number, field: inSegment });
     if (cscd === 'extension') return copyInvalidField({ segment: number, field: inSegment });
     if (cscd === undefined) return unreachableCopyTarget({ segment: number, field: inSegment });
-    const target = cscd.nul ? null : this.surroundings.resolve(cscd);
+    const target = cscd.nul ? null : this.targetOf(id, cscd);
     const at = (byte: number) => ({ segment: number, field: { inCdb: false, byte: cscd.at + byte } });
     if (target === null) return unreachableCopyTarget(at(0));
     const wanted = type ?? target.deviceType;
-    if (cscd.deviceType !== wanted || target.deviceType !== wanted) {
+    if (typeSaid(cscd, target) !== wanted || target.deviceType !== wanted) {
       return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
     }
     const streamBlock = wanted === DeviceType.sequentialAccess && cscd.fixed ? cscd.blockLength : null;
     if (!fits(cscd, target)) return incorrectCopyTargetDeviceType(at(CscdField.blockLength));
     return { role, target, pad: cscd.pad, streamBlock, at: cscd.at };
+  }
+
+  private targetOf(id: number, { address }: Cscd): CopyTarget | null {
+    return address.kind === 'rod' ? this.rods.get(id)!.reader() : this.surroundings.resolve(address);
   }
 
   /**
@@ -112,9 +135,23 @@ export class CopyContext {
       readonly data?: readonly Buffer[];
       readonly tolerates?: (reply: Reply) => boolean;
     },
-    done: (failure: Failure | null, reply: Reply | null) => void,
+    done: Answered,
   ): void {
-    this.steps.send(end.target, command.cdb, command.data ?? [], (reply) => {
+    const { cdb, data = [], tolerates } = command;
+    this.perform(segment, end, { begin: (ended) => end.target.send(cdb, data, ended), tolerates }, done);
+  }
+
+  /** As `send`, of a command that `begin` sends; it returns what gives it up. */
+  perform(
+    segment: Segment,
+    end: EndPoint,
+    command: {
+      readonly begin: (done: ReplyDone) => () => void;
+      readonly tolerates: ((reply: Reply) => boolean) | undefined;
+    },
+    done: Answered,
+  ): void {
+    this.steps.perform(command.begin, (reply) => {
       const field = end.at === null ? undefined : { inCdb: false, byte: end.at };
       const where = { segment: segment.number, ...(field && { field }) };
       if (reply === 'stopped') {

@@ -1,7 +1,7 @@
 /** How a copy operation goes forward: pieces of work in turn, commands to logical units, and an end when it is told. */
 import { Status } from '../../wire/scsi/status.js';
 import type { CopyEnd, CopyOperation, Failure, Issuer } from './copy-operation.js';
-import type { CopyTarget, Reply } from './copy-target.js';
+import type { CopyTarget, Reply, ReplyDone } from './copy-target.js';
 import type { Turns } from './turns.js';
 
 /** What it needs of the logical unit that got the command. */
@@ -14,6 +14,12 @@ export interface CopyMeans {
 }
 
 export type PieceDone = (end: CopyEnd) => void;
+
+/**
+ * Gets the reply, which it releases; null: the logical unit cannot be reached. What does not end well after the operation
+ * was told to stop, ends as `stopped`.
+ */
+export type Performed = (reply: Reply | null | Extract<Failure, 'stopped'>) => void;
 
 export class CopySteps {
   constructor(
@@ -49,23 +55,20 @@ export class CopySteps {
     };
   }
 
-  /**
-   * Sends a command. `done` gets the reply, which it releases; null: the logical unit cannot be reached. What does not
-   * end well after the operation was told to stop, ends as `stopped`.
-   */
-  send(
-    target: CopyTarget,
-    cdb: Buffer,
-    data: readonly Buffer[],
-    done: (reply: Reply | null | Extract<Failure, 'stopped'>) => void,
-  ): void {
+  /** Sends a command, as `perform`. */
+  send(target: CopyTarget, cdb: Buffer, data: readonly Buffer[], done: Performed): void {
+    this.perform((ended) => target.send(cdb, data, ended), done);
+  }
+
+  /** @param begin sends a command, and returns what gives it up */
+  perform(begin: (done: ReplyDone) => () => void, done: Performed): void {
     // What waited when the copy was stopped comes here too: nothing is sent for a host that is gone.
     if (this.stopped) {
       done('stopped');
       return;
     }
     let ended = false;
-    const giveUp = target.send(cdb, data, (reply) => {
+    const giveUp = begin((reply) => {
       ended = true;
       this.operation.giveUp = null;
       if (reply?.status === Status.good) this.operation.commands++;

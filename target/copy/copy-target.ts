@@ -1,4 +1,6 @@
+import type { BlockRange } from '../../wire/scsi/block-ranges.js';
 import type { Sense } from '../../wire/scsi/sense.js';
+import type { PopulatedRod } from './rod/populated-rod.js';
 
 /** How a copy source or destination answered a command. */
 export interface Reply {
@@ -34,4 +36,13 @@ export interface CopyTarget {
    * @returns ends the command with TASK ABORTED if it waits for others
    */
   send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): () => void;
+}
+
+/** The logical unit that got the command. */
+export interface OwnTarget extends CopyTarget {
+  /**
+   * Has a ROD add blocks when no command that changes them is under way: a command as those of `send`. The answer
+   * INSUFFICIENT RESOURCES TO CREATE ROD: it could not.
+   */
+  populate(rod: PopulatedRod, ranges: readonly BlockRange[], done: ReplyDone): () => void;
 }

@@ -5,6 +5,7 @@ import { reserve, verify } from './copy-checks.js';
 import { CopyContext, type CopySurroundings } from './copy-context.js';
 import type { CopyEnd, CopyOperation, Issuer } from './copy-operation.js';
 import type { PieceDone } from './copy-steps.js';
+import { populateRod } from './rod/populate.js';
 import { copyStream, moveStream } from './stream/stream-copy.js';
 
 type Processes = {
@@ -23,6 +24,7 @@ const processes: Processes = {
   reserve,
   stream: copyStream,
   motion: moveStream,
+  populate: populateRod,
 };
 
 function processSegment<K extends Segment['kind']>(

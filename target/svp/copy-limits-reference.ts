@@ -25,12 +25,12 @@ const limits: readonly (readonly [what: string, limit: string | number, beyond: 
   ['results of ended copies that a logical unit keeps', KEPT_RESULTS, 'the oldest of whoever has the most go'],
   ['aliases of a list', `${ALIASES_OF_LIST}, and ${KiB(ALIAS_BYTES_OF_LIST)}`, 'INSUFFICIENT RESOURCES'],
   ['aliases in the array', MiB(ALIAS_BYTES_AT_ONCE), 'INSUFFICIENT RESOURCES'],
-  ['ranges of a token', RodLimits.ranges, 'TOO MANY SEGMENT DESCRIPTORS'],
-  ['what a token represents', GiB(RodLimits.bytes), 'INVALID FIELD IN PARAMETER LIST, at the range'],
+  ['ranges of a ROD or a token', RodLimits.ranges, 'TOO MANY SEGMENT DESCRIPTORS'],
+  ['what a ROD or a token represents', GiB(RodLimits.bytes), 'INVALID FIELD IN PARAMETER LIST, at the range'],
   ['inactivity timeout, seconds', RodLimits.maxInactivity, 'INVALID FIELD IN PARAMETER LIST'],
   ['tokens in the array', RodLimits.tokens, 'INSUFFICIENT RESOURCES TO CREATE ROD'],
   ['tokens of an initiator', RodLimits.tokensOfInitiator, 'INSUFFICIENT RESOURCES TO CREATE ROD'],
-  ['tokens of an LDEV', MAX_IMAGES, 'INSUFFICIENT RESOURCES TO CREATE ROD'],
+  ['tokens of an LDEV, and RODs of copies', MAX_IMAGES, 'INSUFFICIENT RESOURCES TO CREATE ROD'],
 ];
 
 export function copyLimitsReference(): string {

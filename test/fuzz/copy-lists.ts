@@ -10,11 +10,12 @@ import {
   encodeRegisterSegment,
   encodeVerifySegment,
 } from '../../wire/scsi/copy-segments.js';
-import { encodeAliasCscd, encodeCscd, encodePortalCscd } from '../../wire/scsi/cscd.js';
-import { type CopyListSpec, encodeCopyList, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
+import { encodeAliasCscd, encodeCscd, encodePortalCscd, encodeRodCscd } from '../../wire/scsi/cscd.js';
+import { type CopyListSpec, encodeCopyList, OWN_UNIT, TOKEN_CREATOR } from '../../wire/scsi/extended-copy.js';
 import { encodeLun } from '../../wire/scsi/lun.js';
 import { CopyOut, MaintenanceOut, Opcode } from '../../wire/scsi/opcodes.js';
-import { ROD_TOKEN_BYTES, zeroRodToken } from '../../wire/scsi/rod-token.js';
+import { encodePopulateRangeSegment, encodePopulateSegment } from '../../wire/scsi/rod-segments.js';
+import { ROD_TOKEN_BYTES, RodType, zeroRodToken } from '../../wire/scsi/rod-token.js';
 import { streamFormats } from '../../wire/scsi/stream-segments.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
 
@@ -30,6 +31,7 @@ function segment(random: Random): Buffer {
   const flags = { destinationCount: flag(random), concatenate: flag(random), hold: flag(random) };
   const offsets = { sourceOffset: random.below(600), destinationOffset: random.below(600) };
   if (random.below(3) === 0) return streamSegment(random, () => ends);
+  if (random.below(3) === 0) return populateSegment(random, id());
   const kinds = [
     () => encodeBlockSegment({ ...lbas, ...flags, blocks: random.below(LBAS) }),
     () => encodeByteSegment({ ...lbas, ...offsets, concatenate: flag(random), bytes: random.below(100_000) }),
@@ -67,6 +69,35 @@ export function streamSegment(random: Random, endsOf: (type: number) => Ends): B
   return data;
 }
 
+function populateSegment(random: Random, destination: number): Buffer {
+  const ends = { source: random.below(12) === 0 ? random.below(4) : OWN_UNIT, destination };
+  const blocks = () => (random.below(16) === 0 ? 0xffffffff : random.below(200));
+  if (flag(random)) return encodePopulateRangeSegment({ ...ends, lba: random.below(LBAS), blocks: blocks() });
+  const ranges = list(random, random.below(20) === 0 ? 300 : 4, () => ({ lba: random.below(LBAS), blocks: blocks() }));
+  return encodePopulateSegment({ ...ends, ranges });
+}
+
+/** Populated by segments, or of a token in the inline data; mostly right. */
+export function randomRod(random: Random, tokenOffset: number): Buffer {
+  const rarely = (value: number) => (random.below(10) === 0 ? value : 0);
+  const ofToken = flag(random);
+  const types = [RodType.pointInTimeDefault, RodType.pointInTimeVulnerable, RodType.pointInTimePersistent];
+  const wantsToken = !ofToken && random.below(4) === 0;
+  return encodeRodCscd({
+    producer: random.below(10) === 0 ? random.below(65536) : ofToken && flag(random) ? TOKEN_CREATOR : OWN_UNIT,
+    type: random.below(10) === 0 ? random.below(2 ** 32) : ofToken ? RodType.ofToken : types[random.below(3)]!,
+    lifetime: rarely(random.below(2 ** 32)),
+    // Never for long: there would soon be as many as there can be.
+    inactivityTimeout: wantsToken ? 1 : rarely(1),
+    wantsToken,
+    deleteToken: rarely(1) === 1 || (ofToken && random.below(6) === 0),
+    tokenOffset: ofToken ? tokenOffset + rarely(random.below(2000)) : rarely(4),
+    deviceType: rarely(random.below(32)),
+    pad: flag(random),
+    blockLength: rarely(512),
+  });
+}
+
 /** CSCDs that say where, not what: an alias, or a portal. */
 function elsewhere(random: Random): Buffer {
   const device = { pad: flag(random), blockLength: 0, lun: encodeLun(random.below(4)) };
@@ -98,7 +129,12 @@ export function randomCopy(
       blockLength: random.below(3) === 0 ? 512 : 0,
     });
   };
-  const cscd = () => (random.below(4) === 0 ? elsewhere(random) : named());
+  const inline = random.bytes(random.below(4) === 0 ? random.below(9000) : random.below(40));
+  if (inline.length > ROD_TOKEN_BYTES) zeroRodToken().copy(inline);
+  const cscd = () => {
+    if (random.below(4) === 0) return elsewhere(random);
+    return random.below(3) === 0 ? randomRod(random, 0) : named();
+  };
   const spec: CopyListSpec = {
     format,
     listId: random.below(4),
@@ -108,7 +144,7 @@ export function randomCopy(
     senseWithGood: random.below(4) === 0,
     cscds: list(random, random.below(20) === 0 ? 70 : 3, cscd),
     segments: list(random, random.below(20) === 0 ? 300 : 6, () => segment(random)),
-    inline: random.bytes(random.below(4) === 0 ? random.below(9000) : random.below(40)),
+    inline,
   };
   const bytes = encodeCopyList(spec);
   if (flag(random)) bytes[random.below(Math.min(bytes.length, 48))] = random.below(256);

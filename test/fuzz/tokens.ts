@@ -6,10 +6,14 @@ import type { Random } from '../../target/disk/types.js';
 import { ldevNaa } from '../../target/volumes/naming.js';
 import { testUnitReady, thirdPartyCopyIn, thirdPartyCopyOut, tokenCommand } from '../../wire/scsi/cdb-build.js';
 import { decodeAllRodTokens, decodeRodTokenInformation } from '../../wire/scsi/copy-results.js';
+import { encodeBlockSegment, encodeImageSegment } from '../../wire/scsi/copy-segments.js';
+import { encodeCopyList, OWN_UNIT } from '../../wire/scsi/extended-copy.js';
 import { CopyIn, CopyOut } from '../../wire/scsi/opcodes.js';
+import { encodePopulateSegment } from '../../wire/scsi/rod-segments.js';
 import { EXTENDED_BYTES, encodeRodToken, ROD_TOKEN_BYTES, RodType, zeroRodToken } from '../../wire/scsi/rod-token.js';
 import { encodePopulateList, encodeWriteTokenList } from '../../wire/scsi/token-lists.js';
 import type { Case } from './cases.js';
+import { randomRod } from './copy-lists.js';
 import { RawInitiator } from './raw-initiator.js';
 
 const LBAS = 4096;
@@ -78,7 +82,7 @@ class Holder {
 
   /** POPULATE TOKEN, and RECEIVE ROD TOKEN INFORMATION for what it made. */
   async make(lun: number): Promise<void> {
-    const { random, initiator } = this;
+    const { random } = this;
     const listId = random.below(LIST_IDS);
     // Never the default: tokens that live for minutes would soon be as many as there can be.
     const inactivityTimeout = pick(random, [1, 1, 2, 5, 90_000]);
@@ -90,11 +94,7 @@ class Holder {
       ranges: ranges(random),
     });
     this.send(lun, tokenCommand(CopyOut.populateToken, listId, list.length), list);
-    const cdb = thirdPartyCopyIn(CopyIn.rodTokenInformation, listId, oneIn(random, 6) ? random.below(600) : ALLOCATION);
-    const told = decodeRodTokenInformation(await initiator.read(lun, cdb, ALLOCATION, ANSWER_MS));
-    const tokens = told?.tokens ?? [];
-    received.tokens += tokens.length;
-    this.found.push(...tokens.map(({ token }) => token));
+    await this.take(lun, listId);
   }
 
   /** WRITE USING TOKEN. */
@@ -108,6 +108,46 @@ class Holder {
     const cut = oneIn(random, 8) ? list.subarray(0, random.below(list.length)) : list;
     const length = oneIn(random, 8) ? list.length : cut.length;
     this.send(lun, tokenCommand(CopyOut.writeUsingToken, random.below(LIST_IDS), length), cut);
+  }
+
+  /** EXTENDED COPY from what a token represents, and from blocks of its own that may become a token. */
+  copy(lun: number): void {
+    const { random } = this;
+    const whole = pick(random, this.found);
+    const token = oneIn(random, 3) ? bend(random, whole) : whole;
+    const from = (source: number) => ({
+      source,
+      destination: OWN_UNIT,
+      sourceLba: random.below(64),
+      destinationLba: random.below(LBAS),
+    });
+    const flags = { destinationCount: oneIn(random, 2), concatenate: oneIn(random, 2), hold: oneIn(random, 4) };
+    const list = encodeCopyList({
+      format: 'lid1',
+      listId: random.below(LIST_IDS),
+      listIdUsage: 0,
+      priority: random.below(8),
+      immediate: false,
+      senseWithGood: false,
+      cscds: [randomRod(random, 0), randomRod(random, 0)],
+      segments: [
+        encodePopulateSegment({ source: OWN_UNIT, destination: random.below(2), ranges: ranges(random) }),
+        encodeBlockSegment({ ...from(random.below(2)), ...flags, blocks: random.below(LBAS) }),
+        encodeImageSegment({ ...from(random.below(2)), blocks: random.below(200) }),
+      ].slice(random.below(2)),
+      inline: token,
+    });
+    this.send(lun, thirdPartyCopyOut(CopyOut.extendedCopy1, list.length), list);
+  }
+
+  /** RECEIVE ROD TOKEN INFORMATION, of whatever made a token. */
+  async take(lun: number, listId = this.random.below(LIST_IDS)): Promise<void> {
+    const { random, initiator } = this;
+    const cdb = thirdPartyCopyIn(CopyIn.rodTokenInformation, listId, oneIn(random, 6) ? random.below(600) : ALLOCATION);
+    const told = decodeRodTokenInformation(await initiator.read(lun, cdb, ALLOCATION, ANSWER_MS));
+    const tokens = told?.tokens ?? [];
+    received.tokens += tokens.length;
+    this.found.push(...tokens.map(({ token }) => token));
   }
 
   /** What is told of token commands, perhaps while they run. */
@@ -140,7 +180,19 @@ export const tokens: Case = async (address, random) => {
   for (let i = 4 + random.below(28); i > 0; i--) {
     const holder = pick(random, holders);
     const lun = random.below(LUNS);
-    const action = pick(random, ['make', 'make', 'use', 'use', 'use', 'use', 'ask', 'abort'] as const);
+    const action = pick(random, [
+      'make',
+      'make',
+      'use',
+      'use',
+      'use',
+      'use',
+      'copy',
+      'copy',
+      'take',
+      'ask',
+      'abort',
+    ] as const);
     await holder[action](lun);
     if (oneIn(random, 4)) await holder.initiator.answer(20);
     if (oneIn(random, 60)) await new Promise((resolve) => setTimeout(resolve, EXPIRY_MS));

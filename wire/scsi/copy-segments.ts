@@ -12,11 +12,12 @@
  *   15h       move reservation          8– as the parameter list of REGISTER AND MOVE, with a TransportID from 32 on
  *   16h       <i>block → <i>block       8–15 source LBA · 16–23 destination LBA · 24–27 blocks, 0: as many as fit
  *
- * Those with stream devices stand in `stream-segments.ts`. Left out: types for RODs (BEh, BFh).
+ * Those with stream devices stand in `stream-segments.ts`, those that populate RODs in `rod-segments.ts`.
  */
 
 import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
 import { BASIC_LIST_BYTES, PersistentOut } from './persistent-reservations.js';
+import { type PopulateSegment, rodFormats } from './rod-segments.js';
 import { invalidFieldInParameterList, type Sense, unsupportedSegmentDescriptor } from './sense.js';
 import { type MotionSegment, type StreamSegment, streamFormats } from './stream-segments.js';
 
@@ -102,7 +103,8 @@ export type Segment =
   | VerifySegment
   | ReserveSegment
   | StreamSegment
-  | MotionSegment;
+  | MotionSegment
+  | PopulateSegment;
 
 export interface SegmentFormat {
   /** Of the whole descriptor, in bytes. */
@@ -140,6 +142,7 @@ function blockFormat(hold: boolean): SegmentFormat {
 
 const formats: ReadonlyMap<number, SegmentFormat> = new Map<number, SegmentFormat>([
   ...streamFormats,
+  ...rodFormats,
   [SegmentType.blockToBlock, blockFormat(false)],
   [
     SegmentType.verify,

@@ -6,12 +6,15 @@
  *   E5h iSCSI IPv4        4–11 LU IDENTIFIER · 12–15 IPv4 address · 22–23 TCP port · 26–27 internet protocol number
  *   E6h alias             4–11 LU IDENTIFIER · 12–19 ALIAS VALUE
  *   EAh iSCSI IPv6        4–11 LU IDENTIFIER · 12–27 IPv6 address · 32 FFh · 34–35 TCP port · 36–37 protocol number
+ *   FEh ROD               4–5 ROD PRODUCER CSCD DESCRIPTOR ID · 8–11 ROD TYPE · 12–15 REQUESTED ROD TOKEN LIFETIME ·
+ *                         16–19 REQUESTED ROD TOKEN INACTIVITY TIMEOUT · 22 R_TOKEN (0) · 23 DEL_TKN (0) ·
+ *                         24–27 ROD TOKEN OFFSET
  *   28–31 of block devices: 28 PAD (2) · 29–31 DISK BLOCK LENGTH; of stream devices: 28 PAD (2) FIXED (0) ·
  *         29–31 STREAM BLOCK LENGTH
  *
  * NUL is obsolete in SPC-5; hosts written to SPC-3 send it. LU ID TYPE counts where there is a LU IDENTIFIER.
  * Left out: transports that the array does not have (E0h to E3h, E7h to E9h); copy services (EBh), which each vendor
- * addresses in another way; RODs (FEh).
+ * addresses in another way.
  */
 import { decodeLun } from './lun.js';
 import { copyInvalidField, invalidFieldInParameterList, type Sense, unsupportedTargetDescriptor } from './sense.js';
@@ -20,12 +23,21 @@ export const CSCD_BYTES = 32;
 export const MAX_DESIGNATOR_BYTES = 20;
 
 /** Descriptor type codes of those that are known, ascending. */
-export const CscdType = { identification: 0xe4, ipv4: 0xe5, alias: 0xe6, ipv6: 0xea } as const;
+export const CscdType = { identification: 0xe4, ipv4: 0xe5, alias: 0xe6, ipv6: 0xea, rod: 0xfe } as const;
 /** Of a second part, which is no CSCD of its own. */
 const EXTENSION = 0xff;
 
 /** Where fields of a CSCD descriptor stand that an error points at. */
 export const CscdField = { deviceType: 1, blockLength: 29 } as const;
+export const RodCscdField = {
+  producer: 4,
+  type: 8,
+  lifetime: 12,
+  inactivityTimeout: 16,
+  wantsToken: 22,
+  deleteToken: 23,
+  tokenOffset: 24,
+} as const;
 
 /** A designator that is in the device identification page of the logical unit. */
 export interface DesignatorAddress {
@@ -57,7 +69,26 @@ export interface AliasAddress {
   readonly lun: number | null;
 }
 
-export type CscdAddress = DesignatorAddress | PortalAddress | AliasAddress;
+/** A ROD: what a token in the inline data represents, or what segments of the list populate. */
+export interface RodAddress {
+  readonly kind: 'rod';
+  /** CSCD ID of the logical unit whose copy manager made its token, or makes it. */
+  readonly producer: number;
+  /** ROD TYPE; 0: that of the token. */
+  readonly type: number;
+  /** Seconds that its token is to be good for, and without being used. */
+  readonly lifetime: number;
+  readonly inactivityTimeout: number;
+  /** A token of it is to be made (R_TOKEN). */
+  readonly wantsToken: boolean;
+  readonly deleteToken: boolean;
+  /** Byte of the inline data where its token begins. */
+  readonly tokenOffset: number;
+}
+
+/** Of a logical unit. */
+export type UnitAddress = DesignatorAddress | PortalAddress | AliasAddress;
+export type CscdAddress = UnitAddress | RodAddress;
 
 /** A copy source or destination. */
 export interface Cscd {
@@ -120,6 +151,19 @@ function alias(bytes: Buffer, at: number): AliasAddress | Sense {
   return 'key' in unit ? unit : { kind: 'alias', alias: bytes.toString('hex', 12, 20), lun: unit.lun };
 }
 
+function rod(bytes: Buffer): RodAddress {
+  return {
+    kind: 'rod',
+    producer: bytes.readUInt16BE(RodCscdField.producer),
+    type: bytes.readUInt32BE(RodCscdField.type),
+    lifetime: bytes.readUInt32BE(RodCscdField.lifetime),
+    inactivityTimeout: bytes.readUInt32BE(RodCscdField.inactivityTimeout),
+    wantsToken: (bytes[RodCscdField.wantsToken]! & 0x01) !== 0,
+    deleteToken: (bytes[RodCscdField.deleteToken]! & 0x01) !== 0,
+    tokenOffset: bytes.readUInt32BE(RodCscdField.tokenOffset),
+  };
+}
+
 interface Format {
   /** With its extension. */
   readonly bytes: number;
@@ -131,6 +175,7 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
   [CscdType.ipv4, { bytes: CSCD_BYTES, address: ipv4 }],
   [CscdType.alias, { bytes: CSCD_BYTES, address: alias }],
   [CscdType.ipv6, { bytes: 2 * CSCD_BYTES, address: ipv6 }],
+  [CscdType.rod, { bytes: CSCD_BYTES, address: rod }],
 ]);
 
 /** Type codes known, ascending. */
@@ -222,5 +267,18 @@ export function encodePortalCscd(cscd: PortalCscdSpec): Buffer {
   if (v6) data[CSCD_BYTES] = EXTENSION;
   data.writeUInt16BE(port, v6 ? 34 : 22);
   data.writeUInt16BE(protocol, v6 ? 36 : 26);
+  return data;
+}
+
+/** FEh. */
+export function encodeRodCscd(cscd: Device & Omit<RodAddress, 'kind'>): Buffer {
+  const data = encode(CscdType.rod, cscd);
+  data.writeUInt16BE(cscd.producer, RodCscdField.producer);
+  data.writeUInt32BE(cscd.type, RodCscdField.type);
+  data.writeUInt32BE(cscd.lifetime, RodCscdField.lifetime);
+  data.writeUInt32BE(cscd.inactivityTimeout, RodCscdField.inactivityTimeout);
+  data[RodCscdField.wantsToken] = cscd.wantsToken ? 0x01 : 0;
+  data[RodCscdField.deleteToken] = cscd.deleteToken ? 0x01 : 0;
+  data.writeUInt32BE(cscd.tokenOffset, RodCscdField.tokenOffset);
   return data;
 }

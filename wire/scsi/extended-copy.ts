@@ -34,6 +34,8 @@ export const LIST_ID1_HEADER = 16;
 export const LIST_ID4_HEADER = 48;
 /** CSCD ID of the logical unit that got the command. */
 export const OWN_UNIT = 0xffff;
+/** ROD PRODUCER CSCD DESCRIPTOR ID: whoever made the ROD token. */
+export const TOKEN_CREATOR = 0xf800;
 const HEADER_CSCD = 0xff;
 
 /** LIST ID USAGE (SPC-5 tables 128, 129). */
@@ -73,6 +75,8 @@ export interface CopyList {
 export interface ReceivedCopyList {
   readonly list: CopyList;
   readonly inline: Buffer;
+  /** Byte of the parameter list that the inline data begins at. */
+  readonly inlineAt: number;
 }
 
 /** Byte of the list identifier, by format. */
@@ -189,7 +193,11 @@ export function decodeCopyList(
   const { listId, listIdUsage, priority, immediate, senseWithGood } = header;
   const inlineAt = segmentsAt + header.segmentBytes;
   const inline = Buffer.from(list.subarray(inlineAt, inlineAt + header.inlineBytes));
-  return { list: { format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments }, inline };
+  return {
+    list: { format, listId, listIdUsage, priority, immediate, senseWithGood, cscds, segments },
+    inline,
+    inlineAt,
+  };
 }
 
 export interface CopyListSpec extends Omit<CopyList, 'cscds' | 'segments'> {

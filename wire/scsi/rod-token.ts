@@ -22,6 +22,8 @@ export const ROD_TOKEN_LENGTH = ROD_TOKEN_BYTES - 8;
 
 /** ROD TYPE (SPC-5 table 110, SBC-4 table 30). */
 export const RodType = {
+  /** In ROD CSCD descriptors only: that of the token. */
+  ofToken: 0,
   pointInTimeDefault: 0x00800000,
   pointInTimeVulnerable: 0x00800001,
   pointInTimePersistent: 0x00800002,

@@ -11,7 +11,7 @@
  *   0106h  ROD token features     remote tokens 1 · 11 reserved · lifetime: minimum 4, maximum 4 · maximum inactivity
  *          timeout 4 · 18 reserved · list length 2 · block ROD features, 48 bytes: device type 1 · 1 reserved · length 2 ·
  *          2 reserved · granularity 2 · bytes: maximum 8 · optimal 8, to a token 8, from a token 8 · 8 reserved
- *   0108h  supported ROD types    2 reserved · list length 2 · 64 bytes each: type 4 · TOKEN_IN (1) TOKEN_OUT (0) · …
+ *   0108h  supported ROD types    2 reserved · list length 2 · 64 bytes each: type 4 · ECPY_INT (7) TOKEN_IN (1) TOKEN_OUT (0) · …
  *   8001h  general copy           total concurrent copies 4 · identified ones 4 · segment length 4 · segment and
  *                                 inline data granularity (log 2) 1 + 1 · …
  *   9101h  stream copy           maximum stream device transfer size 4, bytes · …
@@ -43,7 +43,15 @@ function supportedCommands(commands: readonly SupportedActions[]): Buffer {
   return descriptor(0x0001, Buffer.from([list.length, ...list]));
 }
 
-/** What tokens a copy manager makes and takes; times in seconds. */
+/** A ROD type: whether EXTENDED COPY has RODs of it, and commands take and make such tokens. */
+export interface RodTypeSupport {
+  readonly type: number;
+  readonly internal: boolean;
+  readonly tokenIn: boolean;
+  readonly tokenOut: boolean;
+}
+
+/** What RODs and tokens a copy manager has, makes and takes; times in seconds. */
 export interface RodSupport {
   readonly blockSize: number;
   /** Range descriptors of one command. */
@@ -55,9 +63,10 @@ export interface RodSupport {
   readonly granularity: number;
   readonly defaultInactivity: number;
   readonly maxInactivity: number;
+  readonly minLifetime: number;
   readonly lifetime: number;
   /** Ascending. */
-  readonly types: readonly { readonly type: number; readonly tokenIn: boolean; readonly tokenOut: boolean }[];
+  readonly types: readonly RodTypeSupport[];
 }
 
 function rodLimits(rods: RodSupport): Buffer {
@@ -73,7 +82,7 @@ function rodLimits(rods: RodSupport): Buffer {
 /** Tokens of this target device only (REMOTE TOKENS 0). */
 function rodFeatures(rods: RodSupport): Buffer {
   const content = Buffer.alloc(44 + BLOCK_ROD_FEATURES);
-  content.writeUInt32BE(rods.lifetime, 12);
+  content.writeUInt32BE(rods.minLifetime, 12);
   content.writeUInt32BE(rods.lifetime, 16);
   content.writeUInt32BE(rods.maxInactivity, 20);
   content.writeUInt16BE(BLOCK_ROD_FEATURES, 42);
@@ -88,10 +97,10 @@ function rodFeatures(rods: RodSupport): Buffer {
 function supportedRodTypes({ types }: RodSupport): Buffer {
   const content = Buffer.alloc(4 + types.length * ROD_TYPE_BYTES);
   content.writeUInt16BE(types.length * ROD_TYPE_BYTES, 2);
-  types.forEach(({ type, tokenIn, tokenOut }, index) => {
+  types.forEach(({ type, internal, tokenIn, tokenOut }, index) => {
     const at = 4 + index * ROD_TYPE_BYTES;
     content.writeUInt32BE(type, at);
-    content[at + 4] = (tokenIn ? 0x02 : 0) | (tokenOut ? 0x01 : 0);
+    content[at + 4] = (internal ? 0x80 : 0) | (tokenIn ? 0x02 : 0) | (tokenOut ? 0x01 : 0);
   });
   return descriptor(0x0108, content);
 }

@@ -1,4 +1,5 @@
 import { RodType } from '../../../wire/scsi/rod-token.js';
+import type { RodTypeSupport } from '../../../wire/scsi/vpd-third-party-copy.js';
 
 const DAY = 24 * 60 * 60;
 
@@ -12,8 +13,9 @@ export const RodLimits = {
   optimalBytes: 1024 * 1024 * 1024,
   defaultInactivity: 600,
   maxInactivity: DAY,
-  /** A token that is used again and again ends then. */
+  /** A token that is used again and again ends then; EXTENDED COPY may ask for less. */
   lifetime: 7 * DAY,
+  minLifetime: 60 * 60,
   /** In the whole array, and of one initiator. */
   tokens: 256,
   tokensOfInitiator: 64,
@@ -22,10 +24,11 @@ export const RodLimits = {
 } as const;
 
 /** ROD types, ascending, and what they are good for. */
-export const rodTypes = [
-  { type: RodType.pointInTimeDefault, tokenIn: true, tokenOut: true },
-  { type: RodType.pointInTimeVulnerable, tokenIn: true, tokenOut: true },
-  { type: RodType.pointInTimePersistent, tokenIn: true, tokenOut: true },
-  { type: RodType.pointInTimeAny, tokenIn: false, tokenOut: true },
-  { type: RodType.zero, tokenIn: true, tokenOut: false },
-] as const;
+export const rodTypes: readonly RodTypeSupport[] = [
+  { type: RodType.ofToken, internal: true, tokenIn: false, tokenOut: false },
+  { type: RodType.pointInTimeDefault, internal: true, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimeVulnerable, internal: true, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimePersistent, internal: true, tokenIn: true, tokenOut: true },
+  { type: RodType.pointInTimeAny, internal: true, tokenIn: false, tokenOut: true },
+  { type: RodType.zero, internal: false, tokenIn: true, tokenOut: false },
+];

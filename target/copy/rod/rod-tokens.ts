@@ -112,11 +112,15 @@ export class RodTokens {
     private readonly random: Random,
   ) {}
 
-  /** Makes a token of a ROD. Null: there are too many of the array's or of the initiator's. */
-  create(request: TokenRequest): RodToken | null {
+  /** How many more there may be for an initiator. */
+  left(initiator: string): number {
     const good = [...this.tokens.values()].filter(({ ended }) => ended === null);
-    const own = good.filter((token) => token.initiator === request.initiator);
-    if (good.length >= RodLimits.tokens || own.length >= RodLimits.tokensOfInitiator) return null;
+    const own = good.filter((token) => token.initiator === initiator);
+    return Math.min(RodLimits.tokens - good.length, RodLimits.tokensOfInitiator - own.length);
+  }
+
+  /** Makes a token of a ROD; there is room for it. */
+  create(request: TokenRequest): RodToken {
     const { rod, creator, capacity, target } = request;
     const bytes = encodeRodToken({
       // The copy manager says which type it chose (SPC-5 5.17.6.2.3.5).

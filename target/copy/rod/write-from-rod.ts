@@ -8,14 +8,13 @@ import {
   unreachableCopyTarget,
 } from '../../../wire/scsi/sense.js';
 import { Status } from '../../../wire/scsi/status.js';
-import type { Io, IoFailure } from '../../volumes/block-layer.js';
+import type { IoFailure } from '../../volumes/block-layer.js';
 import { PIECE_BYTES, ZERO_BLOCKS } from '../copy-limits.js';
 import type { CopyEnd, CopyOperation, Issuer } from '../copy-operation.js';
 import { type CopyMeans, CopySteps, type PieceDone } from '../copy-steps.js';
 import type { CopyTarget } from '../copy-target.js';
 import type { Rod } from './rod.js';
-
-const IO: Io = { priority: 'background', initiator: '', fua: false, dpo: true };
+import { ROD_IO } from './rod-target.js';
 
 export interface RodWrite extends CopyMeans {
   readonly operation: CopyOperation<Issuer>;
@@ -91,7 +90,7 @@ export class RodWriter {
   private copy(bytes: number, at: number, done: PieceDone): void {
     const { rod } = this.plan;
     const there = Math.min(bytes, rod.bytes - at);
-    rod.read(IO, at, there, (failure, views, release) => {
+    rod.read(ROD_IO, at, there, (failure, views, release) => {
       if (failure !== null) {
         release();
         done(this.plan.unreadable(failure));

@@ -9,7 +9,7 @@ t.test('limits and descriptor types', async (t) => {
   t.equal(code, 0);
   t.match(out, /^segment descriptors +256$/m);
   t.match(out, /^longest segment +any$/m);
-  t.match(out, /^descriptor types +00h 01h 02h .* 16h e4h e5h e6h eah$/m);
+  t.match(out, /^descriptor types +00h 01h 02h .* 16h beh bfh e4h e5h e6h eah feh$/m);
   t.match(JSON.parse((await lunctl(['copystatus', '--json', url(1)])).out), { cscds: 64, concurrent: 32 });
 });
 

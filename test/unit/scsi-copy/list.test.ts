@@ -92,7 +92,7 @@ const lies: readonly (readonly [string, 'lid1' | 'lid4', Change, ReturnType<type
   ['CSCD extension', 'lid4', at(48, 0xff), error('unsupported-target-descriptor', 48)],
   ['designator longer than its field', 'lid1', at(23, 21), error(FIELD, 23)],
   ['segment for images of tapes', 'lid1', at(80, 0x13), error('unsupported-segment-descriptor', 80)],
-  ['segment for RODs', 'lid4', at(112, 0xbe), error('unsupported-segment-descriptor', 112)],
+  ['segment of no kind', 'lid4', at(112, 0xbd), error('unsupported-segment-descriptor', 112)],
   ['segment shorter than its kind', 'lid1', at(83, 0x14), error(FIELD, 82)],
   ['segment that reaches beyond the list', 'lid1', at(80, 0x0a), error(FIELD, 82)],
   ['segment of another length', 'lid1', at(82, 0xff), error(FIELD, 82)],

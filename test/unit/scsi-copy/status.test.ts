@@ -237,7 +237,19 @@ t.test('GOOD with sense', async (t) => {
 });
 
 /** 00h to 12h, 14h to 16h, and CSCDs. */
-const TYPES = [...Array.from({ length: 0x13 }, (_, type) => type), 0x14, 0x15, 0x16, 0xe4, 0xe5, 0xe6, 0xea];
+const TYPES = [
+  ...Array.from({ length: 0x13 }, (_, type) => type),
+  0x14,
+  0x15,
+  0x16,
+  0xbe,
+  0xbf,
+  0xe4,
+  0xe5,
+  0xe6,
+  0xea,
+  0xfe,
+];
 
 t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) => {
   const rig = new CopyRig();
@@ -254,7 +266,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [10_240, 0, 32_768, 65_536],
   );
   t.same([parameters.readUInt16BE(34), parameters[36]], [32, 32]);
-  t.same([...parameters.subarray(43)], [26, ...TYPES]);
+  t.same([...parameters.subarray(43)], [29, ...TYPES]);
 
   const page = host.run(inquiry(0x8f, 1024)).data;
   t.equal(page.readUInt16BE(2), page.length - 4);
@@ -275,7 +287,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
   t.equal(features[0], 0, 'no tokens of other arrays');
   t.same(
     [12, 16, 20].map((at) => features.readUInt32BE(at)),
-    [604_800, 604_800, 86_400],
+    [3600, 604_800, 86_400],
   );
   t.equal(features.readUInt16BE(42), features.length - 44);
   t.same([...features.subarray(44, 52)], [0, 0, 0, 0x2c, 0, 0, 0, 128], 'chunks of 64 KiB');
@@ -283,12 +295,13 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
   const types = found.get(0x0108)!;
   t.equal(types.readUInt16BE(2), types.length - 4);
   t.same(
-    [4, 68, 132, 196, 260].map((at) => [types.readUInt32BE(at), types[at + 4]]),
+    [4, 68, 132, 196, 260, 324].map((at) => [types.readUInt32BE(at), types[at + 4]]),
     [
-      [0x00800000, 3],
-      [0x00800001, 3],
-      [0x00800002, 3],
-      [0x0080ffff, 1],
+      [0x00000000, 0x80],
+      [0x00800000, 0x83],
+      [0x00800001, 0x83],
+      [0x00800002, 0x83],
+      [0x0080ffff, 0x81],
       [0xffff0001, 2],
     ],
   );
@@ -298,7 +311,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [64, 256, 10_240, 32_768],
   );
   t.same([...found.get(0x0008)!].slice(0, parameters.length - 43), [...parameters.subarray(43)], 'padded');
-  t.same([...found.get(0x000c)!], [0, 2, 0xff, 0xff]);
+  t.same([...found.get(0x000c)!], [0, 4, 0xf8, 0, 0xff, 0xff, 0, 0]);
   t.same(
     [0, 4, 8].map((at) => found.get(0x8001)!.readUInt32BE(at)),
     [32, 32, 0],

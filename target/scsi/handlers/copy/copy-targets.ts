@@ -5,10 +5,15 @@
  */
 import { BlockList, isIPv6 } from 'node:net';
 import { iscsiNameOf } from '../../../../wire/scsi/aliases.js';
-import type { CscdAddress, DesignatorAddress, PortalAddress } from '../../../../wire/scsi/cscd.js';
+import type { BlockRange } from '../../../../wire/scsi/block-ranges.js';
+import { tokenCommand } from '../../../../wire/scsi/cdb-build.js';
+import type { DesignatorAddress, PortalAddress, UnitAddress } from '../../../../wire/scsi/cscd.js';
 import { encodeLun } from '../../../../wire/scsi/lun.js';
+import { CopyOut } from '../../../../wire/scsi/opcodes.js';
+import { encodePopulateList } from '../../../../wire/scsi/token-lists.js';
 import type { Aliases } from '../../../copy/alias-lists.js';
-import type { CopyTarget, Reply, ReplyDone } from '../../../copy/copy-target.js';
+import type { CopyTarget, OwnTarget, Reply, ReplyDone } from '../../../copy/copy-target.js';
+import type { PopulatedRod } from '../../../copy/rod/populated-rod.js';
 import type { Ldev } from '../../../volumes/model.js';
 import { foldIscsiName } from '../../../volumes/naming.js';
 import type { LogicalUnit, Path, Reached } from '../../logical-unit.js';
@@ -51,8 +56,18 @@ function ownerOf(data: readonly Buffer[], bytes: number, done: ReplyDone): TaskO
   };
 }
 
+/** POPULATE TOKEN of the copy manager: the blocks are for a ROD of a copy, and there is no token. */
+export class PopulateTask extends Task {
+  constructor(
+    readonly rod: PopulatedRod,
+    ...parts: ConstructorParameters<typeof Task>
+  ) {
+    super(...parts);
+  }
+}
+
 /** A logical unit that was reached; each command asks anew whether it still may be. */
-class ReachedTarget implements CopyTarget {
+class ReachedTarget implements OwnTarget {
   constructor(
     /** Got the EXTENDED COPY command, from `sender`. */
     private readonly manager: LogicalUnit,
@@ -87,6 +102,15 @@ class ReachedTarget implements CopyTarget {
   }
 
   send(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone): () => void {
+    return this.submit(cdb, dataOut, done, null);
+  }
+
+  populate(rod: PopulatedRod, ranges: readonly BlockRange[], done: ReplyDone): () => void {
+    const list = encodePopulateList({ immediate: false, inactivityTimeout: 0, rodType: null, ranges });
+    return this.submit(tokenCommand(CopyOut.populateToken, 0, list.length), [list], done, rod);
+  }
+
+  private submit(cdb: Buffer, dataOut: readonly Buffer[], done: ReplyDone, rod: PopulatedRod | null): () => void {
     const { unit } = this.reached;
     const same: Matches = (ldev, path) => ldev === unit.ldev && this.matches(ldev, path);
     const now = this.manager.neighbours.reach(this.sender, same);
@@ -99,7 +123,8 @@ class ReachedTarget implements CopyTarget {
     cdb.copy(padded);
     const bytes = dataOut.reduce((sum, { length }) => sum + length, 0);
     const owner = ownerOf(dataOut, bytes, done);
-    const task = new Task(owner, now.nexus, NO_LUN, padded, NO_TAG, TaskAttribute.simple, bytes, 0);
+    const parts = [owner, now.nexus, NO_LUN, padded, NO_TAG, TaskAttribute.simple, bytes, 0] as const;
+    const task = rod === null ? new Task(...parts) : new PopulateTask(rod, ...parts);
     task.delegated = true;
     tasks.submit(unit, task);
     return () => {
@@ -146,7 +171,7 @@ export function resolveCscd(
   manager: LogicalUnit,
   sender: Nexus,
   aliases: Aliases,
-  address: CscdAddress,
+  address: UnitAddress,
 ): CopyTarget | null {
   if (address.kind === 'designator') return reach(manager, sender, (ldev) => designates(address, ldev));
   if (address.kind === 'portal') return atPortal(manager, sender, address);
@@ -158,6 +183,6 @@ export function resolveCscd(
 }
 
 /** The logical unit that got the command itself. */
-export function ownUnit(manager: LogicalUnit, sender: Nexus): CopyTarget | null {
+export function ownUnit(manager: LogicalUnit, sender: Nexus): OwnTarget | null {
   return reach(manager, sender, (ldev) => ldev.id === manager.ldev.id);
 }

@@ -1,5 +1,5 @@
 /** EXTENDED COPY(LID1), EXTENDED COPY(LID4) and COPY OPERATION ABORT (SPC-5 6.3 to 6.5). */
-import type { Cscd } from '../../../../wire/scsi/cscd.js';
+import type { UnitAddress } from '../../../../wire/scsi/cscd.js';
 import {
   type CopyList,
   decodeCopyList,
@@ -9,6 +9,8 @@ import {
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
 import { CopyLimits, MAX_LIST_BYTES } from '../../../copy/copy-limits.js';
+import { CopyRods } from '../../../copy/rod/copy-rods.js';
+import { refusalOfRods } from '../../../copy/rod/rod-checks.js';
 import { runCopy } from '../../../copy/run-copy.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
@@ -16,9 +18,17 @@ import { Status, type Task } from '../../task.js';
 import { withList } from '../primary/answer.js';
 import { checkListLength, end, listBytes, proceed } from './copy-command.js';
 import { ownUnit, resolveCscd } from './copy-targets.js';
+import { rodMeans } from './rods.js';
 
-function run(unit: LogicalUnit, task: Task, { list, inline }: ReceivedCopyList, serviceAction: number): void {
+function run(unit: LogicalUnit, task: Task, received: ReceivedCopyList, serviceAction: number): void {
   const { nexus } = task;
+  const { list, inline } = received;
+  const refusal = refusalOfRods(list, inline.length, unit.blockSize);
+  const rods = refusal ?? CopyRods.of(received, rodMeans(unit, nexus));
+  if ('key' in rods) {
+    task.check(rods);
+    return;
+  }
   const operation = unit.copies.begin(nexus, list, serviceAction);
   if (operation === 'busy') task.fail(Status.busy);
   else if ('key' in operation) task.check(operation);
@@ -26,11 +36,13 @@ function run(unit: LogicalUnit, task: Task, { list, inline }: ReceivedCopyList, 
     const aliases = unit.copies.aliases.of(nexus.id);
     const surroundings = {
       ...proceed(unit, task, operation),
-      resolve: ({ address }: Cscd) => resolveCscd(unit, nexus, aliases, address),
+      resolve: (address: UnitAddress) => resolveCscd(unit, nexus, aliases, address),
       own: () => ownUnit(unit, nexus),
+      rods,
       inline,
     };
-    runCopy(operation, surroundings, (how) => end(unit, task, operation, how));
+    rods.begin();
+    runCopy(operation, surroundings, (how) => end(unit, task, operation, rods.close(operation, how)));
   }
 }
 

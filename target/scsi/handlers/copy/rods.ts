@@ -2,6 +2,7 @@
 import { encodeCscd } from '../../../../wire/scsi/cscd.js';
 import { internalTargetFailure, type Sense } from '../../../../wire/scsi/sense.js';
 import { Association, CodeSet, DesignatorType, encodeDesignator } from '../../../../wire/scsi/vpd.js';
+import type { RodMeans } from '../../../copy/rod/copy-rods.js';
 import type { TokenRequest } from '../../../copy/rod/rod-tokens.js';
 import type { IoFailure } from '../../../volumes/block-layer.js';
 import { senseOf } from '../../io-failure.js';
@@ -40,4 +41,10 @@ export function tokenOrigin(
 /** Of a token that could not be read. Where it was, on a logical unit that the sender need not be able to reach, is nothing to tell. */
 export function senseOfTokenRead(failure: IoFailure): Sense {
   return failure.kind === 'medium-error' ? internalTargetFailure() : senseOf(failure);
+}
+
+/** For an EXTENDED COPY command that a nexus sent to a logical unit. */
+export function rodMeans(unit: LogicalUnit, nexus: Nexus): RodMeans {
+  const { ldev, neighbours } = unit;
+  return { ldev, tokens: neighbours.tokens, origin: () => tokenOrigin(unit, nexus), senseOf, senseOfTokenRead };
 }

@@ -32,7 +32,7 @@ import { Status, type Task } from '../../task.js';
 import { GROUP_NUMBER } from '../block/cdb-shapes.js';
 import { withList } from '../primary/answer.js';
 import { checkListLength, end, listBytes, type Operation, proceed } from './copy-command.js';
-import { ownUnit } from './copy-targets.js';
+import { ownUnit, PopulateTask } from './copy-targets.js';
 import { senseOfTokenRead, targetDescriptor, tokenOrigin } from './rods.js';
 
 const LIST_ID_AT = 6;
@@ -78,22 +78,27 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
     task.check(refusal);
     return;
   }
+  if (task instanceof PopulateTask) {
+    if (task.rod.add(list.ranges)) task.good();
+    else task.check(insufficientResourcesForRod());
+    return;
+  }
   const operation = begin(unit, task, false, CopyOut.populateToken);
   if (operation === null) return;
   const { ranges, rodType, inactivityTimeout } = list;
   const rod = new PopulatedRod(unit.ldev, rodType ?? RodType.pointInTimeDefault);
-  const times = {
-    lifetime: RodLimits.lifetime,
-    inactivityTimeout: inactivityTimeout || RodLimits.defaultInactivity,
-  };
-  const request = { rod, ...times, ...tokenOrigin(unit, task.nexus) };
-  const token = rod.add(ranges) ? unit.neighbours.tokens.create(request) : null;
-  if (token === null) {
-    rod.release();
+  const { tokens } = unit.neighbours;
+  if (tokens.left(task.nexus.initiatorName) === 0 || !rod.add(ranges)) {
     end(unit, task, operation, insufficientResourcesForRod());
     return;
   }
-  operation.tokens = [{ cscd: 0, token: token.bytes }];
+  const { bytes } = tokens.create({
+    ...tokenOrigin(unit, task.nexus),
+    rod,
+    lifetime: RodLimits.lifetime,
+    inactivityTimeout: inactivityTimeout || RodLimits.defaultInactivity,
+  });
+  operation.tokens = [{ cscd: 0, token: bytes }];
   operation.represented = ranges.reduce((sum, { blocks }) => sum + blocks, 0);
   end(unit, task, operation, null);
 }

@@ -1,6 +1,6 @@
 /** The VPD pages of logical units here, each a function of its logical unit and the asking nexus; by device type. */
 
-import { OWN_UNIT } from '../../../../wire/scsi/extended-copy.js';
+import { OWN_UNIT, TOKEN_CREATOR } from '../../../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../../../wire/scsi/inquiry.js';
 import { ModePage, ModeSubpage } from '../../../../wire/scsi/mode-pages.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
@@ -54,7 +54,7 @@ function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
   const supported = [actions(Opcode.thirdPartyCopyOut), actions(Opcode.thirdPartyCopyIn)];
   const granularity = CHUNK_BYTES / blockSize;
   const rods = { ...RodLimits, blockSize, granularity, types: rodTypes };
-  return thirdPartyCopyPage(DISK, supported, CopyLimits, [OWN_UNIT], rods);
+  return thirdPartyCopyPage(DISK, supported, CopyLimits, [TOKEN_CREATOR, OWN_UNIT], rods);
 }
 
 function scsiPorts(unit: LogicalUnit, nexus: Nexus): Buffer {
