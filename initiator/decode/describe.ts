@@ -7,7 +7,7 @@ import { PersistentIn } from '../../wire/scsi/persistent-reservations.js';
 import { decodeSense } from '../../wire/scsi/sense-codec.js';
 import { VpdPage } from '../../wire/scsi/vpd.js';
 import { type CapacityData, decodeCapacity10, decodeCapacity16, decodeLbaStatus, decodeLuns } from './block.js';
-import { describeErrorHistory } from './error-history.js';
+import { describeClientHistory, describeErrorHistory } from './error-history.js';
 import { DEVICE_TYPES, decodeInquiry, VERSIONS } from './inquiry.js';
 import { decodeMode } from './mode.js';
 import { decodeFullStatus, decodeKeys, decodeReservation, persistentTypeName } from './persistent.js';
@@ -36,6 +36,11 @@ const limit = (value: number): string | number => (value === 0 ? 'not told' : va
 
 /** MODE of READ BUFFER. */
 const ERROR_HISTORY_MODE = 0x1c;
+/** By BUFFER ID. */
+const ERROR_HISTORY: Readonly<Record<number, (data: Buffer, deviceType: number | null) => Row[]>> = {
+  [ErrorHistoryBuffer.records]: describeErrorHistory,
+  [ErrorHistoryBuffer.clientReports]: describeClientHistory,
+};
 
 /**
  * Says what data mean that a CDB brought; null when that is not known here.
@@ -74,9 +79,7 @@ const DESCRIBERS: Readonly<Record<number, Describer>> = {
   [Opcode.modeSense10]: (_cdb, data) => describeMode(data, true),
   [Opcode.persistentReserveIn]: describePersistent,
   [Opcode.readBuffer]: (cdb, data, deviceType) =>
-    (cdb[1]! & 0x1f) === ERROR_HISTORY_MODE && cdb[2] === ErrorHistoryBuffer.records
-      ? describeErrorHistory(data, deviceType)
-      : null,
+    (cdb[1]! & 0x1f) === ERROR_HISTORY_MODE ? (ERROR_HISTORY[cdb[2]!]?.(data, deviceType) ?? null) : null,
 };
 
 export function describeInquiry(data: Buffer): Row[] {

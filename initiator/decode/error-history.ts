@@ -1,5 +1,6 @@
-/** The error history of an array like this one (READ BUFFER, MODE 1Ch, buffer 10h) in words. */
+/** The error history of an array like this one (READ BUFFER, MODE 1Ch, buffers 10h and 11h) in words. */
 import { describeSense } from '../../wire/scsi/additional-sense.js';
+import { type ClientReport, decodeClientReports } from '../../wire/scsi/client-error-history.js';
 import { commandName } from '../../wire/scsi/command-names.js';
 import { decodeErrorRecords, type ErrorRecord } from '../../wire/scsi/error-history.js';
 import { decodeSense } from '../../wire/scsi/sense-codec.js';
@@ -23,4 +24,24 @@ export function describeErrorHistory(data: Buffer, deviceType: number | null): (
     ['older ones', dropped],
     ...records.map((record) => [`error ${record.number}`, describeRecord(record, deviceType)] as const),
   ];
+}
+
+/** One row for each report that hosts have added, under its number, the oldest first; and how many are not kept any more. */
+export function describeClientHistory(data: Buffer): (readonly [string, string | number])[] {
+  const { reports, dropped } = decodeClientReports(data);
+  return [
+    ['reports', reports.length],
+    ['older ones', dropped],
+    ...reports.map((report) => [`report ${report.number}`, describeReport(report)] as const),
+  ];
+}
+
+/** Its beginning is the vendor and the error type (SPC-5 6.57.15). */
+function describeReport({ timestamp, list, initiatorPort, relativePort }: ClientReport): string {
+  const vendor = list
+    .toString('latin1', 0, 8)
+    .replaceAll(/[^ -~]/g, '.')
+    .trimEnd();
+  const type = list.length < 10 ? '' : ` error type ${list.toString('hex', 8, 10)}h`;
+  return `${new Date(timestamp).toISOString()} ${vendor}${type}, ${list.length} bytes (${initiatorPort}, port ${relativePort})`;
 }

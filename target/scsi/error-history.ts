@@ -7,6 +7,7 @@ import {
 } from '../../wire/scsi/error-history.js';
 import { errorHistoryNexusCleared, type Sense, SenseKey } from '../../wire/scsi/sense.js';
 import { encodeSense } from '../../wire/scsi/sense-codec.js';
+import { ClientReports } from './client-reports.js';
 import type { DeviceClock } from './device-clock.js';
 import type { Nexus } from './nexus.js';
 import type { Task } from './task.js';
@@ -29,6 +30,7 @@ const KEYS: ReadonlySet<SenseKey> = new Set([
 
 interface Snapshot {
   readonly records: Buffer;
+  readonly clientReports: Buffer;
   /** EHS_RETRIEVED. */
   retrieved: number;
 }
@@ -36,6 +38,7 @@ interface Snapshot {
 /** The error history of one logical unit (SPC-5 5.5): its latest errors, and a snapshot of them for one nexus at a time. */
 export class ErrorHistory {
   private readonly records: ErrorRecord[] = [];
+  private readonly clientReports = new ClientReports();
   private count = 0;
   private snapshot: Snapshot | null = null;
   /** The error history I_T nexus. */
@@ -84,13 +87,24 @@ export class ErrorHistory {
       return { retrieved: this.snapshot.retrieved, source: SnapshotSource.earlierCommand };
     }
     const records = encodeErrorRecords(this.records, this.count - this.records.length);
-    this.snapshot = { records, retrieved: Retrieved.no };
+    this.snapshot = { records, clientReports: this.clientReports.encode(), retrieved: Retrieved.no };
     return { retrieved: Retrieved.no, source: SnapshotSource.thisCommand };
   }
 
-  /** Records of the snapshot; null: there is none. */
-  get retrievable(): Buffer | null {
-    return this.snapshot?.records ?? null;
+  /** What the snapshot has of errors, or of what hosts have added; null: there is none. */
+  retrievable(what: 'records' | 'clientReports'): Buffer | null {
+    return this.snapshot?.[what] ?? null;
+  }
+
+  /** A host adds to the history, which leaves the snapshot as it is (SPC-5 5.5.2). @param list its parameter list */
+  add({ port, initiatorPort }: Nexus, list: Buffer): void {
+    const { timestamp } = this.clock;
+    this.clientReports.add({ timestamp, relativePort: port.relativeId, initiatorPort, list });
+  }
+
+  /** A host clears what hosts have added: the array's own errors, and the snapshot, stay (SPC-5 5.5.4). */
+  clear(): void {
+    this.clientReports.clear();
   }
 
   /** The nexus is done with it. @param release the snapshot goes too */

@@ -26,6 +26,8 @@ export const ErrorHistoryBuffer = {
   newNexus: 0x02,
   newNexusAndSnapshot: 0x03,
   records: 0x10,
+  /** What hosts have added; see client-error-history.ts. */
+  clientReports: 0x11,
   clearNexus: 0xfe,
   clearNexusAndRelease: 0xff,
 } as const;
@@ -36,6 +38,8 @@ export const Retrieved = { yes: 0b01, no: 0b10 } as const;
 export const SnapshotSource = { thisCommand: 0b01, earlierCommand: 0b10 } as const;
 
 const VERSION = 1;
+/** Hosts may clear what hosts have added. */
+const CLR_SUP = 0x01;
 const DIRECTORY_HEAD_BYTES = 32;
 const ENTRY_BYTES = 8;
 
@@ -49,7 +53,7 @@ export function encodeErrorDirectory(
   const data = Buffer.alloc(DIRECTORY_HEAD_BYTES + ENTRY_BYTES * entries.length);
   asciiField(vendor, 8).copy(data, 0);
   data[8] = VERSION;
-  data[9] = (retrieved << 3) | (source << 1);
+  data[9] = (retrieved << 3) | (source << 1) | CLR_SUP;
   data.writeUInt16BE(ENTRY_BYTES * entries.length, 30);
   for (const [i, { buffer, bytes }] of entries.entries()) {
     const at = DIRECTORY_HEAD_BYTES + ENTRY_BYTES * i;

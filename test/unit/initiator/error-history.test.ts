@@ -1,6 +1,7 @@
 /** The error history in words, whole, cut short and lying about its lengths. */
 import t from 'tap';
 import { describeAnswer } from '../../../initiator/decode/describe.js';
+import { encodeClientReport, encodeClientReports } from '../../../wire/scsi/client-error-history.js';
 import { encodeErrorRecords } from '../../../wire/scsi/error-history.js';
 import { DeviceType } from '../../../wire/scsi/inquiry.js';
 import { unrecoveredReadError } from '../../../wire/scsi/sense.js';
@@ -31,6 +32,30 @@ t.test('whole', async (t) => {
   const directory = Buffer.from(CDB);
   directory[2] = 0;
   t.equal(describeAnswer(directory, buffer), null, 'only buffer 10h');
+});
+
+t.test('what hosts have added', async (t) => {
+  const list = Buffer.alloc(30);
+  list.write('EXAMPLE\u0007', 0, 'latin1');
+  list.writeUInt16BE(0x8001, 8);
+  const report = { number: 3, timestamp: record.timestamp, relativePort: 1, initiatorPort: 'iqn.a:c', list };
+  const added = encodeClientReports([encodeClientReport(report)], 2);
+  const command = Buffer.from(CDB);
+  command[2] = 0x11;
+  const words = '2026-11-22T01:02:03.004Z EXAMPLE. error type 8001h, 30 bytes (iqn.a:c, port 1)';
+  t.same(describeAnswer(command, added), [
+    ['reports', 1],
+    ['older ones', 2],
+    ['report 3', words],
+  ]);
+  for (let bytes = 1; bytes <= added.length; bytes++) {
+    t.ok(describeAnswer(command, added.subarray(0, bytes))!.length <= 3);
+  }
+  for (let at = 0; at < added.length; at++) {
+    const lying = Buffer.from(added);
+    lying[at] = 0xff;
+    t.ok(describeAnswer(command, lying)!.length >= 2);
+  }
 });
 
 t.test('of a tape', async (t) => {

@@ -36,7 +36,7 @@ t.test('directory', async (t) => {
   const { a } = two();
   const { data } = history(a, 0x00);
   t.equal(data.toString('latin1', 0, 8), 'LUNARRAY');
-  t.equal(data[9], (0b10 << 3) | (0b01 << 1), 'not retrieved, made by this command, no CLR');
+  t.equal(data[9], (0b10 << 3) | (0b01 << 1) | 1, 'not retrieved, made by this command; CLR_SUP');
   t.equal(data.readUInt16BE(30), data.length - HEAD);
   const entries = [];
   for (let at = HEAD; at < data.length; at += 8) entries.push([data[at], data[at + 1], data.readUInt32BE(at + 4)]);
@@ -46,6 +46,7 @@ t.test('directory', async (t) => {
     [0x02, 0, data.length],
     [0x03, 0, data.length],
     [0x10, 0, 35_856],
+    [0x11, 0, 32_784],
   ]);
   t.equal(history(a, 0x00, { bytes: 33 }).data.length, 33);
 });
@@ -128,7 +129,7 @@ t.test('in pieces', async (t) => {
 t.test('one nexus at a time; another may take it over, which is told', async (t) => {
   const { a, b } = two();
   history(a, 0x00);
-  for (const id of [0x00, 0x01, 0x04, 0x10, 0x11, 0xef, 0xf0, 0xfe, 0xff]) {
+  for (const id of [0x00, 0x01, 0x04, 0x10, 0x11, 0x12, 0xef, 0xf0, 0xfe, 0xff]) {
     t.match(history(b, id).sense, { name: 'operation-in-progress', key: 5, asc: 0x0016 }, `buffer ${id}`);
   }
   t.same(snapshot(b, 0x02), [0b10, 0b10]);
@@ -172,7 +173,7 @@ t.test('loss of the nexus gives the history back; resets end the snapshot, but n
 
 t.test('what is refused', async (t) => {
   const { a } = two();
-  for (const id of [0x04, 0x0f, 0x11, 0xef, 0xf0, 0xfd]) t.match(history(a, id).sense, inCdb(2), `buffer ${id}`);
+  for (const id of [0x04, 0x0f, 0x12, 0xef, 0xf0, 0xfd]) t.match(history(a, id).sense, inCdb(2), `buffer ${id}`);
   for (const id of [0x00, 0x01, 0x02, 0x03]) t.match(history(a, id, { offset: 1 }).sense, inCdb(3));
   t.match(history(a, 0x10).sense, { name: 'command-sequence-error' }, 'none of them made a snapshot');
 });

@@ -1,6 +1,6 @@
 /**
  * WRITE BUFFER and READ BUFFER(10) (SPC-5 6.57, 6.18): one data buffer per logical unit, one echo buffer per I_T nexus.
- * There is no microcode to download. The error history is read only.
+ * There is no microcode to download. Of the error history hosts add to a part of their own.
  *
  *   byte 1 MODE (4:0)   2 BUFFER ID   3–5 BUFFER OFFSET   6–8 length
  */
@@ -16,7 +16,7 @@ import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { DATA_BUFFER_BYTES, ECHO_BUFFER_BYTES } from '../../unit-buffers.js';
 import { answer, parameterList } from './answer.js';
-import { errorHistoryMode } from './error-history.js';
+import { clientHistoryMode, errorHistoryMode } from './error-history.js';
 
 const Mode = { data: 0x02, descriptor: 0x03, echo: 0x0a, echoDescriptor: 0x0b, errorHistory: 0x1c } as const;
 const MODE_BIT = 4;
@@ -79,7 +79,8 @@ function read(unit: LogicalUnit, task: Task): void {
 
 interface WriteMode {
   readonly check: (task: Task) => Sense | null;
-  readonly take: (unit: LogicalUnit, task: Task, bytes: Buffer) => void;
+  /** @returns what is wrong with the bytes */
+  readonly take: (unit: LogicalUnit, task: Task, bytes: Buffer) => Sense | null;
 }
 
 const writeModes: ReadonlyMap<number, WriteMode> = new Map<number, WriteMode>([
@@ -89,16 +90,23 @@ const writeModes: ReadonlyMap<number, WriteMode> = new Map<number, WriteMode>([
       check: (task) =>
         refuseDataBuffer(task) ??
         (offsetOf(task) + lengthOf(task) > DATA_BUFFER_BYTES ? invalidFieldInCdb(LENGTH_BYTE) : null),
-      take: ({ buffers }, task, bytes) => bytes.copy(buffers.data, offsetOf(task)),
+      take: ({ buffers }, task, bytes) => {
+        bytes.copy(buffers.data, offsetOf(task));
+        return null;
+      },
     },
   ],
   [
     Mode.echo,
     {
       check: (task) => (lengthOf(task) > ECHO_BUFFER_BYTES ? invalidFieldInCdb(LENGTH_BYTE) : null),
-      take: ({ buffers }, { nexus }, bytes) => buffers.setEcho(nexus, Buffer.from(bytes)),
+      take: ({ buffers }, { nexus }, bytes) => {
+        buffers.setEcho(nexus, Buffer.from(bytes));
+        return null;
+      },
     },
   ],
+  [Mode.errorHistory, { check: (task) => clientHistoryMode.check(lengthOf(task)), take: clientHistoryMode.take }],
 ]);
 
 function checkWrite(_unit: LogicalUnit, task: Task): Sense | null {
@@ -112,8 +120,9 @@ function write(unit: LogicalUnit, task: Task): void {
     task.check(parameterListLengthError());
     return;
   }
-  writeModes.get(modeOf(task))!.take(unit, task, bytes);
-  task.good();
+  const refusal = writeModes.get(modeOf(task))!.take(unit, task, bytes);
+  if (refusal === null) task.good();
+  else task.check(refusal);
 }
 
 const FIELDS = new Array<number>(7).fill(0xff);
