@@ -7,6 +7,7 @@ import type { Io } from '../volumes/block-layer.js';
 import { filemarksAfter, numberAfter, type Place } from './layout.js';
 import type { Done, PlaceDone, Problem, TapeStorage } from './object-reader.js';
 import type { Soon } from './repeat.js';
+import { TapeAlerts } from './tape-alerts.js';
 import { earlyWarningSectors } from './tape-limits.js';
 import { TapeMedium } from './tape-medium.js';
 
@@ -15,6 +16,7 @@ export const BufferedMode = { none: 0, one: 1 } as const;
 
 export class TapeDrive {
   readonly medium: TapeMedium;
+  readonly alerts = new TapeAlerts();
   /** What READ and WRITE begin after. */
   place: Place = null;
   /** BLOCK LENGTH of the mode parameter block descriptor, bytes; 0: only variable-length blocks. */
@@ -28,8 +30,9 @@ export class TapeDrive {
     this.medium = new TapeMedium(storage, soon);
   }
 
-  /** Logical unit reset: mode parameters as after power on. The medium stays where it is. */
+  /** Logical unit reset: mode parameters and alerts as after power on. The medium stays where it is. */
   reset(): void {
+    this.alerts.clear();
     this.blockLength = 0;
     this.bufferedMode = BufferedMode.one;
   }

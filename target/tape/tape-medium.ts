@@ -60,6 +60,11 @@ export class TapeMedium {
     this.reader = new ObjectReader(storage, soon);
   }
 
+  /** Where data ends has been found, and can be read. */
+  get endKnown(): boolean {
+    return this.opened && this.damage === null;
+  }
+
   /** What becomes of an operation that goes beyond the last object. @param residue its INFORMATION; null: not told */
   beyond(residue: number | null): Problem {
     return this.damage ?? endOfData(residue);

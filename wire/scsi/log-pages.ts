@@ -13,12 +13,16 @@ export const LogPage = {
   writeErrorCounters: 0x02,
   readErrorCounters: 0x03,
   verifyErrorCounters: 0x05,
+  /** Of disks. */
   logicalBlockProvisioning: 0x0c,
+  /** Of tapes. */
+  sequentialAccess: 0x0c,
   temperature: 0x0d,
   startStopCycles: 0x0e,
   backgroundScan: 0x15,
   generalStatistics: 0x19,
   powerTransitions: 0x1a,
+  tapeAlert: 0x2e,
   informationalExceptions: 0x2f,
 } as const;
 export const LogSubpage = { none: 0x00, all: 0xff } as const;
@@ -39,11 +43,11 @@ export interface LogParameter {
   readonly value: Buffer;
 }
 
-/** An eight-byte counter. */
-export function counterParameter(code: number, count: number): LogParameter {
+/** Eight bytes. @param format that of a counter which can be reset, unless given */
+export function counterParameter(code: number, count: number, format: number = ParameterFormat.counter): LogParameter {
   const value = Buffer.alloc(8);
   writeUint64(value, count, 0);
-  return { code, format: ParameterFormat.counter, value };
+  return { code, format, value };
 }
 
 /** DS is set: nothing here is saved. */

@@ -1,9 +1,10 @@
-/** The log pages of logical units here (SPC-5 7.3, SBC-4 6.4), for LOG SENSE and LOG SELECT. */
+/** The log pages of logical units here (SPC-5 7.3, SBC-4 6.4, SSC-5 8.2), for LOG SENSE and LOG SELECT. */
 import { writeUint64 } from '../../../../wire/scsi/cdb.js';
 import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '../../../../wire/scsi/log-pages.js';
 import { PowerTransition } from '../../../../wire/scsi/power-condition.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import { sequentialAccess, tapeAlerts } from './tape-log-pages.js';
 
 /** Degrees Celsius: those of a drive bay that never warms up. */
 const TEMPERATURE = 25;
@@ -13,12 +14,11 @@ export interface LogPageDefinition {
   /** Its parameters are counters: PC must ask for values and not for thresholds, LOG SELECT resets them. */
   readonly counters: boolean;
   readonly parameters: (unit: LogicalUnit) => readonly LogParameter[];
-  /** Whether a logical unit has it. */
-  readonly exists: (unit: LogicalUnit) => boolean;
+  /** Whether a logical unit of its type has it; left out: all have. */
+  readonly exists?: (unit: LogicalUnit) => boolean;
+  /** Has been read. */
+  readonly onRead?: (unit: LogicalUnit) => void;
 }
-
-const always = () => true;
-const ofDisks = ({ tape }: LogicalUnit) => tape === null;
 
 /** Error counters (SPC-5 7.3.8): blocks are either transferred or lost, so corrections are all zero. */
 function errorCounters(bytes: number, uncorrected: number): readonly LogParameter[] {
@@ -95,13 +95,13 @@ function statistics({ logCounters }: LogicalUnit): LogParameter {
   return { code: 1, format: ParameterFormat.unbounded, value };
 }
 
-/** Ascending by code. */
-export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, LogPageDefinition>([
+type Entry = readonly [code: number, page: LogPageDefinition];
+
+const shared: readonly Entry[] = [
   [
     LogPage.writeErrorCounters,
     {
       counters: true,
-      exists: always,
       parameters: ({ logCounters, blockSize }) => {
         const { writtenBlocks, writeErrors } = logCounters.of(LogPage.writeErrorCounters);
         return errorCounters(writtenBlocks * blockSize, writeErrors);
@@ -112,7 +112,6 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
     LogPage.readErrorCounters,
     {
       counters: true,
-      exists: always,
       parameters: ({ logCounters, blockSize }) => {
         const { readBlocks, readErrors } = logCounters.of(LogPage.readErrorCounters);
         return errorCounters(readBlocks * blockSize, readErrors);
@@ -123,7 +122,6 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
     LogPage.verifyErrorCounters,
     {
       counters: true,
-      exists: ofDisks,
       parameters: ({ logCounters, blockSize }) => {
         const { verifiedBlocks, verifyErrors } = logCounters.of(LogPage.verifyErrorCounters);
         return errorCounters(verifiedBlocks * blockSize, verifyErrors);
@@ -131,48 +129,58 @@ export const logPages: ReadonlyMap<number, LogPageDefinition> = new Map<number, 
     },
   ],
   [
-    LogPage.logicalBlockProvisioning,
-    {
-      counters: false,
-      exists: ({ ldev, tape }) => tape === null && ldev.thin && ldev.space !== undefined,
-      parameters: provisioning,
-    },
-  ],
-  [
     LogPage.temperature,
     {
       counters: false,
-      exists: always,
       parameters: () => [temperature(0, TEMPERATURE), temperature(1, REFERENCE_TEMPERATURE)],
     },
+  ],
+  [LogPage.generalStatistics, { counters: true, parameters: (unit) => [statistics(unit), binary(3, INTERVAL)] }],
+  [
+    LogPage.informationalExceptions,
+    { counters: false, parameters: ({ exceptions }) => [informationalException(exceptions.cause)] },
+  ],
+];
+
+const ofDisks: readonly Entry[] = [
+  [
+    LogPage.logicalBlockProvisioning,
+    { counters: false, exists: ({ ldev }) => ldev.thin && ldev.space !== undefined, parameters: provisioning },
   ],
   [
     LogPage.startStopCycles,
     {
       counters: false,
-      exists: ofDisks,
       // Specified and accumulated start-stop cycles; no load-unload cycles.
       parameters: ({ counters }) => [cycles(3, 0), cycles(4, 1 + counters.starts), cycles(5, 0), cycles(6, 0)],
     },
   ],
-  [LogPage.backgroundScan, { counters: false, exists: ofDisks, parameters: (unit) => [backgroundScan(unit)] }],
-  [
-    LogPage.generalStatistics,
-    { counters: true, exists: always, parameters: (unit) => [statistics(unit), binary(3, INTERVAL)] },
-  ],
+  [LogPage.backgroundScan, { counters: false, parameters: (unit) => [backgroundScan(unit)] }],
   [
     LogPage.powerTransitions,
     {
       counters: false,
-      exists: ofDisks,
       parameters: ({ power }) => [
         transitions(PowerTransition.active, power.toActive),
         transitions(PowerTransition.standbyZ, power.toStandby),
       ],
     },
   ],
-  [
-    LogPage.informationalExceptions,
-    { counters: false, exists: always, parameters: ({ exceptions }) => [informationalException(exceptions.cause)] },
-  ],
-]);
+];
+
+const ofTapes: readonly Entry[] = [
+  [LogPage.sequentialAccess, { counters: true, parameters: sequentialAccess }],
+  [LogPage.tapeAlert, { counters: false, parameters: tapeAlerts, onRead: ({ tape }) => tape!.alerts.clear() }],
+];
+
+function ascending(...entries: readonly Entry[]): ReadonlyMap<number, LogPageDefinition> {
+  return new Map([...entries].sort(([a], [b]) => a - b));
+}
+
+const diskPages = ascending(...shared, ...ofDisks);
+const tapePages = ascending(...shared, ...ofTapes);
+
+/** Those of its device type, ascending by code. */
+export function logPagesOf({ tape }: LogicalUnit): ReadonlyMap<number, LogPageDefinition> {
+  return tape === null ? diskPages : tapePages;
+}

@@ -14,16 +14,16 @@ import { type Command, defineCommand, Reservation } from '../../command-table.js
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Task } from '../../task.js';
 import { answer } from './answer.js';
-import { type LogPageDefinition, logPages } from './log-pages.js';
+import { type LogPageDefinition, logPagesOf } from './log-pages.js';
 
 function codesOf(unit: LogicalUnit): number[] {
-  const present = [...logPages].filter(([, page]) => page.exists(unit));
-  return [LogPage.supportedPages, ...present.map(([code]) => code)];
+  const codes = [...logPagesOf(unit).keys()].filter((code) => findPage(unit, code) !== null);
+  return [LogPage.supportedPages, ...codes];
 }
 
 function findPage(unit: LogicalUnit, code: number): LogPageDefinition | null {
-  const page = logPages.get(code);
-  return page?.exists(unit) ? page : null;
+  const page = logPagesOf(unit).get(code);
+  return page === undefined || page.exists?.(unit) === false ? null : page;
 }
 
 /** Page 00h lists codes, 00h/FFh pairs of code and subpage. */
@@ -75,6 +75,7 @@ function answerPage(
   const zero = page.counters && control === LogPageControl.defaultCumulative;
   const chosen = zero ? rest.map(zeroed) : rest;
   answer(task, encodeLogPage(code, 0, Buffer.concat(chosen.map(encodeLogParameter))), allocation);
+  page.onRead?.(unit);
 }
 
 /** Default values: counters begin at zero, what else stands beside them stays. */
@@ -106,7 +107,7 @@ function logSelect(unit: LogicalUnit, task: Task): void {
     task.good();
     return;
   }
-  for (const [each, page] of logPages) {
+  for (const [each, page] of logPagesOf(unit)) {
     if (page.counters && (code === LogPage.supportedPages || code === each)) unit.logCounters.reset(each);
   }
   unit.tell(logParametersChanged(), task.nexus);

@@ -7,6 +7,7 @@ import { Status, type Task } from '../../task.js';
 
 /** Completes with GOOD, or as the problem says. */
 export function complete(unit: LogicalUnit, task: Task, problem: Problem | null): void {
+  if (problem !== null) unit.tape!.alerts.note(problem);
   if (task.aborted) task.fail(Status.taskAborted);
   else if (problem === null) task.good();
   else if ('key' in problem) task.check(problem);

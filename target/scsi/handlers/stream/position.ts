@@ -4,6 +4,7 @@ import { ReadPosition, StreamOpcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb, mediumRemovalPrevented, notReadyToReadyChange } from '../../../../wire/scsi/sense.js';
 import { extendedPosition, longPosition, shortPosition, type TapePosition } from '../../../../wire/scsi/tape.js';
 import type { Done } from '../../../tape/object-reader.js';
+import { TapeAlert } from '../../../tape/tape-alerts.js';
 import type { TapeDrive } from '../../../tape/tape-drive.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
@@ -68,8 +69,10 @@ function tell(unit: LogicalUnit, task: Task, encode: (position: TapePosition) =>
 function load(unit: LogicalUnit, task: Task): void {
   const medium = unit.medium!;
   const loads = (task.cdb[4]! & LOAD) !== 0;
-  if (!loads && medium.present && medium.removalPrevented) task.check(mediumRemovalPrevented());
-  else if (!medium.present) {
+  if (!loads && medium.present && medium.removalPrevented) {
+    unit.tape!.alerts.raise(TapeAlert.removalPrevented);
+    task.check(mediumRemovalPrevented());
+  } else if (!medium.present) {
     medium.present = loads;
     if (loads) unit.tell(notReadyToReadyChange(), task.nexus);
     task.good();

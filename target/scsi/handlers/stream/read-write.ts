@@ -67,6 +67,7 @@ function answer(unit: LogicalUnit, task: Task, { problem, data, bytes, release }
     unit.counters.reads++;
     task.data(data, bytes, release);
   } else if ('key' in problem && bytes > 0) {
+    unit.tape!.alerts.note(problem);
     task.dataWith(problem, data, bytes, release);
   } else {
     if (!('key' in problem)) unit.counters.readErrors++;
