@@ -3,6 +3,7 @@
  *
  *   sector 0   label: 0–7 `LUNATAPE` · 8–15 PASS · 16–23 sector of the last object that is known to be on the medium,
  *              0: none · 24–27 CRC-32C of bytes 0 to 23. All zeros: nothing has been overwritten or synchronized yet
+ *   sector 1   auxiliary memory (`auxiliary-memory.ts`), up to sector 7
  *   sector 8   logical objects, one after the other, each from a sector of its own on: a header of 128 bytes, then the
  *              data of a record, then zeros up to the next sector
  *

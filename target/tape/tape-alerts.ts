@@ -5,6 +5,9 @@ import type { Problem } from './object-reader.js';
 /** Flags that are ever set here, by number, 1 to 64 (SSC-5 annex A). */
 export const TapeAlert = { hardError: 3, readFailure: 5, writeFailure: 6, removalPrevented: 10 } as const;
 
+/** Flags that there are; most tell of what cannot happen here. */
+export const TAPE_ALERTS = 64;
+
 /** PRIMARY code of the additional sense codes of write errors. */
 const WRITE_ERROR = 0x0c;
 

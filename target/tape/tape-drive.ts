@@ -4,6 +4,7 @@
  */
 import { beginningOfMedium, filemarkDetected, mediumFormatCorrupted, type Sense } from '../../wire/scsi/sense.js';
 import type { Io } from '../volumes/block-layer.js';
+import { AuxiliaryMemory } from './auxiliary-memory.js';
 import { filemarksAfter, numberAfter, type Place } from './layout.js';
 import type { Done, PlaceDone, Problem, TapeStorage } from './object-reader.js';
 import type { Soon } from './repeat.js';
@@ -16,6 +17,7 @@ export const BufferedMode = { none: 0, one: 1 } as const;
 
 export class TapeDrive {
   readonly medium: TapeMedium;
+  readonly memory: AuxiliaryMemory;
   readonly alerts = new TapeAlerts();
   /** What READ and WRITE begin after. */
   place: Place = null;
@@ -28,6 +30,7 @@ export class TapeDrive {
     readonly soon: Soon,
   ) {
     this.medium = new TapeMedium(storage, soon);
+    this.memory = new AuxiliaryMemory(storage);
   }
 
   /** Logical unit reset: mode parameters and alerts as after power on. The medium stays where it is. */

@@ -127,12 +127,12 @@ export class TapeMedium {
     });
   }
 
-  /** An empty medium. Its label goes last: until then it is one that is damaged. */
+  /** An empty medium. Its label goes last: until then it is one that is damaged. The auxiliary memory stays. */
   private begin(io: Io, done: Done): void {
     const steps: ((next: Done) => void)[] = [
       (next) => this.unmap(io, FIRST_SECTOR, this.storage().blocks, next),
       (next) => this.storage().top.flush(io, 0, 0, next),
-      (next) => this.unmap(io, 0, FIRST_SECTOR, next),
+      (next) => this.unmap(io, 0, 1, next),
     ];
     const run = (problem: Problem | null) => {
       const step = steps.shift();

@@ -9,6 +9,7 @@ import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
 import { cdbLengthOf, Opcode, StreamOpcode, VariableAction } from '../../wire/scsi/opcodes.js';
 import { randomAliases, randomCopy, randomCopyQuery, randomTokenCommand } from './copy-lists.js';
 import { type Address, RawInitiator } from './raw-initiator.js';
+import { tapeCommands } from './tape-commands.js';
 import { tapeCopies } from './tape-copies.js';
 import { tokens } from './tokens.js';
 
@@ -257,5 +258,6 @@ export const cases: Readonly<Record<string, Case>> = {
   halves,
   copies,
   tapeCopies,
+  tapeCommands,
   tokens,
 };

@@ -74,6 +74,8 @@ const common: Names = {
     [Opcode.serviceActionBidirectional]: 'SERVICE ACTION BIDIRECTIONAL',
     [Opcode.serviceActionIn16]: 'SERVICE ACTION IN(16)',
     [Opcode.serviceActionOut16]: 'SERVICE ACTION OUT(16)',
+    [Opcode.readAttribute]: 'READ ATTRIBUTE',
+    [Opcode.writeAttribute]: 'WRITE ATTRIBUTE',
     [Opcode.reportLuns]: 'REPORT LUNS',
     [Opcode.ataPassThrough12]: 'ATA PASS-THROUGH(12)',
     [Opcode.securityProtocolIn]: 'SECURITY PROTOCOL IN',

@@ -48,6 +48,8 @@ export const Opcode = {
   compareAndWrite: 0x89,
   write16: 0x8a,
   orwrite16: 0x8b,
+  readAttribute: 0x8c,
+  writeAttribute: 0x8d,
   writeAndVerify16: 0x8e,
   verify16: 0x8f,
   prefetch16: 0x90,

@@ -115,6 +115,7 @@ export function writeError(lba: number): Sense {
 }
 /** A format operation did not come to its end. */
 export const mediumFormatCorrupted = condition('format-corrupted', mediumError, 0x3100);
+export const auxiliaryMemoryReadError = condition('auxiliary-memory-read', mediumError, 0x1112);
 export const sanitizeCommandFailed = condition('sanitize-failed', mediumError, 0x3103);
 export const internalTargetFailure = condition('hardware-error', hardwareError, 0x4400);
 export const selfTestFailed = condition('self-test-failed', hardwareError, 0x3e03);

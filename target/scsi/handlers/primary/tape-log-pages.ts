@@ -1,11 +1,10 @@
 /** Log pages of virtual tapes alone (SSC-5 8.2): what was transferred, how much fits, TapeAlert flags. */
 import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '../../../../wire/scsi/log-pages.js';
 import { FIRST_SECTOR, SECTOR_BYTES, sectorAfter } from '../../../tape/layout.js';
+import { TAPE_ALERTS } from '../../../tape/tape-alerts.js';
 import { earlyWarningSectors } from '../../../tape/tape-limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 
-/** Number of the last TapeAlert flag. */
-const ALERTS = 64;
 const MEGABYTE = 1_000_000;
 const CLEANING = 0x0100;
 
@@ -38,7 +37,7 @@ export function sequentialAccess(unit: LogicalUnit): readonly LogParameter[] {
 }
 
 export function tapeAlerts({ tape }: LogicalUnit): readonly LogParameter[] {
-  return Array.from({ length: ALERTS }, (_, index) => ({
+  return Array.from({ length: TAPE_ALERTS }, (_, index) => ({
     code: index + 1,
     format: ParameterFormat.binary,
     value: Buffer.from([tape!.alerts.has(index + 1) ? 1 : 0]),

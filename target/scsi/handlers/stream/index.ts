@@ -1,5 +1,6 @@
 import type { Command } from '../../command-table.js';
 import { preventAllowCommand } from '../block/prevent-allow.js';
+import { attributeCommands } from './attributes.js';
 import { capabilityCommands } from './capabilities.js';
 import { positionCommands } from './position.js';
 import { streamReadWriteCommands } from './read-write.js';
@@ -11,5 +12,6 @@ export const streamCommands: readonly Command[] = [
   verifyCommand,
   ...positionCommands,
   ...capabilityCommands,
+  ...attributeCommands,
   preventAllowCommand,
 ];
