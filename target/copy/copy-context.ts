@@ -4,8 +4,10 @@ import { OWN_UNIT } from '../../wire/scsi/extended-copy.js';
 import { DeviceType } from '../../wire/scsi/inquiry.js';
 import { RodType } from '../../wire/scsi/rod-token.js';
 import {
+  type CopyAborted,
   copyInvalidField,
   incorrectCopyTargetDeviceType,
+  invalidCopyOperation,
   type Sense,
   thirdPartyDeviceFailure,
   unreachableCopyTarget,
@@ -49,6 +51,11 @@ const ID_BYTE: Readonly<Record<Role, number>> = { source: 4, destination: 6 };
 /** Of a ROD that a token represents, the token says it (SPC-5 6.4.5.9). */
 function typeSaid({ address, deviceType }: Cscd, target: CopyTarget): number {
   return address.kind === 'rod' && address.type === RodType.ofToken ? target.deviceType : deviceType;
+}
+
+/** What a segment is refused with whose CSCD says another type than it is for (SPC-5 6.4.6.13, 5.17.7.4). */
+function otherType({ kind }: Segment): CopyAborted {
+  return kind === 'motion' || kind === 'tape-image' ? invalidCopyOperation : incorrectCopyTargetDeviceType;
 }
 
 /** Whether a descriptor says the block length that there is; of a tape it counts with FIXED only. */
@@ -98,7 +105,7 @@ export class CopyContext {
       const target = this.surroundings.own();
       if (target === null) return unreachableCopyTarget({ segment: number, field: inSegment });
       if (type !== null && target.deviceType !== type) {
-        return incorrectCopyTargetDeviceType({ segment: number, field: inSegment });
+        return otherType(segment)({ segment: number, field: inSegment });
       }
       return { role, target, pad: false, streamBlock: null, at: null };
     }
@@ -112,9 +119,9 @@ export class CopyContext {
     const at = (byte: number) => ({ segment: number, field: { inCdb: false, byte: cscd.at + byte } });
     if (target === null) return unreachableCopyTarget(at(0));
     const wanted = type ?? target.deviceType;
-    if (typeSaid(cscd, target) !== wanted || target.deviceType !== wanted) {
-      return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
-    }
+    const said = typeSaid(cscd, target);
+    if (said !== wanted) return otherType(segment)(at(CscdField.deviceType));
+    if (target.deviceType !== wanted) return incorrectCopyTargetDeviceType(at(CscdField.deviceType));
     const streamBlock = wanted === DeviceType.sequentialAccess && cscd.fixed ? cscd.blockLength : null;
     if (!fits(cscd, target)) return incorrectCopyTargetDeviceType(at(CscdField.blockLength));
     return { role, target, pad: cscd.pad, streamBlock, at: cscd.at };

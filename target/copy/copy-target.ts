@@ -25,6 +25,8 @@ export interface CopyTarget {
   readonly deviceType: number;
   /** Of a stream device: the block length that is set, bytes; 0: none. */
   readonly streamBlockLength: number;
+  /** Of a stream device: the longest block that it reads and writes, bytes. */
+  readonly longestStreamBlock: number;
   /** Bytes per logical block. */
   readonly blockSize: number;
   /** Capacity in blocks, as it is now. */

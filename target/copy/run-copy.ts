@@ -7,6 +7,7 @@ import type { CopyEnd, CopyOperation, Issuer } from './copy-operation.js';
 import type { PieceDone } from './copy-steps.js';
 import { populateRod } from './rod/populate.js';
 import { copyStream, moveStream } from './stream/stream-copy.js';
+import { copyTapeImage } from './stream/tape-image.js';
 
 type Processes = {
   readonly [K in Segment['kind']]: (
@@ -24,6 +25,7 @@ const processes: Processes = {
   reserve,
   stream: copyStream,
   motion: moveStream,
+  'tape-image': copyTapeImage,
   populate: populateRod,
 };
 

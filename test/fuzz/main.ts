@@ -45,6 +45,7 @@ writeFileSync(
       { id: '00:04', capacity: '64M', protection: 1 },
       { id: '00:05', capacity: '64M', protection: 2 },
       { id: '00:06', capacity: '256M', tape: true },
+      { id: '00:07', capacity: '256M', tape: true },
     ],
     ports: ['CL1-A', 'CL2-A'].map((id) => ({ id, listen: '127.0.0.1:0' })),
   }),

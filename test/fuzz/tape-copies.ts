@@ -13,20 +13,22 @@ import { RawInitiator } from './raw-initiator.js';
 /** Of the array: see main.ts. */
 const DISK = 0;
 const TAPE = 6;
+const OTHER_TAPE = 7;
 
 const flag = (random: Random) => random.below(2) === 0;
 
-/** Type codes of segments that read from a block device, and of those that write to one. */
+/** Type codes of segments that read from a block device, that write to one, and that have a tape at both ends. */
 const FROM_DISK = [0x00, 0x08, 0x0b];
 const TO_DISK = [0x01, 0x09, 0x0c];
+const TAPES = [0x03, 0x0e, 0x13];
 
-/** CSCD 0 is the disk, 1 the tape: mostly those that the segment is for, so that many are carried out. */
+/** CSCD 0 is the disk, 1 the tape, 2 another one: mostly those that the segment is for, so that many are carried out. */
 function fittingEnds(random: Random, type: number) {
   const id = (disks: readonly number[]) => {
     if (random.below(20) === 0) return random.below(4);
     return disks.includes(type) ? 0 : 1;
   };
-  return { source: id(FROM_DISK), destination: id(TO_DISK) };
+  return { source: id(FROM_DISK), destination: TAPES.includes(type) && flag(random) ? 2 : id(TO_DISK) };
 }
 
 function copyOf(random: Random, serial: string): { readonly cdb: Buffer; readonly list: Buffer } {
@@ -48,7 +50,7 @@ function copyOf(random: Random, serial: string): { readonly cdb: Buffer; readonl
     priority: 0,
     immediate: false,
     senseWithGood: false,
-    cscds: [cscd(DISK, 0), cscd(TAPE, 1)],
+    cscds: [cscd(DISK, 0), cscd(TAPE, 1), cscd(OTHER_TAPE, 1)],
     segments: Array.from({ length: random.below(6) }, () => streamSegment(random, (type) => fittingEnds(random, type))),
     inline: random.bytes(random.below(20) === 0 ? 40_000 : random.below(2000)),
   });

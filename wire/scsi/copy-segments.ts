@@ -19,7 +19,7 @@ import { BEYOND_ANYTHING, readUint64, writeUint64 } from './cdb.js';
 import { BASIC_LIST_BYTES, PersistentOut } from './persistent-reservations.js';
 import { type PopulateSegment, rodFormats } from './rod-segments.js';
 import { invalidFieldInParameterList, type Sense, unsupportedSegmentDescriptor } from './sense.js';
-import { type MotionSegment, type StreamSegment, streamFormats } from './stream-segments.js';
+import { type MotionSegment, type StreamSegment, streamFormats, type TapeImageSegment } from './stream-segments.js';
 
 export const SegmentType = {
   blockToBlock: 0x02,
@@ -104,6 +104,7 @@ export type Segment =
   | ReserveSegment
   | StreamSegment
   | MotionSegment
+  | TapeImageSegment
   | PopulateSegment;
 
 export interface SegmentFormat {

@@ -214,6 +214,8 @@ export const unreachableCopyTarget = copyAborted('unreachable-copy-target', 0x08
 export const thirdPartyDeviceFailure = copyAborted('third-party-device-failure', 0x0d01);
 export const incorrectCopyTargetDeviceType = copyAborted('incorrect-copy-target-type', 0x0d03);
 export const copyInvalidField = copyAborted('copy-invalid-field', 0x2600);
+/** The segment is for another type of device (SPC-5 6.4.6.13 to 6.4.6.16). */
+export const invalidCopyOperation = copyAborted('copy-invalid-operation', 0x260c);
 export const unexpectedInexactSegment = copyAborted('unexpected-inexact-segment', 0x260a);
 /** A segment names inline data beyond what came. */
 export const inlineDataExceeded = copyAborted('copy-inline-data', 0x260b);

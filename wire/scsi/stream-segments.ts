@@ -13,8 +13,7 @@
  *   10h        write filemarks      8 W_IMMED (0) · 9–11 FILEMARK COUNT
  *   11h        space                8 CODE (2:0) · 9–11 COUNT
  *   12h        locate               8–11 LOGICAL OBJECT IDENTIFIER
- *
- * Left out: images of tapes (13h).
+ *   13h        <i>tape → <i>tape    8–11 COUNT
  */
 import { readUint64 } from './cdb.js';
 import type { SegmentBase, SegmentFormat } from './copy-segments.js';
@@ -49,6 +48,13 @@ export interface StreamSegment extends SegmentBase {
 export interface MotionSegment extends SegmentBase {
   readonly kind: 'motion';
   readonly cdb: Buffer;
+}
+
+/** Copies blocks and filemarks of the source as they are. */
+export interface TapeImageSegment extends SegmentBase {
+  readonly kind: 'tape-image';
+  /** So many in a row end it (COUNT); 0: any number does not. */
+  readonly filemarks: number;
 }
 
 /** Where fields stand that an error points at. */
@@ -129,6 +135,11 @@ function motion(cdbOf: (data: Buffer) => Buffer): SegmentFormat {
   return { bytes: 12, decode: (data, base) => ({ ...base, kind: 'motion', cdb: cdbOf(data) }) };
 }
 
+const tapeImage: SegmentFormat = {
+  bytes: 12,
+  decode: (data, base) => ({ ...base, kind: 'tape-image', filemarks: data.readUInt32BE(8) }),
+};
+
 /** By type code, ascending. */
 export const streamFormats: readonly (readonly [number, SegmentFormat])[] = [
   [0x00, moving(24, false, fromBlocks)],
@@ -146,4 +157,5 @@ export const streamFormats: readonly (readonly [number, SegmentFormat])[] = [
   [0x10, motion((data) => writeFilemarks6(data.readUIntBE(9, 3), (data[8]! & 0x01) !== 0))],
   [0x11, motion((data) => space6(data[8]! & 0x07, data.readUIntBE(9, 3)))],
   [0x12, motion((data) => locate10(data.readUInt32BE(8)))],
+  [0x13, tapeImage],
 ];

@@ -33,6 +33,7 @@ export class RodTarget implements CopyTarget {
   readonly identity = this;
   readonly deviceType = DeviceType.directAccess;
   readonly streamBlockLength = 0;
+  readonly longestStreamBlock = 0;
   readonly thin = true;
 
   constructor(private readonly source: RodSource) {}

@@ -91,7 +91,7 @@ const lies: readonly (readonly [string, 'lid1' | 'lid4', Change, ReturnType<type
   ['second CSCD of another type', 'lid1', at(48, 0xe0), error('unsupported-target-descriptor', 48)],
   ['CSCD extension', 'lid4', at(48, 0xff), error('unsupported-target-descriptor', 48)],
   ['designator longer than its field', 'lid1', at(23, 21), error(FIELD, 23)],
-  ['segment for images of tapes', 'lid1', at(80, 0x13), error('unsupported-segment-descriptor', 80)],
+  ['segment of no kind', 'lid1', at(80, 0x17), error('unsupported-segment-descriptor', 80)],
   ['segment of no kind', 'lid4', at(112, 0xbd), error('unsupported-segment-descriptor', 112)],
   ['segment shorter than its kind', 'lid1', at(83, 0x14), error(FIELD, 82)],
   ['segment that reaches beyond the list', 'lid1', at(80, 0x0a), error(FIELD, 82)],

@@ -237,19 +237,7 @@ t.test('GOOD with sense', async (t) => {
 });
 
 /** 00h to 12h, 14h to 16h, and CSCDs. */
-const TYPES = [
-  ...Array.from({ length: 0x13 }, (_, type) => type),
-  0x14,
-  0x15,
-  0x16,
-  0xbe,
-  0xbf,
-  0xe4,
-  0xe5,
-  0xe6,
-  0xea,
-  0xfe,
-];
+const TYPES = [...Array.from({ length: 0x17 }, (_, type) => type), 0xbe, 0xbf, 0xe4, 0xe5, 0xe6, 0xea, 0xfe];
 
 t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) => {
   const rig = new CopyRig();
@@ -266,7 +254,7 @@ t.test('operating parameters and VPD page 8Fh tell the same limits', async (t) =
     [10_240, 0, 32_768, 65_536],
   );
   t.same([parameters.readUInt16BE(34), parameters[36]], [32, 32]);
-  t.same([...parameters.subarray(43)], [29, ...TYPES]);
+  t.same([...parameters.subarray(43)], [30, ...TYPES]);
 
   const page = host.run(inquiry(0x8f, 1024)).data;
   t.equal(page.readUInt16BE(2), page.length - 4);

@@ -97,12 +97,19 @@ export function motion(type: 0x10 | 0x11 | 0x12, byte8: number, count: number, d
   return data;
 }
 
+/** 13h, from CSCD 1 to 2. */
+export function tapeImage(filemarks: number, source = 1, destination = 2) {
+  const data = descriptor(0x13, 12, 0, source, destination);
+  data.writeUInt32BE(filemarks, 8);
+  return data;
+}
+
 /** What stands on a tape, from its beginning: records, null for filemarks. */
 export function recordsOf(host: Host, lun: number): (Buffer | null)[] {
   host.run([0x01, 0, 0, 0, 0, 0], null, { lun });
   const all: (Buffer | null)[] = [];
   for (;;) {
-    const { sense, data } = host.run([0x08, 0x02, 0x10, 0, 0, 0], null, { lun });
+    const { sense, data } = host.run([0x08, 0x02, 0x80, 0, 0, 0], null, { lun });
     if (sense?.name === 'end-of-data') return all;
     if (sense !== null && sense.name !== 'filemark') throw new Error(sense.name);
     all.push(sense === null ? data : null);

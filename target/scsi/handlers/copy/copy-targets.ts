@@ -14,6 +14,7 @@ import { encodePopulateList } from '../../../../wire/scsi/token-lists.js';
 import type { Aliases } from '../../../copy/alias-lists.js';
 import type { CopyTarget, OwnTarget, Reply, ReplyDone } from '../../../copy/copy-target.js';
 import type { PopulatedRod } from '../../../copy/rod/populated-rod.js';
+import { TapeLimits } from '../../../tape/tape-limits.js';
 import type { Ldev } from '../../../volumes/model.js';
 import { foldIscsiName } from '../../../volumes/naming.js';
 import type { LogicalUnit, Path, Reached } from '../../logical-unit.js';
@@ -87,6 +88,10 @@ class ReachedTarget implements OwnTarget {
 
   get streamBlockLength(): number {
     return this.reached.unit.tape?.blockLength ?? 0;
+  }
+
+  get longestStreamBlock(): number {
+    return TapeLimits.blockBytes;
   }
 
   get blockSize(): number {
