@@ -7,7 +7,9 @@ import t from 'tap';
 import { connect } from '../../initiator/index.js';
 import { startArray } from '../../target/index.js';
 import { opcodeName } from '../../wire/iscsi/bhs.js';
+import { portsAgain } from '../support/ports-again.js';
 import { run } from '../support/run.js';
+import { remarks } from '../support/tshark.js';
 
 t.setTimeout(120_000);
 const MIB = 2 ** 20;
@@ -54,6 +56,12 @@ async function pdus(): Promise<Record<string, number>> {
 await traffic();
 const counted = await pdus();
 await array.stop();
+
+t.test('ports that come again', async (t) => {
+  const again = join(t.testdir(), 'again.pcapng');
+  await portsAgain(again, 3);
+  t.same(await remarks(again, [3260]), []);
+});
 
 t.test('nothing to remark on', async (t) => {
   const bad = '_ws.malformed || tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0';

@@ -44,6 +44,26 @@ const unreadable: readonly { readonly group: string; readonly remark: RegExp; re
   },
   { group: 'ReceiveCopyResults', remark: /Unknown serv_action 0/, reason: 'RECEIVE COPY STATUS(LID1) is not known' },
   {
+    group: 'ReadCapacity16',
+    remark: /READ CAPACITY\(16\).*Malformed/,
+    reason: 'the allocation length cuts the data to 1 to 15 bytes, the dissector reads 32',
+  },
+  {
+    group: 'PrinReadKeys',
+    remark: /READ KEYS.*Malformed/,
+    reason: 'the allocation length cuts a key, the dissector reads all of it',
+  },
+  {
+    group: 'ExtendedCopy',
+    remark: /EXTENDED COPY\(LID1\).*Malformed/,
+    reason: 'the test cuts the parameter list within a descriptor',
+  },
+  {
+    group: 'Sanitize',
+    remark: /SANITIZE: OVERWRITE.*Malformed/,
+    reason: 'the test cuts the parameter list, or sends none',
+  },
+  {
     group: 'connections that break',
     remark: /Unknown SCSI exchange/,
     reason: 'the dissector looks for the command in the same TCP stream, and the task was reassigned',

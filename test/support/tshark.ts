@@ -6,7 +6,8 @@ const WARN = 0x600000;
 
 const REMARKS = [
   '_ws.malformed',
-  'tcp.analysis.flags',
+  // That a port comes again is true.
+  '(tcp.analysis.flags && !tcp.analysis.reused_ports)',
   'tcp.checksum.status == 0',
   'ip.checksum.status == 0',
   `_ws.expert.severity >= ${WARN}`,

@@ -37,9 +37,13 @@ export interface CaptureParts {
   readonly application: string;
 }
 
+/** Odd, so that 2³² connections begin apart; the golden ratio's, so that those close in time are far apart. */
+const SPREAD = 0x9e3779b1;
+
 export class Capture {
   readonly #wallNs: bigint;
   readonly #startedAt: number;
+  #connections = 0;
   #file!: CaptureFile;
 
   private constructor(
@@ -67,6 +71,14 @@ export class Capture {
       failed(capture, error),
     );
     return capture;
+  }
+
+  /**
+   * Sequence number that the next connection begins with. They differ: Wireshark takes two connections between the same
+   * ports for one with retransmissions else.
+   */
+  initialSequence(): number {
+    return Math.imul(this.#connections++, SPREAD) >>> 0;
   }
 
   /** A block for a packet of a port that has just passed, with room for its `bytes` bytes at `PACKET_AT`. */

@@ -44,8 +44,9 @@ export class TcpStream {
     array: Endpoint,
     named: boolean,
   ) {
-    this.#host = { flow: { from: host, to: array }, direction: Direction.inbound, sequence: 0 };
-    this.#array = { flow: { from: array, to: host }, direction: Direction.outbound, sequence: 0 };
+    const sequence = capture.initialSequence();
+    this.#host = { flow: { from: host, to: array }, direction: Direction.inbound, sequence };
+    this.#array = { flow: { from: array, to: host }, direction: Direction.outbound, sequence };
     this.#held = named ? null : [];
   }
 
