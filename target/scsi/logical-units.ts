@@ -76,6 +76,8 @@ export class LogicalUnits {
     };
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));
     volumes.on('luns-changed', (group) => this.lunsChanged(group));
+    volumes.on('admission-changed', () => this.revokeTokens());
+    volumes.on('host-group-removed', () => this.revokeTokens());
     volumes.on('ldev-changed', (ldev) => this.changed(ldev));
     volumes.on('prediction-changed', (ldev) => this.byLdev.get(ldev.id)?.exceptions.update());
     volumes.on('ldev-removed', (ldev) => this.removed(ldev));
@@ -236,6 +238,11 @@ export class LogicalUnits {
       for (const unit of this.unitsOf(nexus)) unit.attentions.establish(nexus.id, reportedLunsDataHasChanged());
     }
     this.withdrawFrom(group);
+    this.revokeTokens();
+  }
+
+  /** Of blocks that who had the token made could not read any more. */
+  private revokeTokens(): void {
     this.neighbours.tokens.revoke(({ ldev, initiator }) => !this.isMapped(ldev, initiator));
   }
 

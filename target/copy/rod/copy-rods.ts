@@ -17,6 +17,8 @@ import type { RodToken, RodTokens, TokenRequest } from './rod-tokens.js';
 export interface RodMeans {
   readonly ldev: Ldev;
   readonly tokens: RodTokens;
+  /** The sender may still reach it. */
+  reachable(): boolean;
   /** What its tokens tell of it, as it is now. */
   origin(): Pick<TokenRequest, 'creator' | 'capacity' | 'target' | 'initiator'>;
   /** Of failed reads: of its own blocks, and of what a token represents, which the sender need not be able to reach. */
@@ -75,11 +77,16 @@ export class InternalRod implements CopyRod {
   constructor(
     readonly cscd: Cscd,
     readonly address: RodAddress,
-    { ldev, senseOf }: RodMeans,
+    private readonly means: RodMeans,
   ) {
+    const { ldev, senseOf } = means;
     this.rod = new PopulatedRod(ldev, address.type);
-    const ended = () => this.rod.lost !== null;
-    this.target = new RodTarget({ rod: this.rod, blockSize: ldev.blockSize, ended, senseOf });
+    this.target = new RodTarget({ rod: this.rod, blockSize: ldev.blockSize, ended: () => this.ended, senseOf });
+  }
+
+  /** Asked with each command, as of the logical unit itself: who may no longer read that gets no more of the ROD. */
+  private get ended(): boolean {
+    return this.rod.lost !== null || !this.means.reachable();
   }
 
   get at(): number {
@@ -93,7 +100,7 @@ export class InternalRod implements CopyRod {
 
   reader(): CopyTarget | null {
     this.complete = true;
-    return this.populatedTo > 0 && this.rod.lost === null ? this.target : null;
+    return this.populatedTo > 0 && !this.ended ? this.target : null;
   }
 
   verify(): boolean {
@@ -151,7 +158,8 @@ export class CopyRods {
    */
   close(operation: CopyOperation<Issuer>, end: CopyEnd): CopyEnd {
     // Without an I_T nexus that could ask for them, nobody would ever have them.
-    const wanted = end === null && !operation.orphaned ? this.wantedTokens() : [];
+    const told = end === null && !operation.orphaned && this.means.reachable();
+    const wanted = told ? this.wantedTokens() : [];
     const made = wanted.length > 0 && this.makeTokens(operation, wanted);
     for (const rod of this.rods.values()) {
       if (rod instanceof InternalRod) {

@@ -89,6 +89,18 @@ t.test('the logical unit goes, or its path, in the midst', async (t) => {
   t.same(unmapped.kept(), [0, 0]);
 });
 
+t.test('who loses the source in the midst gets no more of it, though the destination is still in reach', async (t) => {
+  const { rig, host, copied, kept } = large({ wantsToken: true }, 'lid4', true);
+  rig.host('a', { port: 1, greeted: false });
+  rig.group(1).luns.delete(0);
+  rig.group(0).initiators = ['iqn.2000-01.test:b'];
+  rig.events.emit('admission-changed', rig.group(0));
+  host.logout();
+  rig.clock.settle();
+  t.ok(copied() <= 2 * PIECE, `${copied()} blocks`);
+  t.same(kept(), [0, 0]);
+});
+
 t.test('the I_T nexus is lost: the copy goes on, and makes no token that nobody could ask for', async (t) => {
   const { rig, host, copied, kept } = large({ wantsToken: true }, 'lid4', true);
   host.logout();

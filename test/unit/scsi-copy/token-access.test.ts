@@ -1,5 +1,6 @@
 /** Who may make a token of what, and write what with it. */
 import t from 'tap';
+import type { HostGroup } from '../../../target/volumes/model.js';
 import { thirdPartyCopyIn } from '../../../wire/scsi/cdb-build.js';
 import { CopyIn } from '../../../wire/scsi/opcodes.js';
 import { zeroRodToken } from '../../../wire/scsi/rod-token.js';
@@ -185,6 +186,29 @@ t.test('a token ends when its source is taken from who made it', async (t) => {
   rig.events.emit('luns-changed', rig.group(0));
   host.attentions(1);
   t.match(writeUsing(host, token, [[0, 8]], {}, { lun: 1 }).sense, { key: 5, asc: 0x2306 });
+});
+
+t.test('a token ends when who made it is admitted no longer, or the host group goes', async (t) => {
+  for (const event of ['admission-changed', 'host-group-removed'] as const) {
+    const rig = new TokenRig();
+    rig.layers[0]!.fill(0, 8, 5);
+    const token = tokenFor(rig.host('a'), [[0, 8]]);
+    const other = rig.host('b', { port: 1 });
+    const take = () => writeUsing(other, token, [[0, 8]]).sense;
+    const lose = (group: HostGroup & { initiators: string[] }) => {
+      if (event === 'admission-changed') group.initiators = [other.nexus.initiatorName];
+      else (rig.groups as HostGroup[]).splice(rig.groups.indexOf(group), 1);
+      rig.events.emit(event, group);
+    };
+    const left = rig.group(1);
+    left.initiators = ['iqn.2000-01.test:a', 'iqn.2000-01.test:b'];
+    lose(rig.group(0));
+    t.equal(take(), null, `${event}: the other port still has it`);
+    left.initiators = [other.nexus.initiatorName];
+    rig.events.emit('admission-changed', left);
+    t.match(take(), { name: 'token-revoked', asc: 0x2306 }, event);
+    t.equal(rig.images[0]!.alive, 0);
+  }
 });
 
 t.test('a token that did not come whole is told again', async (t) => {

@@ -9,6 +9,7 @@ import { senseOf } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
 import { capacityData } from '../block/capacity.js';
+import { ownUnit } from './copy-targets.js';
 
 /** Of the NAA identifier: what all LDEVs of an array have in common. */
 const ARRAY_BYTES = 8;
@@ -46,5 +47,7 @@ export function senseOfTokenRead(failure: IoFailure): Sense {
 /** For an EXTENDED COPY command that a nexus sent to a logical unit. */
 export function rodMeans(unit: LogicalUnit, nexus: Nexus): RodMeans {
   const { ldev, neighbours } = unit;
-  return { ldev, tokens: neighbours.tokens, origin: () => tokenOrigin(unit, nexus), senseOf, senseOfTokenRead };
+  const { tokens } = neighbours;
+  const reachable = () => ownUnit(unit, nexus) !== null;
+  return { ldev, tokens, reachable, origin: () => tokenOrigin(unit, nexus), senseOf, senseOfTokenRead };
 }
