@@ -111,6 +111,17 @@ export const metricFamilies: readonly MetricFamily[] = [
   perLdev('unmapped_bytes_total', 'Bytes unmapped by hosts.', (u) => u.counters.unmappedBlocks * u.blockSize),
   perLdev('read_errors_total', 'READ commands ended by a failure below them.', (u) => u.counters.readErrors),
   perLdev('write_errors_total', 'WRITE commands ended by a failure below them.', (u) => u.counters.writeErrors),
+  family(
+    'ldev_protection_losses_total',
+    'counter',
+    'Places (31 blocks of 512 bytes, 3 of 4096) whose protection information was lost and made anew by a write.',
+    ['ldev'],
+    function* (array) {
+      for (const { id, informationLosses } of array.volumes.ldevs()) {
+        yield [[ldevName(id)], informationLosses?.count ?? 0];
+      }
+    },
+  ),
   family('ldev_capacity_bytes', 'gauge', 'Capacity.', ['ldev'], function* (array) {
     for (const ldev of array.volumes.ldevs()) yield [[ldevName(ldev.id)], ldev.blocks * ldev.blockSize];
   }),

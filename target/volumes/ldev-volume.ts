@@ -10,6 +10,7 @@ import { CachedLayer, type CachedLayerOwner } from './cached-layer.js';
 import type { DriveKind } from './drive-kinds.js';
 import { type AllocatedLdev, AllocationMap } from './extents.js';
 import type { GiveBack, Returner, Returning } from './give-back.js';
+import type { InformationLosses } from './information-losses.js';
 import type { ActiveFault } from './layers/active-fault.js';
 import { ProtectedLayer } from './layers/protected.js';
 import { protectedLayouts } from './layers/protected-layout.js';
@@ -56,6 +57,7 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
   /** Made with the layers. */
   marks!: MarkedBlocks;
   images!: Images;
+  informationLosses!: InformationLosses;
   /** Of a deleted one nothing is to be had through it. */
   private lowest!: CachedLayer;
   private cached!: CachedVolume;
@@ -154,6 +156,10 @@ export class LdevVolume implements Ldev, CacheBacking, CachedLayerOwner, Allocat
     this.bottom =
       protection === 0 ? this.lowest : new ProtectedLayer(this.lowest, protectedLayouts[this.blockSize], this);
     this.top = this.bottom;
+  }
+
+  informationLost(lba: number, blocks: number): void {
+    this.informationLosses.note(lba, blocks);
   }
 
   /** What of it stands in sectors, one after the other, under blocks with protection information. */

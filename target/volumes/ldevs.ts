@@ -10,6 +10,7 @@ import { DRIVE_KINDS, type DriveKind, isDriveKind } from './drive-kinds.js';
 import { ConfigError } from './errors.js';
 import { GiveBack } from './give-back.js';
 import { HiddenStores } from './hidden-stores.js';
+import { InformationLosses } from './information-losses.js';
 import { FaultLayer } from './layers/fault.js';
 import { FaultRules } from './layers/fault-rules.js';
 import { MarkedLayer } from './layers/marked.js';
@@ -350,6 +351,7 @@ export class Ldevs {
   private attach(ldev: LdevVolume): void {
     ldev.open(this.parts.cache);
     ldev.marks = new MarkedBlocks(this.parts.store.marks, ldev.uid, () => this.compose(ldev));
+    ldev.informationLosses = new InformationLosses(ldev, this.parts.log);
     ldev.formatting = new LdevFormat(
       ldev,
       this.parts.store,

@@ -36,6 +36,8 @@ export interface Ldev {
   readonly unformatted?: boolean;
   /** Changes `protection`, around the format that makes it so. Left out: it cannot be changed. */
   readonly formatting?: FormatRecord;
+  /** Places where protection information was lost and made anew by a write, since the start. */
+  readonly informationLosses?: { readonly count: number };
   /** NAA-6 identifier, 16 bytes, stable for the LDEV's life (VPD 83h). */
   readonly naa: Buffer;
   /** Unit serial number (VPD 80h). */

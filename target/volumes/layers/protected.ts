@@ -32,6 +32,16 @@ const EXTENTS_PER_SLOT = SLOT_SECTORS + 1;
 export interface ProtectedOwner {
   readonly blocks: number;
   readonly protection: ProtectionType;
+  /** A write has made information anew that could not be read: that of blocks of this range that it did not write is gone. */
+  informationLost?(lba: number, blocks: number): void;
+}
+
+/** What a write shares slots with and cannot read. */
+interface Unreadable {
+  /** A sector of blocks; null: there is none. */
+  readonly lost: number | null;
+  /** Sectors of information. */
+  readonly bare: readonly Sectors[];
 }
 
 export class ProtectedLayer implements BlockLayer {
@@ -262,40 +272,52 @@ export class ProtectedLayer implements BlockLayer {
   private merge(io: Io, lba: number, blocks: number, ended: Done, fill: (image: Buffer, reach: Sectors) => void): void {
     const { reach, slots, runs } = this.layout.around(lba, blocks);
     const image = Buffer.alloc((reach.end - reach.first) * SECTOR_BYTES);
-    this.readNeighbours(quiet(io), slots, image, reach, (failure, lost) => {
+    this.readNeighbours(quiet(io), slots, image, reach, (failure, { lost, bare }) => {
       if (failure !== null) {
         ended(failure);
         return;
       }
+      const written: Done = (problem) => {
+        if (problem === null) for (const { first } of bare) this.tellLost(first);
+        ended(problem);
+      };
       fill(image, reach);
-      if (lost === null) this.next.write(io, reach.first, reach.end - reach.first, [image], ended);
+      if (lost === null) this.next.write(io, reach.first, reach.end - reach.first, [image], written);
       // In one commit or not at all, which needs what is lost.
       else if (io.atomic === true) ended({ kind: 'medium-error', lba: lost, write: true });
-      else this.settleAround(io, lba, blocks, image, reach, slots, runs, ended);
+      else this.settleAround(io, lba, blocks, image, reach, slots, runs, written);
     });
   }
 
-  /** @param done with a sector of blocks that cannot be read, or null; lost information is left as zeros */
+  /** @param sector of information that has been made anew */
+  private tellLost(sector: number): void {
+    const { perSlot } = this.layout;
+    const lba = Math.floor(sector / SLOT_SECTORS) * perSlot;
+    this.owner.informationLost?.(lba, Math.min(perSlot, this.owner.blocks - lba));
+  }
+
+  /** Lost information is left as zeros. */
   private readNeighbours(
     io: Io,
     slots: readonly SharedSlot[],
     image: Buffer,
     reach: Sectors,
-    done: (failure: IoFailure | null, lost: number | null) => void,
+    done: (failure: IoFailure | null, found: Unreadable) => void,
   ): void {
     let lost: number | null = null;
+    const bare: Sectors[] = [];
     const readable = (run: Sectors | null, then: () => void, unreadable: () => void) => {
       const runs = run === null ? [] : [run];
       this.fetchAll(io, runs, image, reach, (failure) => {
         if (failure === null) then();
         else if (failure.kind === 'medium-error') unreadable();
-        else done(failure, null);
+        else done(failure, { lost, bare });
       });
     };
     const step = (index: number) => {
       const slot = slots[index];
       if (slot === undefined) {
-        done(null, lost);
+        done(null, { lost, bare });
         return;
       }
       const { information, between } = slot;
@@ -305,8 +327,12 @@ export class ProtectedLayer implements BlockLayer {
           lost = between!.first;
           next();
         });
-      if (between === null) readable(information, next, next);
-      else readable(joint(information, between), next, () => readable(information, data, data));
+      const without = (then: () => void) => () => {
+        bare.push(information);
+        then();
+      };
+      if (between === null) readable(information, next, without(next));
+      else readable(joint(information, between), next, () => readable(information, data, without(data)));
     };
     step(0);
   }

@@ -47,7 +47,9 @@ function numbered(count: number, number: (index: number) => number): Buffer {
 
 async function made(lost: readonly number[]) {
   const sectors = new Sectors();
-  const layer = new ProtectedLayer(sectors, layout, { blocks: BLOCKS, protection: 1 });
+  const told: [lba: number, blocks: number][] = [];
+  const informationLost = (lba: number, blocks: number) => told.push([lba, blocks]);
+  const layer = new ProtectedLayer(sectors, layout, { blocks: BLOCKS, protection: 1, informationLost });
   await write(
     layer,
     0,
@@ -56,7 +58,7 @@ async function made(lost: readonly number[]) {
     io,
   );
   for (const sector of lost) sectors.lost.add(sector);
-  return { sectors, layer };
+  return { sectors, layer, told };
 }
 
 const MINE = 200;
@@ -70,7 +72,7 @@ t.test('what is written and what is not, for each range', async (t) => {
   const wrong: string[] = [];
   for (const lost of LOST) {
     for (const [lba, count] of RANGES) {
-      const { sectors, layer } = await made(lost);
+      const { sectors, layer, told } = await made(lost);
       const where = `lost ${lost}, write ${lba}+${count}`;
       if (
         (await write(
@@ -82,6 +84,15 @@ t.test('what is written and what is not, for each range', async (t) => {
         )) !== null
       )
         wrong.push(where);
+      const toTell = lost
+        .filter((sector) => sector % 32 === 16 && !sectors.lost.has(sector))
+        .map((sector) => Math.floor(sector / 32) * layout.perSlot)
+        .filter((first) => lba > first || lba + count < first + layout.perSlot);
+      const places = [...told].sort(([a], [b]) => a - b);
+      if (
+        JSON.stringify(places) !== JSON.stringify(toTell.sort((a, b) => a - b).map((first) => [first, layout.perSlot]))
+      )
+        wrong.push(`${where}: told of ${JSON.stringify(told)}`);
       for (let block = 0; block < BLOCKS; block++) {
         const mine = block >= lba && block < lba + count;
         const slot = layout.slotOf(block);
