@@ -29,6 +29,7 @@ import { LogicalUnitCounters } from './logical-unit-counters.js';
 import type { Nexus } from './nexus.js';
 import { OrwriteGenerations } from './orwrite-generations.js';
 import { PowerConditions } from './power-conditions.js';
+import { ReadMemory } from './read-memory.js';
 import { RemovableMedium } from './removable-medium.js';
 import { noSanitizeParts, SanitizeOperation, type SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
@@ -59,6 +60,8 @@ export interface Neighbours {
   readonly copyMeans: SharedMeans;
   /** ROD tokens of the whole array. */
   readonly tokens: RodTokens;
+  /** Shared by reads whose data is not in the cache. */
+  readonly readMemory: ReadMemory;
   /** Forgets what copies of any logical unit hold for RECEIVE COPY DATA: it may be of one that has been sanitized. */
   dropHeld(): void;
 }
@@ -66,6 +69,7 @@ export interface Neighbours {
 const alone: Neighbours = {
   reach: () => null,
   copyMeans: new SharedMeans(),
+  readMemory: new ReadMemory(),
   tokens: new RodTokens(systemClock, systemRandom),
   dropHeld: () => {},
 };

@@ -18,6 +18,7 @@ import {
   type Reservations,
 } from './logical-unit.js';
 import type { Nexus } from './nexus.js';
+import { ReadMemory } from './read-memory.js';
 import type { SanitizeParts } from './sanitize.js';
 import { noSurroundings, type Surroundings } from './surroundings.js';
 
@@ -72,6 +73,7 @@ export class LogicalUnits {
         for (const unit of this.byLdev.values()) unit.copies.dropHeld();
       },
       copyMeans: new SharedMeans(),
+      readMemory: new ReadMemory(),
       tokens: new RodTokens(parts.clock ?? systemClock, parts.random ?? systemRandom),
     };
     volumes.on('capacity-changed', (ldev) => this.resized(ldev));

@@ -125,7 +125,12 @@ export function checkInformation(
   return checkBlocks(blocks, CHECKED[protect]!, expectation);
 }
 
-/** Reads blocks with their information; a failure completes the task. */
+interface FetchOptions {
+  readonly counter?: 'readErrors' | 'verifyErrors';
+  readonly failed?: () => void;
+}
+
+/** Reads blocks with their information; a failure completes the task, after `failed`. */
 export function fetch(
   unit: LogicalUnit,
   task: Task,
@@ -133,10 +138,11 @@ export function fetch(
   lba: number,
   count: number,
   done: (blocks: Blocks) => void,
-  counter: 'readErrors' | 'verifyErrors' = 'readErrors',
+  { counter = 'readErrors', failed = () => {} }: FetchOptions = {},
 ): void {
   unit.ldev.top.read(io, lba, count, (failure, data, release) => {
     if (failure !== null) {
+      failed();
       if (countsAsError(failure)) unit.counters[counter]++;
       completeFailed(unit, task, failure);
       return;

@@ -57,7 +57,7 @@ function readBack(unit: LogicalUnit, task: Task, judge: Judge): void {
         task.check(refusal);
       }
     },
-    'verifyErrors',
+    { counter: 'verifyErrors' },
   );
 }
 
