@@ -72,6 +72,7 @@ function hintOf(error: unknown): string | null {
   }
   if (error instanceof TimeoutError) return 'a longer --timeout may help';
   if (error instanceof ConnectionLostError) return 'whether it was carried out is unknown';
+  if (error instanceof CheckCondition && error.sense.ili) return 'the tape has a block of another length; --block-size';
   if (error instanceof CheckCondition && error.sense.asc === 0x2500) return 'lunctl luns URL lists the LUNs';
   return null;
 }

@@ -15,6 +15,7 @@ import { readCommand } from './commands/read.js';
 import { readcapCommand } from './commands/readcap.js';
 import { reserveCommand } from './commands/reserve.js';
 import { syncCommand } from './commands/sync.js';
+import { tapeCommand } from './commands/tape.js';
 import { tokenCommand } from './commands/token.js';
 import { unmapCommand } from './commands/unmap.js';
 import { verifyCommand } from './commands/verify.js';
@@ -36,6 +37,7 @@ const COMMANDS: readonly (() => Command)[] = [
   xcopyCommand,
   copystatusCommand,
   tokenCommand,
+  tapeCommand,
   unmapCommand,
   syncCommand,
   reserveCommand,

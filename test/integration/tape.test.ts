@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import t from 'tap';
 import { CheckCondition, connect, type LogicalUnit } from '../../initiator/index.js';
 import { lunarray } from '../support/programs.js';
 import { serve } from '../support/serve.js';
+import { lunctl } from '../unit/lunctl/run-lunctl.js';
 
 t.setTimeout(120_000);
 
@@ -72,4 +74,15 @@ t.test('write, kill, read', async (t) => {
   await send(unit, REWIND);
   t.match(await senseOf(read(600)), { ili: true, information: 2 ** 32 - 400 });
   t.match(array.output(), /recovered/);
+
+  const { url } = array.ready.find(({ ldev }) => ldev === '00:00')!;
+  await send(unit, [0x11, 0x03, 0, 0, 0, 0]);
+  const stream = Buffer.concat(Array.from({ length: 20 }, (_, index) => blockOf(index)));
+  t.equal((await lunctl(['tape', 'write', url], Readable.from([stream]))).code, 0);
+  await array.end('SIGKILL');
+  await unit.close().catch(() => {});
+  array = await serve(data, ['--config', config]);
+  const again = array.ready.find(({ ldev }) => ldev === '00:00')!.url;
+  t.equal((await lunctl(['tape', 'seek', again, `${BLOCKS + 1}`])).code, 0);
+  t.ok((await lunctl(['tape', 'read', again])).bytes.equals(stream), 'what lunctl wrote');
 });
