@@ -9,7 +9,7 @@ import type { CopyEnd, CopyOperation, Issuer } from '../copy-operation.js';
 import type { CopyTarget } from '../copy-target.js';
 import { PopulatedRod } from './populated-rod.js';
 import { zeroRod } from './rod.js';
-import { RodLimits } from './rod-limits.js';
+import { RodLimits, zeroLengths } from './rod-limits.js';
 import { RodTarget } from './rod-target.js';
 import type { RodToken, RodTokens, TokenRequest } from './rod-tokens.js';
 
@@ -49,11 +49,9 @@ class TokenRod implements CopyRod {
   ) {
     this.at = at;
     const { ldev, senseOfTokenRead: senseOf } = means;
-    const ended = () => !this.verify();
-    this.target =
-      token === null
-        ? new RodTarget({ rod: zeroRod, blockSize: blockLength || ldev.blockSize, ended, senseOf })
-        : new RodTarget({ rod: token.rod, blockSize: token.ldev.blockSize, ended, senseOf });
+    const zeroSize = zeroLengths.has(blockLength) ? blockLength : ldev.blockSize;
+    const blockSize = token === null ? zeroSize : token.ldev.blockSize;
+    this.target = new RodTarget({ rod: token?.rod ?? zeroRod, blockSize, ended: () => !this.verify(), senseOf });
   }
 
   reader(): CopyTarget | null {

@@ -23,6 +23,9 @@ export const RodLimits = {
   ended: 1024,
 } as const;
 
+/** Bytes per block that the zero ROD token may be read in: those of LDEVs, as a block may be left over in memory. */
+export const zeroLengths: ReadonlySet<number> = new Set([512, 4096]);
+
 /** ROD types, ascending, and what they are good for. */
 export const rodTypes: readonly RodTypeSupport[] = [
   { type: RodType.ofToken, internal: true, tokenIn: false, tokenOut: false },

@@ -189,6 +189,13 @@ t.test('the block device zero ROD token is as many zeros as are asked for', asyn
   t.equal(run(512, image(0, 0, 200)), null);
   t.notOk(target.mapped.slice(200).some(Boolean), 'to the end of the destination');
   t.match(run(4096, image(0, 0, 200)), { name: 'incorrect-copy-target-type' });
+  t.equal(run(4096, blocks(2, 0, 300)), null);
+  for (const blockLength of [1, 513, 0xfffe00]) {
+    // One of 16 MiB would be left over by each copy.
+    const sense = run(blockLength, blocks(1, 0, 0, { dc: true, cat: true }));
+    const field = inCopyList(ROD_AT + 29);
+    t.match(sense, { name: 'incorrect-copy-target-type', segment: 0, field }, `DISK BLOCK LENGTH ${blockLength}`);
+  }
 });
 
 t.test('07h: tokens that are good; RODs to be populated are ignored, and populated no further', async (t) => {
