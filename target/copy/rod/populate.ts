@@ -31,9 +31,10 @@ function inSegment(segment: PopulateSegment, byte: number) {
 function refusalOf(segment: PopulateSegment, rod: InternalRod, unit: CopyTarget): Sense | null {
   const { cscd, complete } = rod;
   if (complete) return copyInvalidField(inSegment(segment, DESTINATION_AT));
+  const inCscd = (byte: number) => ({ segment: segment.number, field: { inCdb: false, byte: cscd.at + byte } });
+  if (rod.rod.lost !== null) return unreachableCopyTarget(inCscd(0));
   if (cscd.blockLength !== 0 && cscd.blockLength !== unit.blockSize) {
-    const byte = cscd.at + CscdField.blockLength;
-    return incorrectCopyTargetDeviceType({ segment: segment.number, field: { inCdb: false, byte } });
+    return incorrectCopyTargetDeviceType(inCscd(CscdField.blockLength));
   }
   const beyond = segment.ranges.find((range) => isBeyond(range, unit));
   return beyond === undefined ? null : copySegmentField(inSegment(segment, beyond.at - segment.at));

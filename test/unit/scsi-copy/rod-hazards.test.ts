@@ -63,6 +63,15 @@ t.test('writes of hosts in the midst do not matter to a persistent ROD; a change
   t.ok((vulnerable.task.sense?.information ?? 0) > 0, 'the blocks that were not written');
 });
 
+t.test('a ROD that has ended is populated no further', async (t) => {
+  const rig = new TokenRig();
+  const onto = blocks(1, 100, 0, { source: OWN_UNIT, destination: OWN_UNIT });
+  const segments = [populateBy([[0, 8]]), onto, populateByOne([20, 1])];
+  const cscds = withRod({ type: RodType.pointInTimeVulnerable, wantsToken: true });
+  t.match(copy(rig.host('a'), { cscds, segments }).sense, { ...GONE, segment: 2 });
+  t.equal(rig.images[0]!.alive, 0);
+});
+
 t.test('a ROD that has ended becomes a token that says why', async (t) => {
   const rig = new TokenRig();
   const host = rig.host('a');
