@@ -120,3 +120,19 @@ t.test('INQUIRY and the extended INQUIRY data tell what can be had', async (t) =
   t.equal(lu.run(Buffer.from([0x12, 0, 0, 0, 96, 0])).data[5]! & 1, 1, 'PROTECT');
   t.equal(lu.run(Buffer.from([0x12, 1, 0x86, 0, 64, 0])).data[4], 0x3f, 'SPT, GRD_CHK, APP_CHK, REF_CHK');
 });
+
+t.test('other hosts are told what has changed', async (t) => {
+  const lu = new Formatted();
+  const told: string[] = [];
+  lu.unit.tell = (condition) => told.push(condition.name);
+  const toldOf = (usage: number | null) => {
+    told.length = 0;
+    if (usage === null) lu.run(format(0, FMTDATA), list(0));
+    else lu.run(format(usage === 1 ? 3 : 2, FMTDATA), list(usage));
+    return [...told];
+  };
+  t.same(toldOf(0), ['capacity-changed', 'mode-parameters-changed'], 'type 1');
+  t.same(toldOf(1), ['capacity-changed'], 'type 3');
+  t.same(toldOf(1), [], 'again');
+  t.same(toldOf(null), ['capacity-changed', 'mode-parameters-changed'], 'none');
+});

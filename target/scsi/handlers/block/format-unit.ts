@@ -13,6 +13,7 @@ import {
   capacityDataHasChanged,
   invalidFieldInCdb,
   invalidFieldInParameterList,
+  modeParametersChanged,
   parameterListLengthError,
   type Sense,
 } from '../../../../wire/scsi/sense.js';
@@ -76,11 +77,12 @@ function run(unit: LogicalUnit, task: Task): void {
   }
   const before = unit.ldev.protection ?? 0;
   const protection = types[hasList(task) ? decodeFormatHeader(list, isLong(task)).protectionFieldUsage : 0]!;
-  /** Others are told that READ CAPACITY(16) tells something else. */
+  /** Others are told that READ CAPACITY(16) tells something else, and that there are other mode pages. */
   const tell = () => {
-    if (unit.ldev.protection !== undefined && unit.ldev.protection !== before) {
-      unit.tell(capacityDataHasChanged(), task.nexus);
-    }
+    const { protection: after } = unit.ldev;
+    if (after === undefined || after === before) return;
+    unit.tell(capacityDataHasChanged(), task.nexus);
+    if (after === 0 || before === 0) unit.tell(modeParametersChanged(), task.nexus);
   };
   const refused = unit.ldev.formatting?.begin(protection) ?? null;
   if (refused !== null) {
