@@ -18,6 +18,7 @@ export const peerTests: Readonly<Record<string, PeerTest>> = {
   conformance: libiscsi,
   'libiscsi-tools': libiscsi,
   'qemu-convert': { programs: [...qemu.programs, 'mkfs.ext4'], packages: [...qemu.packages, 'e2fsprogs'] },
+  'sg-tape': { programs: ['sg_read_attr', 'sg_logs'], packages: ['sg3-utils'] },
   'tshark-groups': {
     programs: ['tshark', 'mergecap', ...libiscsi.programs],
     packages: ['tshark', ...libiscsi.packages],
