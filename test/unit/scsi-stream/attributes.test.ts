@@ -168,6 +168,8 @@ t.test('damage: MEDIUM ERROR, until it is written anew; a label that begins anew
   const host = rig.host('a');
   send(host, BARCODE, COHERENCY);
   rig.layer.data[512 + 30]! ^= 1;
+  t.equal(values(host).size, 15, 'there is a second copy');
+  rig.layer.data[512 + 1792 + 30]! ^= 1;
   t.same(seen(host.run(readAttribute(0))), [3, 0x1112, null]);
   t.equal(host.run(readAttribute(5)).status, 0);
   rig.layer.failNext = { kind: 'hardware-error', cause: 'a path' };
@@ -180,4 +182,37 @@ t.test('damage: MEDIUM ERROR, until it is written anew; a label that begins anew
   const again = next.host('a');
   t.equal(again.run(ERASE).status, 0);
   t.ok(values(again).has(0x0806));
+});
+
+t.test('a loss of power in the midst of WRITE ATTRIBUTE costs nothing that was acknowledged before', async (t) => {
+  const first = new TapeRig();
+  const host = first.host('a');
+  send(host, BARCODE, one(0x080c, 0, Buffer.alloc(1023, 1)));
+  /** The medium after each write, and torn after each of its sectors. */
+  const states: Buffer[] = [];
+  const { layer } = first;
+  const write = layer.write.bind(layer);
+  layer.write = (io, lba, blocks, data, done) => {
+    t.ok(io.fua);
+    for (let sectors = 0; sectors <= blocks; sectors++) {
+      const torn = Buffer.from(layer.data);
+      Buffer.concat(data).copy(torn, lba * 512, 0, sectors * 512);
+      states.push(torn);
+    }
+    write(io, lba, blocks, data, done);
+  };
+  const label = one(0x0803, 2, 'Ü'.padEnd(159));
+  t.equal(send(host, label, one(0x080c, 0, Buffer.alloc(1023, 2))).status, 0);
+  t.ok(states.length > 2);
+  const seen = states.map((state) => {
+    const rig = new TapeRig();
+    state.copy(rig.layer.data);
+    const found = values(rig.host('a'));
+    t.ok(found.has(0x0806), 'of before');
+    const coherency = found.get(0x080c)!.value;
+    t.ok(coherency.equals(Buffer.alloc(1023, coherency[0]!)), 'as a whole');
+    t.equal(found.has(0x0803), coherency[0] === 2, 'all of a list or nothing');
+    return coherency[0];
+  });
+  t.same([seen[0], seen.at(-1)], [1, 2]);
 });
