@@ -55,7 +55,8 @@ const LIST_HEAD_BYTES = 4;
 const HEAD_BYTES = 5;
 const READ_ONLY = 0x80;
 const FORMAT = 0x03;
-const RESERVED = 0x7c;
+/** What hosts may not set: READ ONLY, which is the device's to say, and reserved bits. */
+const NOT_OF_HOSTS = 0xfc;
 
 /** Attributes one after the other. */
 export function encodeAttributes(attributes: Iterable<Attribute>): Buffer {
@@ -106,10 +107,9 @@ export function decodeAttributes(data: Buffer): Attribute[] | null {
   return attributes;
 }
 
-/** The parameter list of WRITE ATTRIBUTE; a value without bytes: the attribute is to go. */
+/** The parameter list of WRITE ATTRIBUTE, whose own length is ignored (SPC-5 6.52); a value without bytes: it is to go. */
 export function decodeHostAttributes(list: Buffer): { readonly attributes: readonly Attribute[] } | Sense {
-  const end = list.length < LIST_HEAD_BYTES ? Number.POSITIVE_INFINITY : LIST_HEAD_BYTES + list.readUInt32BE(0);
-  const attributes = end > list.length ? null : decodeAttributes(list.subarray(LIST_HEAD_BYTES, end));
+  const attributes = list.length < LIST_HEAD_BYTES ? null : decodeAttributes(list.subarray(LIST_HEAD_BYTES));
   if (attributes === null) return parameterListLengthError();
   let at = LIST_HEAD_BYTES;
   let before = -1;
@@ -126,8 +126,8 @@ export function decodeHostAttributes(list: Buffer): { readonly attributes: reado
 function refusalOf({ id, format, value }: Attribute, flags: number, before: number, at: number): Sense | null {
   const known = hostAttributes.get(id);
   if (known === undefined || id <= before) return invalidFieldInParameterList(at);
-  const reserved = flags & RESERVED;
-  if (reserved !== 0) return invalidFieldInParameterList(at + 2, 31 - Math.clz32(reserved));
+  const wrongFlags = flags & NOT_OF_HOSTS;
+  if (wrongFlags !== 0) return invalidFieldInParameterList(at + 2, 31 - Math.clz32(wrongFlags));
   if (format !== known.format) return invalidFieldInParameterList(at + 2, 1);
   if (value.length === 0) return null;
   const fits = known.varies === true ? value.length <= known.bytes : value.length === known.bytes;
