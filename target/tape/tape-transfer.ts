@@ -53,10 +53,19 @@ export const forwards: Step = ({ medium, place }, io, bytes, residue, done) => {
   });
 };
 
-/** READ REVERSE: the object before it. */
+/** READ REVERSE with BYTORD: the object before it, its bytes in the order of READ. */
 export const backwards: Step = ({ medium, place }, io, bytes, residue, done) => {
   if (place === null) done(beginningOfMedium(residue), null, [], nothing, null);
   else medium.readBack(io, place, bytes, done);
+};
+
+/** READ REVERSE without BYTORD: its bytes from the last one on. */
+export const bytesBackwards: Step = (drive, io, bytes, residue, done) => {
+  backwards(drive, io, TapeLimits.blockBytes, residue, (problem, object, data, release, to) => {
+    const turned = Buffer.concat(data).reverse();
+    release();
+    done(problem, object, [turned.subarray(0, bytes)], nothing, to);
+  });
 };
 
 /**

@@ -66,7 +66,7 @@ const MAKERS: readonly ((random: Random) => TapeCommand)[] = [
     const length = flag(random) ? data.length : length24(random);
     return { cdb: sixBytes(StreamOpcode.verify6, random.below(64), length), data: flag(random) ? data : null };
   },
-  (random) => ({ cdb: sixBytes(StreamOpcode.readReverse6, random.below(4), length24(random)), data: null }),
+  (random) => ({ cdb: sixBytes(StreamOpcode.readReverse6, random.below(8), length24(random)), data: null }),
   (random) => ({ cdb: readStream(flag(random), length24(random)), data: null }),
   (random) => {
     const data = random.bytes(1 + random.below(5000));

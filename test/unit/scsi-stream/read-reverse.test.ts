@@ -18,7 +18,11 @@ import {
   writeRecord,
 } from './tape-rig.js';
 
-const reverse = (length: number, flags = 0) => [0x0f, flags, 0, length >> 8, length & 0xff, 0];
+const BYTORD = 0x04;
+const reverse = (length: number, flags = 0, order = BYTORD) => [
+  ...[0x0f, flags | order, 0, length >> 8, length & 0xff, 0],
+];
+const turned = (data: Buffer) => Buffer.from(data).reverse();
 
 t.test('blocks and filemarks backwards, to the beginning', async (t) => {
   const rig = new TapeRig();
@@ -73,12 +77,34 @@ t.test('FIXED: the last block comes first', async (t) => {
   t.equal(rig.layer.pinned, 0);
 });
 
+t.test('without BYTORD the bytes of each block come from the last one on (SSC-5 5.9)', async (t) => {
+  const rig = new TapeRig();
+  const host = rig.host('a');
+  const long = record(5000, 1);
+  writeRecord(host, long);
+  t.ok(host.run(reverse(5000, 0, 0)).data.equals(turned(long)));
+  t.same(position(host), [0, 0]);
+  host.run(read(5000));
+  const part = host.run(reverse(700, 0, 0));
+  t.same(seen(part), [0, 0, 700 - 5000, 'ILI']);
+  t.ok(part.data.equals(turned(long).subarray(0, 700)), 'those that are met first');
+  t.same(seen(host.run(reverse(700, 0, 0))), [0, 0x0004, 700, 'EOM']);
+  setBlockLength(host, 100);
+  for (const seed of [1, 2, 3]) writeRecord(host, record(100, seed));
+  host.run(filemarks(1));
+  t.same(seen(host.run(reverse(4, FIXED, 0))), [0, 0x0001, 4, 'FILEMARK']);
+  const rest = host.run(reverse(5, FIXED, 0));
+  t.same(seen(rest), [0, 0x0004, 2, 'EOM']);
+  t.ok(rest.data.equals(turned(Buffer.concat([1, 2, 3].map((seed) => record(100, seed))))));
+  t.equal(rig.layer.pinned, 0);
+});
+
 t.test('refusals, and damage', async (t) => {
   const rig = new TapeRig();
   const host = rig.host('a');
   t.match(host.run(reverse(1, FIXED)).sense, inCdb(1, 0));
   t.match(host.run(reverse(1, FIXED | SILI)).sense, inCdb(1, 1));
-  t.match(host.run(reverse(1, 0x04)).sense, inCdb(1, 2), 'BYTORD');
+  t.match(host.run(reverse(1, 0x08)).sense, inCdb(1, 3), 'reserved');
   for (const seed of [1, 2, 3]) writeRecord(host, record(1000, seed));
   rig.layer.data[(8 + 6 + 1) * 512]! ^= 1;
   t.same(seen(host.run(reverse(1000))), [3, 0x1100, null], 'data');

@@ -5,6 +5,7 @@ import { sectorsOf } from '../../../tape/layout.js';
 import { TapeLimits } from '../../../tape/tape-limits.js';
 import {
   backwards,
+  bytesBackwards,
   forwards,
   type ReadResult,
   readFixed,
@@ -22,6 +23,7 @@ import { complete } from './complete.js';
 
 const FIXED = 0x01;
 const SILI = 0x02;
+const BYTORD = 0x04;
 const IMMED = 0x01;
 /** TRANSFER LENGTH, three bytes. */
 const LENGTH_AT = 2;
@@ -126,10 +128,9 @@ export const streamReadWriteCommands: readonly Command[] = [
     ...row,
     name: 'READ REVERSE(6)',
     opcode: StreamOpcode.readReverse6,
-    // BYTORD 0 only: bytes are in the order in which they were written.
-    usage: [StreamOpcode.readReverse6, SILI | FIXED, 0xff, 0xff, 0xff, 0],
+    usage: [StreamOpcode.readReverse6, BYTORD | SILI | FIXED, 0xff, 0xff, 0xff, 0],
     check: checkRead,
-    run: (unit, task) => read(unit, task, backwards),
+    run: (unit, task) => read(unit, task, (task.cdb[1]! & BYTORD) !== 0 ? backwards : bytesBackwards),
   }),
   defineCommand({
     ...row,
