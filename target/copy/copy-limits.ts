@@ -1,6 +1,7 @@
 import { MAX_SEGMENT_BYTES, segmentTypes } from '../../wire/scsi/copy-segments.js';
-import { CSCD_BYTES, cscdTypes } from '../../wire/scsi/cscd.js';
+import { CSCD_BYTES, CscdType, cscdTypes } from '../../wire/scsi/cscd.js';
 import { LIST_ID4_HEADER } from '../../wire/scsi/extended-copy.js';
+import { RodSegmentType } from '../../wire/scsi/rod-segments.js';
 
 const CSCDS = 64;
 const SEGMENTS = 256;
@@ -28,6 +29,11 @@ export const CopyLimits = {
   heldGranularity: 0,
   types: [...segmentTypes, ...cscdTypes],
 } as const;
+
+const rodTypes: readonly number[] = [CscdType.rod, ...Object.values(RodSegmentType)];
+
+/** Of a tape: RODs are made of blocks, and it has none. */
+export const TapeCopyLimits = { ...CopyLimits, types: CopyLimits.types.filter((type) => !rodTypes.includes(type)) };
 
 /** The longest parameter list: header, descriptors and inline data. */
 export const MAX_LIST_BYTES = LIST_ID4_HEADER + DESCRIPTOR_BYTES + INLINE_BYTES;

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.js';
 import type { CopyRate } from '../disk/raid/pace.js';
 import { CommandTable } from '../scsi/command-table.js';
 import { blockCommandsOf, type LdevKind } from '../scsi/handlers/block/index.js';
-import { copyCommands } from '../scsi/handlers/copy/index.js';
+import { copyCommands, tapeCopyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { streamCommands } from '../scsi/handlers/stream/index.js';
 import { LogicalUnits, type VolumesView } from '../scsi/logical-units.js';
@@ -23,7 +23,7 @@ function commandsOf(ldev: LdevKind & Pick<Ldev, 'tape'>): CommandTable {
   const kind = ldev.tape ? 'tape' : `${ldev.thin} ${ldev.removable ?? false} ${ldev.protection ?? 0}`;
   let table = tables.get(kind);
   if (table === undefined) {
-    const own = ldev.tape ? streamCommands : [...blockCommandsOf(ldev), ...copyCommands];
+    const own = ldev.tape ? [...streamCommands, ...tapeCopyCommands] : [...blockCommandsOf(ldev), ...copyCommands];
     table = new CommandTable([...primaryCommands, ...own]);
     tables.set(kind, table);
   }

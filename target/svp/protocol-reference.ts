@@ -5,7 +5,7 @@ import type { Command } from '../scsi/command-table.js';
 import { blockCommands, removableCommands } from '../scsi/handlers/block/index.js';
 import { longCommands } from '../scsi/handlers/block/protected/index.js';
 import { orwriteLongCommand } from '../scsi/handlers/block/protected/orwrite.js';
-import { copyCommands } from '../scsi/handlers/copy/index.js';
+import { copyCommands, tapeCopyCommands } from '../scsi/handlers/copy/index.js';
 import { primaryCommands } from '../scsi/handlers/primary/index.js';
 import { streamCommands } from '../scsi/handlers/stream/index.js';
 
@@ -19,7 +19,7 @@ export function commandTableReference(): string {
 
 /** What the table of tapes has beside the commands of every device type. */
 export function tapeTableReference(): string {
-  return commandTable(streamCommands);
+  return commandTable([...streamCommands, ...tapeCopyCommands]);
 }
 
 /** Name, operation code, service action, CDB usage data and what the dispatcher makes of it. */

@@ -85,7 +85,7 @@ export const tapeCopies: Case = async (address, random) => {
       );
     } else {
       const { cdb, list } = copyOf(random, serial);
-      initiator.sendPdu(initiator.commandPdu(DISK, cdb, false, true, list.length), list);
+      initiator.sendPdu(initiator.commandPdu(random.below(4) === 0 ? TAPE : DISK, cdb, false, true, list.length), list);
     }
     if (flag(random)) await initiator.answer(20);
   }

@@ -213,6 +213,7 @@ export const SEGMENT_HEADER = 4;
 
 /**
  * Reads the descriptor at `at`; `end` is where the list of them ends, at least `SEGMENT_HEADER` bytes on.
+ * @param types that are taken
  * @returns it and its length, or why it is refused
  */
 export function decodeSegment(
@@ -220,8 +221,9 @@ export function decodeSegment(
   at: number,
   end: number,
   number: number,
+  types: readonly number[],
 ): { readonly segment: Segment; readonly bytes: number } | Sense {
-  const format = formats.get(list[at]!);
+  const format = types.includes(list[at]!) ? formats.get(list[at]!) : undefined;
   if (format === undefined) return unsupportedSegmentDescriptor(at);
   const length = list.readUInt16BE(at + 2) + SEGMENT_HEADER;
   const fits = length >= format.bytes && length <= (format.most ?? format.bytes) && at + length <= end;

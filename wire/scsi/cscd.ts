@@ -181,8 +181,13 @@ const formats: ReadonlyMap<number, Format> = new Map<number, Format>([
 /** Type codes known, ascending. */
 export const cscdTypes: readonly number[] = [...formats.keys()];
 
-function decodeCscd(list: Buffer, at: number, end: number): { readonly cscd: Cscd; readonly bytes: number } | Sense {
-  const format = formats.get(list[at]!);
+function decodeCscd(
+  list: Buffer,
+  at: number,
+  end: number,
+  types: readonly number[],
+): { readonly cscd: Cscd; readonly bytes: number } | Sense {
+  const format = types.includes(list[at]!) ? formats.get(list[at]!) : undefined;
   if (format === undefined) return unsupportedTargetDescriptor(at);
   const extensionAt = at + CSCD_BYTES;
   const whole = at + format.bytes <= end;
@@ -204,11 +209,21 @@ function decodeCscd(list: Buffer, at: number, end: number): { readonly cscd: Csc
   return { cscd, bytes: format.bytes };
 }
 
-/** Reads a list of them. @param first byte of the parameter list where the one with ID 0 would begin */
-export function decodeCscds(list: Buffer, start: number, end: number, first: number): Cscds | Sense {
+/**
+ * Reads a list of them.
+ * @param first byte of the parameter list where the one with ID 0 would begin
+ * @param types that are taken
+ */
+export function decodeCscds(
+  list: Buffer,
+  start: number,
+  end: number,
+  first: number,
+  types: readonly number[],
+): Cscds | Sense {
   const cscds = new Map<number, Cscd | 'extension'>();
   for (let at = start; at < end; ) {
-    const read = decodeCscd(list, at, end);
+    const read = decodeCscd(list, at, end, types);
     if ('key' in read) return read;
     const id = (at - first) / CSCD_BYTES;
     cscds.set(id, read.cscd);

@@ -55,6 +55,8 @@ export interface CopyListLimits {
   /** Bytes of CSCD and segment descriptors together. */
   readonly descriptorBytes: number;
   readonly inlineBytes: number;
+  /** Descriptor type codes that are taken. */
+  readonly types: readonly number[];
 }
 
 export interface CopyList {
@@ -144,12 +146,18 @@ function refusalOf(header: Header, list: Buffer, limits: CopyListLimits): Sense 
   return null;
 }
 
-function decodeSegments(list: Buffer, start: number, end: number, header: Header, limit: number): Segment[] | Sense {
+function decodeSegments(
+  list: Buffer,
+  start: number,
+  end: number,
+  header: Header,
+  limits: CopyListLimits,
+): Segment[] | Sense {
   const segments: Segment[] = [];
   for (let at = start; at < end; ) {
     if (at + SEGMENT_HEADER > end) return parameterListLengthError();
-    if (segments.length === limit) return tooManySegmentDescriptors(at);
-    const read = decodeSegment(list, at, end, segments.length);
+    if (segments.length === limits.segments) return tooManySegmentDescriptors(at);
+    const read = decodeSegment(list, at, end, segments.length, limits.types);
     if ('key' in read) return read;
     const { segment } = read;
     if ('hold' in segment && segment.hold && header.listIdUsage === ListIdUsage.none) {
@@ -184,9 +192,9 @@ export function decodeCopyList(
   const refusal = refusalOf(header, list, limits);
   if (refusal !== null) return refusal;
   const segmentsAt = header.headerBytes + header.cscdBytes;
-  const cscds = decodeCscds(list, header.headerBytes, segmentsAt, LIST_ID1_HEADER);
+  const cscds = decodeCscds(list, header.headerBytes, segmentsAt, LIST_ID1_HEADER, limits.types);
   if ('key' in cscds) return cscds;
-  const segments = decodeSegments(list, segmentsAt, segmentsAt + header.segmentBytes, header, limits.segments);
+  const segments = decodeSegments(list, segmentsAt, segmentsAt + header.segmentBytes, header, limits);
   if ('key' in segments) return segments;
   const stray = namesStreams(cscds) ? undefined : segments.find(isForStreams);
   if (stray !== undefined) return unsupportedSegmentDescriptor(stray.at);

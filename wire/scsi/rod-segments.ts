@@ -10,7 +10,7 @@ import { readUint64, writeUint64 } from './cdb.js';
 import type { SegmentBase, SegmentFormat } from './copy-segments.js';
 import { invalidFieldInParameterList } from './sense.js';
 
-const RodSegmentType = { ranges: 0xbe, range: 0xbf } as const;
+export const RodSegmentType = { ranges: 0xbe, range: 0xbf } as const;
 
 /** Adds blocks to the end of a ROD. */
 export interface PopulateSegment extends SegmentBase {

@@ -151,22 +151,24 @@ function heldData(parameters: CopyParameters): Buffer {
   return descriptor(0xc001, content);
 }
 
-/** @param commands by operation code, ascending, as are their service actions */
+/**
+ * @param commands by operation code, ascending, as are their service actions
+ * @param rods null: it has none
+ */
 export function thirdPartyCopyPage(
   device: number,
   commands: readonly SupportedActions[],
   parameters: CopyParameters & StreamParameters,
   cscdIds: readonly number[],
-  rods: RodSupport,
+  rods: RodSupport | null,
 ): Buffer {
   const body = Buffer.concat([
-    rodLimits(rods),
+    ...(rods === null ? [] : [rodLimits(rods)]),
     supportedCommands(commands),
     parameterData(parameters),
     descriptor(0x0008, Buffer.from([parameters.types.length, ...parameters.types])),
     supportedCscdIds(cscdIds),
-    rodFeatures(rods),
-    supportedRodTypes(rods),
+    ...(rods === null ? [] : [rodFeatures(rods), supportedRodTypes(rods)]),
     generalCopy(parameters),
     streamCopy(parameters),
     heldData(parameters),

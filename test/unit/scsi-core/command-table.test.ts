@@ -4,7 +4,7 @@ import { forbiddenBit } from '../../../target/scsi/dispatch.js';
 import { blockCommands, blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
 import { longCommands } from '../../../target/scsi/handlers/block/protected/index.js';
 import { orwriteLongCommand } from '../../../target/scsi/handlers/block/protected/orwrite.js';
-import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
+import { copyCommands, tapeCopyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
 import { commandName } from '../../../wire/scsi/command-names.js';
@@ -48,7 +48,7 @@ t.test('rows and names from CDBs agree, by device type', async (t) => {
   const { directAccess, sequentialAccess } = DeviceType;
   const rows: [number, readonly Command[]][] = [
     [directAccess, [...allCommands, ...copyCommands]],
-    [sequentialAccess, [...primaryCommands, ...streamCommands]],
+    [sequentialAccess, [...primaryCommands, ...streamCommands, ...tapeCopyCommands]],
   ];
   for (const [deviceType, commands] of rows) {
     for (const command of commands) t.equal(commandName(plain(command), deviceType), command.name);

@@ -7,7 +7,7 @@ import { ChannelAdapter, type ChannelAdapterLimits } from '../../../target/chann
 import type { TaskManagementFunction } from '../../../target/channel/task-management.js';
 import { CommandTable } from '../../../target/scsi/command-table.js';
 import { blockCommandsOf } from '../../../target/scsi/handlers/block/index.js';
-import { copyCommands } from '../../../target/scsi/handlers/copy/index.js';
+import { copyCommands, tapeCopyCommands } from '../../../target/scsi/handlers/copy/index.js';
 import { primaryCommands } from '../../../target/scsi/handlers/primary/index.js';
 import { streamCommands } from '../../../target/scsi/handlers/stream/index.js';
 import type { IdentifyingStore } from '../../../target/scsi/identifying-information.js';
@@ -204,7 +204,7 @@ export interface RigOptions {
   readonly clock?: SimulatedClock;
 }
 
-const TAPES = new CommandTable([...primaryCommands, ...streamCommands]);
+const TAPES = new CommandTable([...primaryCommands, ...streamCommands, ...tapeCopyCommands]);
 const NAA = Buffer.from('6024c5500bebc2000000000100000000', 'hex');
 
 export class Rig {

@@ -8,7 +8,7 @@ import {
 } from '../../../../wire/scsi/extended-copy.js';
 import { CopyOut, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
-import { CopyLimits, MAX_LIST_BYTES } from '../../../copy/copy-limits.js';
+import { CopyLimits, MAX_LIST_BYTES, TapeCopyLimits } from '../../../copy/copy-limits.js';
 import { CopyRods } from '../../../copy/rod/copy-rods.js';
 import { refusalOfRods } from '../../../copy/rod/rod-checks.js';
 import { runCopy } from '../../../copy/run-copy.js';
@@ -58,7 +58,7 @@ function extendedCopy(name: string, serviceAction: number, format: CopyList['for
     check: (_unit, task) => checkListLength(task, LIST_ID1_HEADER, MAX_LIST_BYTES),
     dataOutBytes: (_unit, task) => listBytes(task),
     run: (unit, task) => {
-      const decode = (bytes: Buffer) => decodeCopyList(bytes, format, CopyLimits);
+      const decode = (bytes: Buffer) => decodeCopyList(bytes, format, unit.tape === null ? CopyLimits : TapeCopyLimits);
       withList(task, listBytes(task), decode, (received) => run(unit, task, received, serviceAction));
     },
   });

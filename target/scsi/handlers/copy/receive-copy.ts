@@ -12,7 +12,7 @@ import {
 import { ListIdUsage } from '../../../../wire/scsi/extended-copy.js';
 import { CopyIn, Opcode } from '../../../../wire/scsi/opcodes.js';
 import { invalidFieldInCdb } from '../../../../wire/scsi/sense.js';
-import { CopyLimits } from '../../../copy/copy-limits.js';
+import { CopyLimits, TapeCopyLimits } from '../../../copy/copy-limits.js';
 import type { CopyOperation } from '../../../copy/copy-operation.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
@@ -44,7 +44,14 @@ const dropHeld: Report['after'] = (operation, all) => {
   if (all && ended(operation)) operation.dropHeld();
 };
 
-const reports: readonly { name: string; action: number; idBytes: 1 | 4; report: Report }[] = [
+interface ReportRow {
+  readonly name: string;
+  readonly action: number;
+  readonly idBytes: 1 | 4;
+  readonly report: Report;
+}
+
+const reports: readonly ReportRow[] = [
   {
     name: 'RECEIVE COPY STATUS(LID1)',
     action: CopyIn.status1,
@@ -96,20 +103,21 @@ const reports: readonly { name: string; action: number; idBytes: 1 | 4; report: 
       after: dropHeld,
     },
   },
-  {
-    name: 'RECEIVE ROD TOKEN INFORMATION',
-    action: CopyIn.rodTokenInformation,
-    idBytes: 4,
-    report: {
-      of: () => true,
-      encode: ({ progress, tokens }) => encodeRodTokenInformation(progress, UPDATE_DELAY, tokens),
-      // Whoever has a token can use it: it is told once.
-      after: (operation, all) => {
-        if (all) operation.tokens = [];
-      },
+];
+
+const tokenReport: ReportRow = {
+  name: 'RECEIVE ROD TOKEN INFORMATION',
+  action: CopyIn.rodTokenInformation,
+  idBytes: 4,
+  report: {
+    of: () => true,
+    encode: ({ progress, tokens }) => encodeRodTokenInformation(progress, UPDATE_DELAY, tokens),
+    // Whoever has a token can use it: it is told once.
+    after: (operation, all) => {
+      if (all) operation.tokens = [];
     },
   },
-];
+};
 
 const U32 = [0xff, 0xff, 0xff, 0xff] as const;
 
@@ -131,18 +139,20 @@ function tell(unit: LogicalUnit, task: Task, idBytes: 1 | 4, report: Report): vo
   answer(task, data, allocation);
 }
 
+function reportCommand({ name, action, idBytes, report }: ReportRow): Command {
+  return defineCommand({
+    name,
+    opcode: Opcode.thirdPartyCopyIn,
+    serviceAction: action,
+    usage: usage(action, idBytes),
+    conflict: 'inquire',
+    reservation: Reservation.status,
+    run: (unit, task) => tell(unit, task, idBytes, report),
+  });
+}
+
 export const receiveCopyCommands: readonly Command[] = [
-  ...reports.map(({ name, action, idBytes, report }) =>
-    defineCommand({
-      name,
-      opcode: Opcode.thirdPartyCopyIn,
-      serviceAction: action,
-      usage: usage(action, idBytes),
-      conflict: 'inquire',
-      reservation: Reservation.status,
-      run: (unit, task) => tell(unit, task, idBytes, report),
-    }),
-  ),
+  ...reports.map(reportCommand),
   defineCommand({
     name: 'RECEIVE COPY OPERATING PARAMETERS',
     opcode: Opcode.thirdPartyCopyIn,
@@ -150,8 +160,16 @@ export const receiveCopyCommands: readonly Command[] = [
     usage: usage(CopyIn.parameters, 0),
     conflict: 'inquire',
     reservation: Reservation.status,
-    run: (_unit, task) => answer(task, encodeParameters(CopyLimits), task.cdb.readUInt32BE(ALLOCATION_AT)),
+    run: ({ tape }, task) => {
+      const limits = tape === null ? CopyLimits : TapeCopyLimits;
+      answer(task, encodeParameters(limits), task.cdb.readUInt32BE(ALLOCATION_AT));
+    },
   }),
+];
+
+/** Where there are RODs. */
+export const rodReportCommands: readonly Command[] = [
+  reportCommand(tokenReport),
   defineCommand({
     name: 'REPORT ALL ROD TOKENS',
     opcode: Opcode.thirdPartyCopyIn,

@@ -24,7 +24,7 @@ import {
   VpdPage,
 } from '../../../../wire/scsi/vpd.js';
 import { thirdPartyCopyPage } from '../../../../wire/scsi/vpd-third-party-copy.js';
-import { CopyLimits } from '../../../copy/copy-limits.js';
+import { CopyLimits, TapeCopyLimits } from '../../../copy/copy-limits.js';
 import { RodLimits, rodTypes } from '../../../copy/rod/rod-limits.js';
 import { DEFAULT_KIND, mediumOf } from '../../../volumes/drive-kinds.js';
 import { CHUNK_BYTES } from '../../../volumes/point-in-time/chunk-map.js';
@@ -43,7 +43,7 @@ function identification(unit: LogicalUnit, nexus: Nexus): Buffer {
   return deviceIdentificationPage(unit.deviceType, [...unitDesignators(unit.ldev), ...ownPortDesignators(nexus)]);
 }
 
-function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
+function thirdPartyCopy({ commands, blockSize, tape, deviceType }: LogicalUnit): Buffer {
   const actions = (opcode: number) => ({
     opcode,
     serviceActions: commands.rows
@@ -52,6 +52,7 @@ function thirdPartyCopy({ commands, blockSize }: LogicalUnit): Buffer {
       .sort((a, b) => a - b),
   });
   const supported = [actions(Opcode.thirdPartyCopyOut), actions(Opcode.thirdPartyCopyIn)];
+  if (tape !== null) return thirdPartyCopyPage(deviceType, supported, TapeCopyLimits, [OWN_UNIT], null);
   const granularity = CHUNK_BYTES / blockSize;
   const rods = { ...RodLimits, blockSize, granularity, types: rodTypes };
   return thirdPartyCopyPage(DISK, supported, CopyLimits, [TOKEN_CREATOR, OWN_UNIT], rods);
@@ -173,6 +174,7 @@ const diskPages: Pages = new Map<number, Page>([
 
 const tapePages: Pages = new Map<number, Page>([
   ...commonPages,
+  [VpdPage.thirdPartyCopy, thirdPartyCopy],
   [VpdPage.sequentialCapabilities, ({ deviceType }) => sequentialCapabilitiesPage(deviceType)],
 ]);
 
