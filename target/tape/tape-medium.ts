@@ -27,7 +27,7 @@ import {
   type Problem,
   type TapeStorage,
 } from './object-reader.js';
-import { repeat, SMALL_STEPS, type Soon } from './repeat.js';
+import { costOf, repeat, SMALL_STEPS, type Soon } from './repeat.js';
 
 /** What is to be written: a record's data; null: a filemark. */
 export type Content = readonly Buffer[] | null;
@@ -353,7 +353,7 @@ export class TapeMedium {
             else if (object === null) finish();
             else {
               here = object;
-              again();
+              again(costOf(object.bytes));
             }
           });
         }

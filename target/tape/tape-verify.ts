@@ -5,7 +5,7 @@ import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
 import type { TapeObject } from './layout.js';
 import type { Problem } from './object-reader.js';
-import { repeat, SMALL_STEPS } from './repeat.js';
+import { costOf, repeat, SMALL_STEPS } from './repeat.js';
 import type { TapeDrive } from './tape-drive.js';
 import { TapeLimits } from './tape-limits.js';
 import type { Aborted } from './tape-transfer.js';
@@ -92,7 +92,7 @@ export function verify(drive: TapeDrive, io: Io, what: Verification, aborted: Ab
         }
         bytes += object.bytes;
         left -= what.step(object);
-        again();
+        again(costOf(object.bytes));
       });
     });
   });

@@ -1,6 +1,18 @@
 /** What long commands of a tape leave to others: turns of the event loop, a start that has little to look at. */
 import t from 'tap';
-import { FIXED, filemarks, position, REWIND, read, setBlockLength, space, TapeRig, write } from './tape-rig.js';
+import {
+  FIXED,
+  filemarks,
+  position,
+  REWIND,
+  read,
+  record,
+  setBlockLength,
+  space,
+  TapeRig,
+  write,
+  writeRecord,
+} from './tape-rig.js';
 
 const MANY = 3000;
 
@@ -32,6 +44,28 @@ t.test('commands of many objects let others have their turn', async (t) => {
   t.equal(task.finished, false, 'looking for the end of data');
   again.clock.settle();
   t.equal(task.status, 0);
+});
+
+t.test('few objects that are large let others have their turn, too', async (t) => {
+  const rig = new TapeRig({ blocks: 16384 });
+  const host = rig.host('a');
+  const other = rig.host('b');
+  other.attentions();
+  for (let i = 0; i < 30; i++) writeRecord(host, record(200_000, i));
+  host.run(filemarks(1, 1));
+  const again = rig.restarted().host('a');
+  const looking = again.start(Buffer.from(space(3, 0)));
+  t.equal(looking.finished, false, 'looking for the end of data');
+  again.rig.clock.settle();
+  t.equal(looking.status, 0);
+
+  host.run(REWIND);
+  const verify = host.start(Buffer.from([0x13, 0x08, 0, 0, 1, 0]));
+  t.equal(verify.finished, false);
+  t.equal(other.start(Buffer.alloc(6)).finished, true);
+  rig.clock.settle();
+  t.equal(verify.status, 0);
+  t.same(position(host), [31, 1]);
 });
 
 t.test(
