@@ -88,6 +88,7 @@ export class CopyManager<I extends Issuer = Issuer> {
 
   forget(operation: CopyOperation<I>): void {
     operation.dropHeld();
+    operation.dropTokens();
     this.operations = this.operations.filter((one) => one !== operation);
   }
 

@@ -38,6 +38,8 @@ export class CopyOperation<I extends Issuer = Issuer> {
   represented = 0;
   /** Created, and not told of yet. */
   tokens: readonly CreatedToken[] = [];
+  /** Ends tokens of which nobody has been told anything, and now never will be; null: there are none. */
+  private withdrawTokens: (() => void) | null = null;
   /** It does less than was asked for, as the token represents no more. */
   partial = false;
   sense: Sense | null = null;
@@ -145,6 +147,24 @@ export class CopyOperation<I extends Issuer = Issuer> {
     const kept = all.subarray(all.length - granted);
     this.heldDiscarded ||= kept.length < this.heldData.length + total;
     this.heldData = Buffer.from(kept);
+  }
+
+  /** @param withdraw ends the tokens */
+  created(tokens: readonly CreatedToken[], withdraw: () => void): void {
+    this.tokens = tokens;
+    this.withdrawTokens = withdraw;
+  }
+
+  /** RECEIVE ROD TOKEN INFORMATION has told of them. @param all they need not be told again */
+  tokensTold(all: boolean): void {
+    this.withdrawTokens = null;
+    if (all) this.tokens = [];
+  }
+
+  /** They are told no more. */
+  dropTokens(): void {
+    this.withdrawTokens?.();
+    this.tokensTold(true);
   }
 
   dropHeld(): void {

@@ -180,11 +180,13 @@ export class CopyRods {
     const { tokens } = this.means;
     const origin = this.means.origin();
     if (tokens.left(origin.initiator) < wanted.length) return false;
-    operation.tokens = wanted.map(([cscd, { rod, address }]) => {
+    const made = wanted.map(([_id, { rod, address }]) => {
       const lifetime = Math.max(address.lifetime, RodLimits.minLifetime);
       const inactivityTimeout = address.inactivityTimeout || Number.POSITIVE_INFINITY;
-      return { cscd, token: tokens.create({ ...origin, rod, lifetime, inactivityTimeout }).bytes };
+      return tokens.create({ ...origin, rod, lifetime, inactivityTimeout });
     });
+    const told = wanted.map(([cscd], index) => ({ cscd, token: made[index]!.bytes }));
+    operation.created(told, () => tokens.withdraw(made));
     return true;
   }
 }

@@ -181,6 +181,11 @@ export class RodTokens {
     for (const token of this.tokens.values()) if (token.ended === null && lost(token)) this.end(token, 'revoked');
   }
 
+  /** Ends tokens that nobody has been told of. */
+  withdraw(tokens: readonly RodToken[]): void {
+    for (const token of tokens) this.end(token, 'cancelled');
+  }
+
   /** Those that are good and were made of an LDEV. */
   ofLdev(id: number): readonly RodToken[] {
     return [...this.tokens.values()].filter(({ ended, ldev }) => ended === null && ldev.id === id);

@@ -1,12 +1,13 @@
 /** RODs of copies that are ended, overtaken, refused by others' reservations, or too many. */
 import t from 'tap';
 import { MAX_IMAGES } from '../../../target/volumes/point-in-time/images.js';
-import { thirdPartyCopyOut, write16 } from '../../../wire/scsi/cdb-build.js';
+import { thirdPartyCopyIn, thirdPartyCopyOut, write16 } from '../../../wire/scsi/cdb-build.js';
 import { CopyIn, CopyOut } from '../../../wire/scsi/opcodes.js';
 import { RodType } from '../../../wire/scsi/rod-token.js';
 import { Status } from '../../../wire/scsi/status.js';
 import { pattern } from '../scsi-block/harness.js';
-import { blocks, copy, inCopyList, OWN_UNIT, receive, startCopy } from './copy-rig.js';
+import type { Host } from '../scsi-primary/rig.js';
+import { blocks, copy, cscd, inCopyList, OWN_UNIT, receive, startCopy } from './copy-rig.js';
 import { populateBy, populateByOne, ROD_AT, rod, withRod, withTokenRod } from './rod-rig.js';
 import { information, populate, TokenRig, tokenFor, writeUsing } from './token-rig.js';
 
@@ -116,6 +117,40 @@ t.test('the I_T nexus is lost: the copy goes on, and makes no token that nobody 
   rig.clock.settle();
   t.equal(copied(), 16000);
   t.same(kept(), [0, 0]);
+});
+
+t.test('tokens that nobody was told of end with the results that would tell of them', async (t) => {
+  const drops: Readonly<Record<string, (host: Host) => void>> = {
+    logout: (host) => host.logout(),
+    reset: (host) => void host.manage('logical-unit-reset'),
+    'the list identifier again': (host) => void copy(host, { segments: [] }),
+    'ALLOCATION LENGTH 0': (host) => void host.run(thirdPartyCopyIn(CopyIn.rodTokenInformation, 1, 0)),
+  };
+  const makes: Readonly<Record<string, (host: Host) => void>> = {
+    'EXTENDED COPY': (host) => {
+      const cscds = [rod({ wantsToken: true }), cscd(1), rod({ wantsToken: true })];
+      copy(host, { cscds, segments: [populateBy([[0, 8]]), populateByOne([4, 1], 2)] });
+    },
+    'POPULATE TOKEN': (host) => void populate(host, [[0, 8]]),
+  };
+  for (const [what, drop] of Object.entries(drops)) {
+    for (const [how, make] of Object.entries(makes)) {
+      const rig = new TokenRig();
+      const host = rig.host('a');
+      make(host);
+      t.ok(rig.images[0]!.alive > 0);
+      drop(host);
+      rig.clock.settle();
+      t.equal(rig.images[0]!.alive, 0, `${how}, ${what}`);
+      const other = rig.host('a');
+      make(other);
+      const { token } = information(other);
+      drop(other);
+      rig.clock.settle();
+      const user = rig.host('b');
+      t.equal(writeUsing(user, token!, [[0, 1]]).sense, null, 'what was told stays good');
+    }
+  }
 });
 
 t.test('SANITIZE of the source ends its RODs', async (t) => {

@@ -32,8 +32,8 @@ interface Report {
   /** Which operations it tells of; of others it is refused as of unknown ones. */
   readonly of: (operation: Operation) => boolean;
   readonly encode: (operation: Operation) => Buffer;
-  /** After that. `all`: the data was transferred as a whole, or was not wanted. */
-  readonly after?: (operation: Operation, all: boolean) => void;
+  /** After `sent` bytes of that. `all`: the data was transferred as a whole, or was not wanted. */
+  readonly after?: (operation: Operation, all: boolean, sent: number) => void;
 }
 
 const ended = (operation: Operation) => !operation.running;
@@ -113,8 +113,9 @@ const tokenReport: ReportRow = {
     of: () => true,
     encode: ({ progress, tokens }) => encodeRodTokenInformation(progress, UPDATE_DELAY, tokens),
     // Whoever has a token can use it: it is told once.
-    after: (operation, all) => {
-      if (all) operation.tokens = [];
+    after: (operation, all, sent) => {
+      if (sent > 0) operation.tokensTold(all);
+      else if (all) operation.dropTokens();
     },
   },
 };
@@ -135,7 +136,7 @@ function tell(unit: LogicalUnit, task: Task, idBytes: 1 | 4, report: Report): vo
   const data = report.encode(operation);
   const allocation = task.cdb.readUInt32BE(ALLOCATION_AT);
   const sent = Math.min(allocation, task.expectedDataIn);
-  report.after?.(operation, allocation === 0 || sent >= data.length);
+  report.after?.(operation, allocation === 0 || sent >= data.length, sent);
   answer(task, data, allocation);
 }
 

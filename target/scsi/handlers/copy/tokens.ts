@@ -92,13 +92,13 @@ function populate(unit: LogicalUnit, task: Task, list: PopulateList): void {
     end(unit, task, operation, insufficientResourcesForRod());
     return;
   }
-  const { bytes } = tokens.create({
+  const token = tokens.create({
     ...tokenOrigin(unit, task.nexus),
     rod,
     lifetime: RodLimits.lifetime,
     inactivityTimeout: inactivityTimeout || RodLimits.defaultInactivity,
   });
-  operation.tokens = [{ cscd: 0, token: bytes }];
+  operation.created([{ cscd: 0, token: token.bytes }], () => tokens.withdraw([token]));
   operation.represented = ranges.reduce((sum, { blocks }) => sum + blocks, 0);
   end(unit, task, operation, null);
 }
