@@ -4,6 +4,7 @@ import { describeSense } from '../wire/scsi/additional-sense.js';
 import type { BlockRange } from '../wire/scsi/block-ranges.js';
 import * as build from '../wire/scsi/cdb-build.js';
 import { commandName } from '../wire/scsi/command-names.js';
+import { DeviceType } from '../wire/scsi/inquiry.js';
 import { encodeLun } from '../wire/scsi/lun.js';
 import { PI_BYTES } from '../wire/scsi/protection.js';
 import { SenseKey } from '../wire/scsi/sense.js';
@@ -62,7 +63,7 @@ export interface BlockAccess {
 export class LogicalUnit implements BlockAccess {
   /** The LUN as it goes into PDUs. */
   readonly address: Buffer;
-  /** PERIPHERAL DEVICE TYPE, as the last `inquiry` told; null: not asked for yet. */
+  /** PERIPHERAL DEVICE TYPE, as the last `inquiry` told, or as `readCapacity` lets assume; null: neither was asked yet. */
   deviceType: number | null = null;
   private capacity: CapacityData | null = null;
   private limits: BlockLimitsData | null = null;
@@ -192,6 +193,8 @@ export class LogicalUnit implements BlockAccess {
       return decodeCapacity10((await this.execute(build.readCapacity10(), { dataIn: 8 })).data);
     });
     if (!this.capacity || this.capacity.blockSize === 0) throw new ProtocolError('READ CAPACITY data is malformed');
+    // What answers that has blocks.
+    this.deviceType ??= DeviceType.directAccess;
     return this.capacity;
   }
 

@@ -51,9 +51,20 @@ const OF_TAPES: ReadonlySet<number> = new Set([
   StreamOpcode.reportDensitySupport,
 ]);
 
-/** @param deviceType of the logical unit; null: not known, as a disk */
-export function isReissuable(cdb: Buffer, deviceType: number | null = null): boolean {
-  if (deviceType === DeviceType.sequentialAccess) return OF_TAPES.has(cdb[0] ?? -1);
-  if (cdb[0] === Opcode.variableLength) return REISSUABLE_LONG.has(serviceActionOf(cdb));
-  return OF_DISKS.has(cdb[0] ?? -1);
+const OF_STREAMS: ReadonlySet<number> = new Set(Object.values(StreamOpcode));
+/** Of disks, but for what would move a tape, should it be one. */
+const OF_UNKNOWN: ReadonlySet<number> = new Set(
+  [...OF_DISKS].filter((code) => !OF_STREAMS.has(code) || OF_TAPES.has(code)),
+);
+
+function reissuable(deviceType: number | null): ReadonlySet<number> {
+  if (deviceType === null) return OF_UNKNOWN;
+  return deviceType === DeviceType.sequentialAccess ? OF_TAPES : OF_DISKS;
+}
+
+/** @param deviceType of the logical unit; null: not known */
+export function isReissuable(cdb: Buffer, deviceType: number | null): boolean {
+  const ofBlocks = deviceType !== DeviceType.sequentialAccess;
+  if (ofBlocks && cdb[0] === Opcode.variableLength) return REISSUABLE_LONG.has(serviceActionOf(cdb));
+  return reissuable(deviceType).has(cdb[0] ?? -1);
 }

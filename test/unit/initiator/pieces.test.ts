@@ -82,14 +82,17 @@ t.test('the first burst', async (t) => {
 });
 
 t.test('what may be issued again', async (t) => {
-  const safe = (opcode: number) => isReissuable(Buffer.from([opcode]));
+  const safe = (opcode: number) => isReissuable(Buffer.from([opcode]), DeviceType.directAccess);
   t.same([0x28, 0x8a, 0x42, 0x93, 0x12].map(safe), [true, true, true, true, true]);
   t.same([0x89, 0x5f, 0x83, 0x16, 0xc2].map(safe), [false, false, false, false, false]);
-  t.equal(isReissuable(Buffer.alloc(0)), false);
+  t.equal(isReissuable(Buffer.alloc(0), null), false);
   const onTape = (opcode: number) => isReissuable(Buffer.from([opcode]), DeviceType.sequentialAccess);
   t.same([0x00, 0x12, 0x34, 0x5e].map(onTape), [true, true, true, true]);
   t.same([0x08, 0x0a, 0x11, 0x91, 0x8a].map(onTape), [false, false, false, false, false], 'what moves a tape');
-  const long = (action: number) => isReissuable(Buffer.from([0x7f, 0, 0, 0, 0, 0, 0, 24, 0, action]));
+  const onAny = (opcode: number) => isReissuable(Buffer.from([opcode]), null);
+  t.same([0x12, 0x28, 0x2a, 0x34, 0x42].map(onAny), [true, true, true, true, true], 'safe on disks and tapes');
+  t.same([0x88, 0x8a, 0x8f, 0x91, 0x93].map(onAny), [false, false, false, false, false], 'it might be a tape');
+  const long = (action: number) => isReissuable(Buffer.from([0x7f, 0, 0, 0, 0, 0, 0, 24, 0, action]), null);
   t.ok(long(0x09), 'READ(32)');
   t.notOk(long(0x0c), 'of 32 bytes too');
 });
