@@ -12,6 +12,7 @@ import { type Address, RawInitiator } from './raw-initiator.js';
 import { tapeCommands } from './tape-commands.js';
 import { tapeCopies } from './tape-copies.js';
 import { tokens } from './tokens.js';
+import { unitSettings } from './unit-settings.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
 
@@ -260,4 +261,5 @@ export const cases: Readonly<Record<string, Case>> = {
   tapeCopies,
   tapeCommands,
   tokens,
+  unitSettings,
 };
