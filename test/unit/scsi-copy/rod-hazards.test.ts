@@ -160,6 +160,16 @@ t.test('SANITIZE of the source ends its RODs', async (t) => {
   t.match(task.sense, { ...GONE, segment: 1 });
 });
 
+t.test('a pool without room for old blocks ends RODs, and the write of the host goes on', async (t) => {
+  const { rig, other, task, kept } = large({ wantsToken: true });
+  rig.room = false;
+  const written = other.start(write16(15_000, 1), Buffer.alloc(512, 9));
+  rig.clock.settle();
+  t.equal(written.status, Status.good);
+  t.match(task.sense, { ...GONE, segment: 1 });
+  t.same(kept(), [0, 0]);
+});
+
 t.test('reservations of others: on the source before it is populated, on the destination after that', async (t) => {
   const rig = new TokenRig([{}, {}, {}]);
   const [host, other] = [rig.host('a'), rig.host('b')];
