@@ -1,4 +1,4 @@
-/** TapeAlert flags (SSC-5 4.2.20): what went wrong on a tape since they were last read. */
+/** TapeAlert flags (SSC-5 4.2.20): what went wrong on a tape since somebody last read them, each for itself. */
 import { SenseKey } from '../../wire/scsi/sense.js';
 import type { Problem } from './object-reader.js';
 
@@ -19,10 +19,15 @@ function damaged(problem: Problem): 'reading' | 'writing' | null {
 }
 
 export class TapeAlerts {
-  private readonly flags = new Set<number>();
+  /** How often one had been raised when each flag last was. */
+  private readonly raised = new Map<number, number>();
+  private count = 0;
+  /** How often one had been raised when each reader last read them. */
+  private readonly seen = new WeakMap<object, number>();
 
   raise(flag: number): void {
-    this.flags.add(flag);
+    this.count++;
+    this.raised.set(flag, this.count);
   }
 
   note(problem: Problem): void {
@@ -32,12 +37,18 @@ export class TapeAlerts {
     this.raise(what === 'writing' ? TapeAlert.writeFailure : TapeAlert.readFailure);
   }
 
-  has(flag: number): boolean {
-    return this.flags.has(flag);
+  /** Whether it is set for a reader: what others have read does not count. */
+  isSet(flag: number, reader: object): boolean {
+    return (this.raised.get(flag) ?? 0) > (this.seen.get(reader) ?? 0);
   }
 
-  /** They have been read, or the logical unit is reset. */
+  /** For this reader they are cleared. */
+  wereRead(reader: object): void {
+    this.seen.set(reader, this.count);
+  }
+
+  /** The logical unit is reset. */
   clear(): void {
-    this.flags.clear();
+    this.raised.clear();
   }
 }

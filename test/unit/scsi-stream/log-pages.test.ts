@@ -3,17 +3,8 @@ import t from 'tap';
 import { inCdb } from '../scsi-primary/rig.js';
 import { REWIND, read, record, seen, TapeRig, unload, writeRecord } from './tape-rig.js';
 
-const log = (page: number, control = 1, pointer = 0) => [
-  0x4d,
-  0,
-  (control << 6) | page,
-  0,
-  0,
-  pointer >> 8,
-  pointer & 0xff,
-  0x10,
-  0,
-  0,
+const log = (page: number, control = 1, pointer = 0, allocation = 1024) => [
+  ...[0x4d, 0, (control << 6) | page, 0, 0, pointer >> 8, pointer & 0xff, allocation >> 8, allocation & 0xff, 0],
 ];
 
 /** Code → value. */
@@ -58,9 +49,10 @@ t.test('0Ch: bytes, and capacities in 10^6 bytes', async (t) => {
   t.same([...parameters(host.run(log(0x0c)).data).values()].slice(0, 5), [0, 0, 0, 0, 3], 'reset: counters only');
 });
 
-t.test('2Eh: 64 flags, set by what goes wrong, cleared when they are read', async (t) => {
+t.test('2Eh: 64 flags, set by what goes wrong, cleared for who has read them all', async (t) => {
   const rig = new TapeRig();
   const host = rig.host('a');
+  const other = rig.host('b');
   const fresh = host.run(log(0x2e)).data;
   t.equal(fresh.length, 4 + 64 * 5);
   t.equal(fresh.toString('hex', 0, 9), 'ae000140' + '0001030100');
@@ -69,8 +61,11 @@ t.test('2Eh: 64 flags, set by what goes wrong, cleared when they are read', asyn
   host.run(REWIND);
   t.same(seen(host.run(read(1000))), [3, 0x1100, null]);
   t.match(host.run(log(0x2e, 1, 0x41)).sense, inCdb(5), 'beyond the last flag, nothing is read');
+  t.equal(host.run(log(0x2e, 1, 0, 4)).data.length, 4, 'who asks for the length alone has not read them');
+  host.run(log(0x2e, 1, 4));
   t.same(flagsSet(host.run(log(0x2e)).data), [3, 5]);
   t.same(flagsSet(host.run(log(0x2e)).data), []);
+  t.same(flagsSet(other.run(log(0x2e)).data), [3, 5], 'another host has not');
   rig.layer.failNext = { kind: 'medium-error', lba: 1, write: true };
   t.equal(writeRecord(host, record(10, 1)).sense?.key, 3);
   t.same(flagsSet(host.run(log(0x2e)).data), [3, 6]);

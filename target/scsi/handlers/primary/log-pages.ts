@@ -4,6 +4,7 @@ import { counterParameter, LogPage, type LogParameter, ParameterFormat } from '.
 import { PowerTransition } from '../../../../wire/scsi/power-condition.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
 import { sequentialAccess, tapeAlerts } from './tape-log-pages.js';
 
 /** Degrees Celsius: those of a drive bay that never warms up. */
@@ -13,11 +14,11 @@ const REFERENCE_TEMPERATURE = 60;
 export interface LogPageDefinition {
   /** Its parameters are counters: PC must ask for values and not for thresholds, LOG SELECT resets them. */
   readonly counters: boolean;
-  readonly parameters: (unit: LogicalUnit) => readonly LogParameter[];
+  readonly parameters: (unit: LogicalUnit, nexus: Nexus) => readonly LogParameter[];
   /** Whether a logical unit of its type has it; left out: all have. */
   readonly exists?: (unit: LogicalUnit) => boolean;
-  /** Has been read. */
-  readonly onRead?: (unit: LogicalUnit) => void;
+  /** The nexus has been given all of it. */
+  readonly onRead?: (unit: LogicalUnit, nexus: Nexus) => void;
 }
 
 /** Error counters (SPC-5 7.3.8): blocks are either transferred or lost, so corrections are all zero. */
@@ -170,7 +171,10 @@ const ofDisks: readonly Entry[] = [
 
 const ofTapes: readonly Entry[] = [
   [LogPage.sequentialAccess, { counters: true, parameters: sequentialAccess }],
-  [LogPage.tapeAlert, { counters: false, parameters: tapeAlerts, onRead: ({ tape }) => tape!.alerts.clear() }],
+  [
+    LogPage.tapeAlert,
+    { counters: false, parameters: tapeAlerts, onRead: ({ tape }, nexus) => tape!.alerts.wereRead(nexus) },
+  ],
 ];
 
 function ascending(...entries: readonly Entry[]): ReadonlyMap<number, LogPageDefinition> {

@@ -66,7 +66,7 @@ function answerPage(
   pointer: number,
   allocation: number,
 ): void {
-  const all = page.parameters(unit);
+  const all = page.parameters(unit, task.nexus);
   const rest = all.filter((parameter) => parameter.code >= pointer);
   if (rest.length === 0) {
     task.check(invalidFieldInCdb(5));
@@ -74,8 +74,10 @@ function answerPage(
   }
   const zero = page.counters && control === LogPageControl.defaultCumulative;
   const chosen = zero ? rest.map(zeroed) : rest;
-  answer(task, encodeLogPage(code, 0, Buffer.concat(chosen.map(encodeLogParameter))), allocation);
-  page.onRead?.(unit);
+  const data = encodeLogPage(code, 0, Buffer.concat(chosen.map(encodeLogParameter)));
+  answer(task, data, allocation);
+  // Who only asks for its length has not read it.
+  if (rest.length === all.length && data.length <= allocation) page.onRead?.(unit, task.nexus);
 }
 
 /** Default values: counters begin at zero, what else stands beside them stays. */

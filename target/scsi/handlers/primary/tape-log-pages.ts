@@ -4,6 +4,7 @@ import { FIRST_SECTOR, SECTOR_BYTES, sectorAfter } from '../../../tape/layout.js
 import { TAPE_ALERTS } from '../../../tape/tape-alerts.js';
 import { earlyWarningSectors } from '../../../tape/tape-limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
 
 const MEGABYTE = 1_000_000;
 const CLEANING = 0x0100;
@@ -36,10 +37,10 @@ export function sequentialAccess(unit: LogicalUnit): readonly LogParameter[] {
   return [...bytes.map((count, code) => counterParameter(code, count)), ...capacities(unit), cleaning];
 }
 
-export function tapeAlerts({ tape }: LogicalUnit): readonly LogParameter[] {
+export function tapeAlerts({ tape }: LogicalUnit, nexus: Nexus): readonly LogParameter[] {
   return Array.from({ length: TAPE_ALERTS }, (_, index) => ({
     code: index + 1,
     format: ParameterFormat.binary,
-    value: Buffer.from([tape!.alerts.has(index + 1) ? 1 : 0]),
+    value: Buffer.from([tape!.alerts.isSet(index + 1, nexus) ? 1 : 0]),
   }));
 }

@@ -19,6 +19,7 @@ import { SECTOR_BYTES, sectorAfter } from '../../../tape/layout.js';
 import { TAPE_ALERTS } from '../../../tape/tape-alerts.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
 import type { LogicalUnit } from '../../logical-unit.js';
+import type { Nexus } from '../../nexus.js';
 import { Status, type Task } from '../../task.js';
 import { hostIo } from '../block/io.js';
 import { answer, withList } from '../primary/answer.js';
@@ -45,10 +46,10 @@ function uint64(value: number): Buffer {
 }
 
 /** TapeAlert flags, number 1 in the highest bit. */
-function alerts({ tape }: LogicalUnit): Buffer {
+function alerts({ tape }: LogicalUnit, nexus: Nexus): Buffer {
   const bytes = Buffer.alloc(TAPE_ALERTS / 8);
   for (let flag = 1; flag <= TAPE_ALERTS; flag++) {
-    if (tape!.alerts.has(flag)) bytes[(flag - 1) >> 3]! |= 0x80 >> ((flag - 1) & 7);
+    if (tape!.alerts.isSet(flag, nexus)) bytes[(flag - 1) >> 3]! |= 0x80 >> ((flag - 1) & 7);
   }
   return bytes;
 }
@@ -59,8 +60,8 @@ function mebibytes(sectors: number): Buffer {
 
 interface DeviceAttribute {
   readonly format: number;
-  /** @param used bytes of host attributes */
-  readonly value: (unit: LogicalUnit, used: number) => Buffer;
+  /** @param used bytes of host attributes @param nexus that asks */
+  readonly value: (unit: LogicalUnit, used: number, nexus: Nexus) => Buffer;
 }
 
 const { binary, ascii } = AttributeFormat;
@@ -70,7 +71,7 @@ const deviceAttributes: ReadonlyMap<number, DeviceAttribute> = new Map<number, D
   // Remaining and maximum capacity in partition, in MiB.
   [0x0000, { format: binary, value: ({ tape, blocks }) => mebibytes(blocks - sectorAfter(tape!.medium.last)) }],
   [0x0001, { format: binary, value: ({ blocks }) => mebibytes(blocks) }],
-  [0x0002, { format: binary, value: alerts }],
+  [0x0002, { format: binary, value: (unit, _used, nexus) => alerts(unit, nexus) }],
   // MAM space remaining.
   [0x0004, { format: binary, value: (_unit, used) => uint64(MEMORY_BYTES - used) }],
   // Assigning organization, formatted density code.
@@ -89,10 +90,10 @@ const deviceAttributes: ReadonlyMap<number, DeviceAttribute> = new Map<number, D
 const SUPPORTED = [...deviceAttributes.keys(), ...hostAttributes.keys()];
 
 /** All that there are, ascending. */
-function attributesOf(unit: LogicalUnit, written: readonly Attribute[]): readonly Attribute[] {
+function attributesOf(unit: LogicalUnit, nexus: Nexus, written: readonly Attribute[]): readonly Attribute[] {
   const used = encodeAttributes(written).length;
   const own = [...deviceAttributes].map(([id, { format, value }]) => {
-    return { id, format, readOnly: true, value: value(unit, used) };
+    return { id, format, readOnly: true, value: value(unit, used, nexus) };
   });
   return [...own, ...written];
 }
@@ -104,7 +105,7 @@ function withAttributes(unit: LogicalUnit, task: Task, use: (attributes: readonl
   const done: AttributesDone = (problem, written) => {
     if (problem !== null) complete(unit, task, problem);
     else if (task.aborted) task.fail(Status.taskAborted);
-    else use(attributesOf(unit, written));
+    else use(attributesOf(unit, task.nexus, written));
   };
   medium.open(io, (failure) => {
     if (failure !== null) done(failure, []);
