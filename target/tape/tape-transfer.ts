@@ -59,12 +59,14 @@ export const backwards: Step = ({ medium, place }, io, bytes, residue, done) => 
   else medium.readBack(io, place, bytes, done);
 };
 
-/** READ REVERSE without BYTORD: its bytes from the last one on. */
+/** READ REVERSE without BYTORD: its bytes from the last one on, in a copy. */
 export const bytesBackwards: Step = (drive, io, bytes, residue, done) => {
   backwards(drive, io, TapeLimits.blockBytes, residue, (problem, object, data, release, to) => {
-    const turned = Buffer.concat(data).reverse();
+    const there = data.reduce((sum, { length }) => sum + length, 0);
+    const wanted = Math.min(bytes, there);
+    const turned = Buffer.concat(slice(data, there - wanted, wanted)).reverse();
     release();
-    done(problem, object, [turned.subarray(0, bytes)], nothing, to);
+    done(problem, object, [turned], nothing, to);
   });
 };
 

@@ -99,6 +99,30 @@ t.test('without BYTORD the bytes of each block come from the last one on (SSC-5 
   t.equal(rig.layer.pinned, 0);
 });
 
+t.test('copies of who does not take them are bounded: then it is BUSY, and nothing has moved', async (t) => {
+  const rig = new TapeRig({ blocks: 20_000 });
+  const host = rig.host('a');
+  const MOST = 8 << 20;
+  const whole = Buffer.from([0x0f, 0, 0x80, 0, 0, 0]);
+  writeRecord(host, Buffer.alloc(MOST));
+  const begun = Array.from({ length: 9 }, () => {
+    host.run(space(Over.end, 0));
+    const task = host.start(whole);
+    rig.clock.settle();
+    return task;
+  });
+  t.same(
+    begun.map(({ status }) => status),
+    [...new Array<number>(8).fill(0), 0x08],
+  );
+  t.same(position(host), [1, 0]);
+  t.equal(host.run(reverse(10, SILI)).status, 0, 'without a copy');
+  for (const task of begun) task.release();
+  host.run(space(Over.end, 0));
+  t.equal(host.run(whole).data.length, MOST);
+  t.equal(host.run(reverse(0, 0, 0)).status, 0);
+});
+
 t.test('refusals, and damage', async (t) => {
   const rig = new TapeRig();
   const host = rig.host('a');

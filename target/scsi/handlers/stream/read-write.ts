@@ -49,14 +49,35 @@ function checkRead(unit: LogicalUnit, task: Task): Sense | null {
   return (task.cdb[1]! & (SILI | FIXED)) === (SILI | FIXED) ? invalidFieldInCdb(1, 1) : checkLength(unit, task);
 }
 
-function read(unit: LogicalUnit, task: Task, step: typeof forwards): void {
+/** @param after called once, when there is no data any more */
+function read(unit: LogicalUnit, task: Task, step: typeof forwards, after = () => {}): void {
   const drive = unit.tape!;
   const count = lengthOf(task);
   const io = hostIo(task, false, false);
-  const done = (result: ReadResult) => answer(unit, task, result);
-  if (count === 0) task.good();
-  else if (isFixed(task)) readFixed(drive, io, step, count, () => task.aborted, done);
+  const done = (result: ReadResult) => {
+    const release = () => {
+      result.release();
+      after();
+    };
+    answer(unit, task, { ...result, release });
+  };
+  if (count === 0) {
+    after();
+    task.good();
+  } else if (isFixed(task)) readFixed(drive, io, step, count, () => task.aborted, done);
   else readVariable(drive, io, step, count, (task.cdb[1]! & SILI) !== 0, done);
+}
+
+/** Without BYTORD the data is a copy. It is BUSY where there is no memory for it: others wait for the tape meanwhile. */
+function readReverse(unit: LogicalUnit, task: Task): void {
+  const { readMemory } = unit.neighbours;
+  const request = { nexus: task.nexus, bytes: bytesOf(unit, task), granted: () => {} };
+  if ((task.cdb[1]! & BYTORD) !== 0) read(unit, task, backwards);
+  else if (readMemory.take(request)) read(unit, task, bytesBackwards, () => readMemory.giveBack(request));
+  else {
+    readMemory.cancel(request);
+    task.fail(Status.busy);
+  }
 }
 
 /** Data that was read goes out beside the sense of what ended the transfer. */
@@ -130,7 +151,7 @@ export const streamReadWriteCommands: readonly Command[] = [
     opcode: StreamOpcode.readReverse6,
     usage: [StreamOpcode.readReverse6, BYTORD | SILI | FIXED, 0xff, 0xff, 0xff, 0],
     check: checkRead,
-    run: (unit, task) => read(unit, task, (task.cdb[1]! & BYTORD) !== 0 ? backwards : bytesBackwards),
+    run: readReverse,
   }),
   defineCommand({
     ...row,
