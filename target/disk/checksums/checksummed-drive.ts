@@ -14,6 +14,7 @@ import {
   ZERO,
 } from './checksummed.js';
 import { type SumPage, SumPages } from './sum-pages.js';
+import { summedExtents } from './summed-extents.js';
 
 /** 8 MiB of sums in memory, those of 1 GiB of data. */
 const DEFAULT_PAGES = 2048;
@@ -140,7 +141,7 @@ export class ChecksummedDrive implements Checksummed {
   }
 
   extents(offset: number, bytes: number, limit?: number): readonly DriveExtent[] {
-    return this.data.extents(offset, bytes, limit);
+    return summedExtents(this.data, this.#pages, offset, bytes, limit);
   }
 
   sync(done: DriveDone): void {

@@ -126,6 +126,12 @@ export class SumPages {
     });
   }
 
+  /** The first page from `first` up to but not `end` that the drive has something of; the others are all zeros. */
+  emptyUpTo(first: number, end: number): number {
+    const [extent] = this.drive.extents(first * PAGE_BYTES, (end - first) * PAGE_BYTES, 1);
+    return extent!.allocated ? first : first + Math.floor(extent!.bytes / PAGE_BYTES);
+  }
+
   /** Empties whole pages, which nobody holds. */
   punch(first: number, count: number, done: DriveDone): void {
     const held: SumPage[] = [];
