@@ -5,8 +5,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { binary, lunarray } from '../support/programs.js';
+import { binary, lunarray as lunarrayProcess } from '../support/programs.js';
 import { run } from '../support/run.js';
+import { lunarray } from '../support/run-lunarray.js';
 import { serve } from '../support/serve.js';
 
 t.setTimeout(120_000);
@@ -180,7 +181,7 @@ t.test('the cache can be given another size', async (t) => {
 t.test('usage', async (t) => {
   t.match(await lunarray(['serve', '--listen', 'nowhere']), { code: 2, stderr: /--listen.*HOST:PORT/s });
   t.match(await lunarray(['serve', '--frobnicate']), { code: 2, stderr: /--frobnicate/ });
-  t.match(await lunarray(['frobnicate']), { code: 2 });
+  t.match(await lunarrayProcess(['frobnicate']), { code: 2, stderr: /frobnicate/ });
   t.match(await lunarray(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ });
   t.match(await lunarray(['--help']), { code: 0, stdout: /serve/ });
   t.match(await lunarray(['status', '--data', join(t.testdir(), 'none')]), {

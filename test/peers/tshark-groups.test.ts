@@ -1,6 +1,6 @@
 /**
  * A capture of each group of libiscsi's tests, and of each kind of recovery, is one that tshark has nothing to say against.
- * One test of each group; with LUNARRAY_ALL=1 all of them.
+ * One test of each group, the last, as the first ones move the most data; with LUNARRAY_ALL=1 all of them.
  */
 import { join } from 'node:path';
 import t from 'tap';
@@ -27,7 +27,7 @@ const groups = new Map<string, string[]>();
 for (const test of all) {
   const [, group] = test.split('.') as [string, string];
   const tests = groups.get(group) ?? [];
-  if (tests.length === 0 || process.env.LUNARRAY_ALL === '1') groups.set(group, [...tests, test]);
+  groups.set(group, process.env.LUNARRAY_ALL === '1' ? [...tests, test] : [test]);
 }
 
 /** What Wireshark 4.0 itself gets wrong: its own limits, looked at byte by byte. */

@@ -10,12 +10,14 @@ const SLOTS = 180;
 /** Slots of the volume. */
 const VOLUME = 36;
 
+const WHOLE = Array.from({ length: 256 }, (_, value) => Buffer.alloc(512, value));
+
 /** Whole sectors of one value each, as numbers. */
 function values(bytes: Buffer): number[] {
   const list: number[] = [];
   for (let at = 0; at < bytes.length; at += 512) {
     const sector = bytes.subarray(at, at + 512);
-    list.push(sector.every((byte) => byte === sector[0]) ? sector[0]! : -1);
+    list.push(sector.equals(WHOLE[sector[0]!]!) ? sector[0]! : -1);
   }
   return list;
 }

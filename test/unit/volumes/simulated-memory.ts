@@ -17,6 +17,8 @@ export class SimulatedMemory implements PersistentMemory {
   readonly buffer: Buffer;
   /** What the last sync that began has or will have written. */
   readonly #begun: Buffer;
+  /** Pages committed since. */
+  readonly #touched = new Set<number>();
   /** Of syncs that have not ended, the oldest first; they end in order. */
   readonly #underWay: Before[][] = [];
 
@@ -30,17 +32,19 @@ export class SimulatedMemory implements PersistentMemory {
     this.#begun = contents;
   }
 
-  commit(): void {}
+  commit(offset: number, bytes: number): void {
+    for (let page = Math.floor(offset / PAGE); page * PAGE < offset + bytes; page++) this.#touched.add(page);
+  }
 
-  /** Only what has changed is kept: copies of all of it are what most of a simulation's time went to. */
+  /** Only what was committed is kept: copies of all of it are what most of a simulation's time went to. */
   sync(done: (error: Error | null) => void): void {
     const before: Before[] = [];
-    for (let at = 0; at < this.buffer.length; at += PAGE) {
-      const end = Math.min(at + PAGE, this.buffer.length);
-      if (this.buffer.compare(this.#begun, at, end, at, end) === 0) continue;
-      before.push({ at, bytes: Buffer.from(this.#begun.subarray(at, end)) });
-      this.buffer.copy(this.#begun, at, at, end);
+    for (const page of this.#touched) {
+      const at = page * PAGE;
+      before.push({ at, bytes: Buffer.from(this.#begun.subarray(at, at + PAGE)) });
+      this.buffer.copy(this.#begun, at, at, at + PAGE);
     }
+    this.#touched.clear();
     this.#underWay.push(before);
     this.clock.setTimeout(() => {
       this.#underWay.shift();
