@@ -113,7 +113,8 @@ export class DriveBay {
 
   /**
    * Puts a new drive in the place of one that failed: into its parity group, or, where a spare has taken that
-   * place, the spare's data is copied to it, or else it is a spare itself. Throws ConfigError `drive-unknown` or `drive-needed`.
+   * place, the spare's data is copied to it, or else it is a spare itself. One that is being taken out (`settled`) cannot be
+   * replaced yet. Throws ConfigError `drive-unknown` or `drive-needed`.
    */
   replace(name: string): DriveInfo {
     const spare = this.parts.store.storage.spares().find((each) => each.name === name);
@@ -131,8 +132,16 @@ export class DriveBay {
           : `drive "${name}" has not failed: take it out first with "drive fail".`,
       );
     }
+    if (!group.isNoted(position)) {
+      throw new ConfigError('drive-needed', `drive "${name}" is just being taken out: try again in a moment.`);
+    }
     this.#put(entry, position, entry.row.drives[position]!);
     return this.#info({ entry: this.groups.get(entry.row.name)!, position });
+  }
+
+  /** Resolves when no drive is just being taken out. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.groups.values()].map((entry) => redundant(entry)?.noted()));
   }
 
   /** Marks a drive as predicted to fail, or takes that back. Throws ConfigError `drive-unknown`. */
@@ -169,7 +178,8 @@ export class DriveBay {
       if (group === null || group.failure !== null) continue;
       for (const [position, { state }] of group.members.entries()) {
         const failed = entry.row.drives[position]!;
-        const [spare] = state !== 'failed' ? [] : this.#fitting(failed);
+        // When it is noted, this is called again.
+        const [spare] = state !== 'failed' || !group.isNoted(position) ? [] : this.#fitting(failed);
         if (spare === undefined) continue;
         log.warn(`parity group ${entry.row.name}: spare ${spare.name} takes the place of drive ${failed.name}`);
         try {

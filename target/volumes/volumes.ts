@@ -128,7 +128,7 @@ export class Volumes extends EventEmitter<Events> {
   }
 
   /** Drives: their states, taking out, replacing, settings. */
-  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'replace' | 'predict' | 'settings'> {
+  get drives(): Pick<DriveBay, 'list' | 'spares' | 'fail' | 'settled' | 'replace' | 'predict' | 'settings'> {
     return this.storage.bay;
   }
 

@@ -113,6 +113,7 @@ export function heal(array: SimulatedArray): string | null {
   const groups = redundantGroups(array);
   for (const group of groups) {
     repair(array, group);
+    array.clock.settle(() => group.members.every((_, position) => group.isNoted(position)), 2_000_000);
     for (const { state, drive } of group.members) if (state === 'failed') replace(array, drive.name);
   }
   const healthy = () => groups.every((g) => g.suspects === 0 && g.members.every(({ state }) => state === 'good'));

@@ -81,6 +81,8 @@ export class RedundantGroup implements ParityGroup {
   #syncsDue: (() => void)[] = [];
   /** Run at the next checkpoint, with no write under way and everything synced. */
   readonly #whenQuiet: (() => void)[] = [];
+  /** Positions of drives that were taken out, which a start would not know. */
+  readonly #unnoted = new Set<number>();
   #clearTimer: { cancel(): void } | null = null;
   #clearFrom = 0;
   #rebuild: Rebuild | null = null;
@@ -247,8 +249,24 @@ export class RedundantGroup implements ParityGroup {
   }
 
   /**
-   * Puts a drive in the place of one that has failed, and rebuilds it in the background. The drive's old content means
-   * nothing. The caller keeps the old drive, and closes it.
+   * A start would know that the drive has failed. Before that it cannot be replaced: what was being written is not safe
+   * without it yet.
+   */
+  isNoted(position: number): boolean {
+    return !this.#unnoted.has(position);
+  }
+
+  /** Resolves when that goes for all drives. */
+  noted(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#core.unnoted) this.#core.notes.push(resolve);
+      else resolve();
+    });
+  }
+
+  /**
+   * Puts a drive in the place of one that has failed and is noted, and rebuilds it in the background. The drive's old
+   * content means nothing. The caller keeps the old drive, and closes it.
    */
   replaceDrive(position: number, drive: DriveIo): void {
     this.#core.parts.members.replace(position, drive);
@@ -304,7 +322,9 @@ export class RedundantGroup implements ParityGroup {
       // noted, all drives are taken to be good, and the log makes what was under way right on each.
       for (const writes of this.#core.unlogged) if (!redo.append(writes, () => {})) this.#core.refused.add(writes);
       this.#core.unlogged.clear();
+      this.#unnoted.add(position);
       this.#core.notes.push(() => {
+        this.#unnoted.delete(position);
         if (this.members[position] === member) note();
       });
     }

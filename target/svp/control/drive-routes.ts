@@ -9,10 +9,10 @@ export function driveRoutes(app: FastifyInstance, array: ArrayView): void {
 
   app.post<{ Params: { name: string } }>('/drives/:name/fail', ({ params }): DriveReply => drives.fail(params.name));
 
-  app.post<{ Params: { name: string } }>(
-    '/drives/:name/replace',
-    ({ params }): DriveReply => drives.replace(params.name),
-  );
+  app.post<{ Params: { name: string } }>('/drives/:name/replace', async ({ params }): Promise<DriveReply> => {
+    await drives.settled();
+    return drives.replace(params.name);
+  });
 
   app.post<{ Params: { name: string }; Body: DrivePredict }>(
     '/drives/:name/predict',

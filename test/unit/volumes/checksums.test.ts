@@ -115,6 +115,7 @@ t.test('a drive whose checksums are missing goes on without, until it is replace
   rmSync(array.file('b'));
   array.rig = new Rig(array.dir);
   array.rig.volumes.drives.fail('b');
+  await array.rig.volumes.drives.settled();
   array.rig.volumes.drives.replace('b');
   const state = () => array.rig.volumes.drives.list().find(({ name }) => name === 'b')!.state;
   for (let i = 0; i < 500 && state() !== 'good'; i++) await new Promise((wake) => setTimeout(wake, 10));

@@ -99,6 +99,8 @@ t.test('a stop in the midst of a rebuild fails no drive', async (t) => {
   const data = Buffer.alloc(2 * MiB, 'redundant');
   for (let lba = 0; lba < 80 * 2048; lba += 4096) await write(top(rig), lba, data, 512, fua);
   rig.volumes.drives.fail('c');
+  t.throws(() => rig.volumes.drives.replace('c'), { code: 'drive-needed' }, 'what is being written needs it still');
+  await rig.volumes.drives.settled();
   rig.volumes.drives.replace('c');
   rig.kill();
   await new Promise((wake) => setTimeout(wake, 50));
@@ -119,6 +121,7 @@ t.test('the rebuild rate is kept', async (t) => {
   const data = Buffer.alloc(2 * MiB, 'redundant');
   for (let lba = 0; lba < 80 * 2048; lba += 4096) await write(top(rig), lba, data, 512, fua);
   rig.volumes.drives.fail('c');
+  await rig.volumes.drives.settled();
   rig.volumes.drives.replace('c');
   rig.kill();
   rig = new Rig(dir);
