@@ -116,7 +116,7 @@ export function readFixed(
   aborted: Aborted,
   done: (result: ReadResult) => void,
 ): void {
-  const { medium, blockLength } = drive;
+  const { blockLength } = drive;
   const data: Buffer[] = [];
   const releases: (() => void)[] = [];
   let left = count;
@@ -126,31 +126,46 @@ export function readFixed(
     };
     done({ problem, data, bytes: (count - left) * blockLength, release });
   };
+  const ended = () => left === 0 || aborted();
+  eachObject(drive, io, ended, end, (again) => {
+    step(drive, io, blockLength, left, (problem, object, views, release, to) => {
+      releases.push(release);
+      if (problem !== null || object === null) {
+        end(problem);
+        return;
+      }
+      drive.place = to;
+      if (object.kind === 'filemark') end(filemarkDetected(left));
+      else if (object.bytes !== blockLength) end(incorrectLength(left));
+      else {
+        data.push(...views);
+        left--;
+        again();
+      }
+    });
+  });
+}
+
+/**
+ * Once the end of data is known, runs `step`, which looks at an object and calls `again` for the next one or `end`, until it
+ * has `ended`. Other events have their turn in between.
+ * @param end called once
+ */
+export function eachObject(
+  { medium, soon }: TapeDrive,
+  io: Io,
+  ended: () => boolean,
+  end: (problem: Problem | null) => void,
+  step: (again: (cost?: number) => void) => void,
+): void {
   medium.open(io, (failure) => {
     if (failure !== null) {
       end(failure);
       return;
     }
-    repeat(drive.soon, SMALL_STEPS, (again) => {
-      if (left === 0 || aborted()) {
-        end(null);
-        return;
-      }
-      step(drive, io, blockLength, left, (problem, object, views, release, to) => {
-        releases.push(release);
-        if (problem !== null || object === null) {
-          end(problem);
-          return;
-        }
-        drive.place = to;
-        if (object.kind === 'filemark') end(filemarkDetected(left));
-        else if (object.bytes !== blockLength) end(incorrectLength(left));
-        else {
-          data.push(...views);
-          left--;
-          again();
-        }
-      });
+    repeat(soon, SMALL_STEPS, (again) => {
+      if (ended()) end(null);
+      else step(again);
     });
   });
 }

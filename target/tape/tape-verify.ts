@@ -5,10 +5,10 @@ import { slice } from '../base/views.js';
 import type { Io } from '../volumes/block-layer.js';
 import type { TapeObject } from './layout.js';
 import type { Problem } from './object-reader.js';
-import { costOf, repeat, SMALL_STEPS } from './repeat.js';
+import { costOf } from './repeat.js';
 import type { TapeDrive } from './tape-drive.js';
 import { TapeLimits } from './tape-limits.js';
-import type { Aborted } from './tape-transfer.js';
+import { type Aborted, eachObject } from './tape-transfer.js';
 
 /** How far a verification goes, and what it looks for. */
 export interface Verification {
@@ -68,32 +68,23 @@ export function verify(drive: TapeDrive, io: Io, what: Verification, aborted: Ab
   let left = what.length;
   let bytes = 0;
   const end = (problem: Problem | null) => done(problem, bytes);
-  medium.open(io, (failure) => {
-    if (failure !== null) {
-      end(failure);
-      return;
-    }
-    repeat(drive.soon, SMALL_STEPS, (again) => {
-      if (left === 0 || aborted()) {
-        end(null);
+  const ended = () => left === 0 || aborted();
+  eachObject(drive, io, ended, end, (again) => {
+    medium.read(io, drive.place, TapeLimits.blockBytes, (problem, object, data, release) => {
+      if (problem !== null || object === null) {
+        end(problem ?? (what === toEndOfData ? medium.damage : medium.beyond(left)));
         return;
       }
-      medium.read(io, drive.place, TapeLimits.blockBytes, (problem, object, data, release) => {
-        if (problem !== null || object === null) {
-          end(problem ?? (what === toEndOfData ? medium.damage : medium.beyond(left)));
-          return;
-        }
-        drive.place = object;
-        const wrong = judge(what, object, data, left, bytes);
-        release();
-        if (wrong !== null) {
-          end(wrong);
-          return;
-        }
-        bytes += object.bytes;
-        left -= what.step(object);
-        again(costOf(object.bytes));
-      });
+      drive.place = object;
+      const wrong = judge(what, object, data, left, bytes);
+      release();
+      if (wrong !== null) {
+        end(wrong);
+        return;
+      }
+      bytes += object.bytes;
+      left -= what.step(object);
+      again(costOf(object.bytes));
     });
   });
 }
