@@ -1,6 +1,7 @@
 /** Answers in words: label and value, by the command that asked. */
 
 import { describeSense } from '../../wire/scsi/additional-sense.js';
+import { BufferMode } from '../../wire/scsi/buffer-modes.js';
 import { ErrorHistoryBuffer } from '../../wire/scsi/error-history.js';
 import { Opcode, ServiceActionIn16 } from '../../wire/scsi/opcodes.js';
 import { PersistentIn } from '../../wire/scsi/persistent-reservations.js';
@@ -34,8 +35,6 @@ const keyHex = (key: bigint): string => `0x${key.toString(16).padStart(16, '0')}
 /** 0 stands for "no limit told" in block limits. */
 const limit = (value: number): string | number => (value === 0 ? 'not told' : value);
 
-/** MODE of READ BUFFER. */
-const ERROR_HISTORY_MODE = 0x1c;
 /** By BUFFER ID. */
 const ERROR_HISTORY: Readonly<Record<number, (data: Buffer, deviceType: number | null) => Row[]>> = {
   [ErrorHistoryBuffer.records]: describeErrorHistory,
@@ -79,7 +78,7 @@ const DESCRIBERS: Readonly<Record<number, Describer>> = {
   [Opcode.modeSense10]: (_cdb, data) => describeMode(data, true),
   [Opcode.persistentReserveIn]: describePersistent,
   [Opcode.readBuffer]: (cdb, data, deviceType) =>
-    (cdb[1]! & 0x1f) === ERROR_HISTORY_MODE ? (ERROR_HISTORY[cdb[2]!]?.(data, deviceType) ?? null) : null,
+    (cdb[1]! & 0x1f) === BufferMode.errorHistory ? (ERROR_HISTORY[cdb[2]!]?.(data, deviceType) ?? null) : null,
 };
 
 export function describeInquiry(data: Buffer): Row[] {

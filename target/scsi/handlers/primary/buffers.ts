@@ -4,6 +4,7 @@
  *
  *   byte 1 MODE (4:0)   2 BUFFER ID   3–5 BUFFER OFFSET   6–8 length
  */
+import { BufferMode } from '../../../../wire/scsi/buffer-modes.js';
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import {
   commandSequenceError,
@@ -18,7 +19,6 @@ import { DATA_BUFFER_BYTES, ECHO_BUFFER_BYTES } from '../../unit-buffers.js';
 import { answer, parameterList } from './answer.js';
 import { clientHistoryMode, errorHistoryMode } from './error-history.js';
 
-const Mode = { data: 0x02, descriptor: 0x03, echo: 0x0a, echoDescriptor: 0x0b, errorHistory: 0x1c } as const;
 const MODE_BIT = 4;
 const ID_BYTE = 2;
 const OFFSET_BYTE = 3;
@@ -50,22 +50,25 @@ interface ReadMode {
 const readModes: ReadonlyMap<number, ReadMode> = new Map<number, ReadMode>([
   // A copy: what is on its way must not change.
   [
-    Mode.data,
+    BufferMode.data,
     {
       check: (_unit, task) => refuseDataBuffer(task),
       data: ({ buffers }, task) => Buffer.from(buffers.data.subarray(offsetOf(task), offsetOf(task) + lengthOf(task))),
     },
   ],
-  [Mode.descriptor, { data: (_unit, task) => (task.cdb[ID_BYTE] === DATA_BUFFER ? DATA_DESCRIPTOR : NO_SUCH_BUFFER) }],
   [
-    Mode.echo,
+    BufferMode.descriptor,
+    { data: (_unit, task) => (task.cdb[ID_BYTE] === DATA_BUFFER ? DATA_DESCRIPTOR : NO_SUCH_BUFFER) },
+  ],
+  [
+    BufferMode.echo,
     {
       check: ({ buffers }, { nexus }) => (buffers.echo(nexus) === null ? commandSequenceError() : null),
       data: ({ buffers }, { nexus }) => buffers.echo(nexus)!,
     },
   ],
-  [Mode.echoDescriptor, { data: () => ECHO_DESCRIPTOR }],
-  [Mode.errorHistory, errorHistoryMode],
+  [BufferMode.echoDescriptor, { data: () => ECHO_DESCRIPTOR }],
+  [BufferMode.errorHistory, errorHistoryMode],
 ]);
 
 function checkRead(unit: LogicalUnit, task: Task): Sense | null {
@@ -85,7 +88,7 @@ interface WriteMode {
 
 const writeModes: ReadonlyMap<number, WriteMode> = new Map<number, WriteMode>([
   [
-    Mode.data,
+    BufferMode.data,
     {
       check: (task) =>
         refuseDataBuffer(task) ??
@@ -97,7 +100,7 @@ const writeModes: ReadonlyMap<number, WriteMode> = new Map<number, WriteMode>([
     },
   ],
   [
-    Mode.echo,
+    BufferMode.echo,
     {
       check: (task) => (lengthOf(task) > ECHO_BUFFER_BYTES ? invalidFieldInCdb(LENGTH_BYTE) : null),
       take: ({ buffers }, { nexus }, bytes) => {
@@ -106,7 +109,7 @@ const writeModes: ReadonlyMap<number, WriteMode> = new Map<number, WriteMode>([
       },
     },
   ],
-  [Mode.errorHistory, { check: (task) => clientHistoryMode.check(lengthOf(task)), take: clientHistoryMode.take }],
+  [BufferMode.errorHistory, { check: (task) => clientHistoryMode.check(lengthOf(task)), take: clientHistoryMode.take }],
 ]);
 
 function checkWrite(_unit: LogicalUnit, task: Task): Sense | null {
