@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ExitCode } from '../../../initiator/cli/exit.js';
-import { program } from '../../../initiator/cli/lunctl.js';
+import { program } from '../../../initiator/cli/program.js';
 import * as library from '../../../initiator/index.js';
 import { resolveOptions } from '../../../initiator/options.js';
 import { checkout } from '../../support/root.js';

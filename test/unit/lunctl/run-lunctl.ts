@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Test } from 'tap';
-import { main } from '../../../initiator/cli/lunctl.js';
+import { main } from '../../../initiator/cli/program.js';
 import { type ConfigInput, type LunArray, startArray } from '../../../target/index.js';
 import { collector } from '../../support/collector.js';
 
