@@ -7,6 +7,9 @@ export interface Random {
   bytes(count: number): Buffer;
 }
 
+/** One of them, each equally likely. */
+export const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
+
 const TWO_32 = 2 ** 32;
 
 /** The machine's cryptographic source: for challenges, identifiers and keys. */

@@ -2,7 +2,7 @@
  * The fuzzer's cases. Each kind opens its own connection, sends what its random source says, and goes away in
  * one way or another. A case is known by its seed alone.
  */
-import type { Random } from '../../target/disk/types.js';
+import { pick, type Random } from '../../target/base/random.js';
 import { ldevNaa } from '../../target/volumes/naming.js';
 import { BHS_BYTES } from '../../wire/iscsi/bhs.js';
 import { encodeText, type TextPair } from '../../wire/iscsi/text.js';
@@ -16,7 +16,6 @@ import { unitSettings } from './unit-settings.js';
 
 export type Case = (address: Address, random: Random) => Promise<void>;
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
 const answerMs = 300;
 /** Logical units of the array: see main.ts. */
 const LUNS = 7;

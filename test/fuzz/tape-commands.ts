@@ -1,5 +1,5 @@
 /** Commands of a tape for the fuzzer: attributes, VERIFY, READ REVERSE, log pages, among those that move and write. */
-import type { Random } from '../../target/disk/types.js';
+import { pick, type Random } from '../../target/base/random.js';
 import { type Attribute, attributeValues, hostAttributes } from '../../wire/scsi/attributes.js';
 import { LogPage } from '../../wire/scsi/log-pages.js';
 import { Opcode, StreamOpcode } from '../../wire/scsi/opcodes.js';
@@ -17,7 +17,6 @@ interface TapeCommand {
 }
 
 const flag = (random: Random) => random.below(2) === 0;
-const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
 const length24 = (random: Random) => random.below(flag(random) ? 4 : random.below(8) === 0 ? 1 << 24 : 9000);
 
 function attribute(random: Random): Attribute {

@@ -2,7 +2,7 @@
  * ROD tokens that the array made, for the fuzzer: used as they are, bent, cut short, ended, behind other logical units
  * and by other I_T nexuses than those they were made by.
  */
-import type { Random } from '../../target/disk/types.js';
+import { pick, type Random } from '../../target/base/random.js';
 import { ldevNaa } from '../../target/volumes/naming.js';
 import { testUnitReady, thirdPartyCopyIn, thirdPartyCopyOut, tokenCommand } from '../../wire/scsi/cdb-build.js';
 import { decodeAllRodTokens, decodeRodTokenInformation } from '../../wire/scsi/copy-results.js';
@@ -28,7 +28,6 @@ const EXPIRY_MS = 1100;
 /** Tokens of the array that cases were given: with none, they try nothing that the other cases do not. */
 export const received = { tokens: 0 };
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
 const oneIn = (random: Random, n: number) => random.below(n) === 0;
 
 /** As another array would make it. */

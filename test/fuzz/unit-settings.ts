@@ -1,5 +1,5 @@
 /** MODE SELECT(10) and the error history of WRITE BUFFER for the fuzzer, and READ and WRITE commands that go by what they set. */
-import type { Random } from '../../target/disk/types.js';
+import { pick, type Random } from '../../target/base/random.js';
 import { ApplicationTagPage } from '../../wire/scsi/application-tags.js';
 import { CLIENT_LIST_HEAD_BYTES } from '../../wire/scsi/client-error-history.js';
 import { emptyPage, encodeModeList, ModePage, ModeSubpage } from '../../wire/scsi/mode-pages.js';
@@ -17,7 +17,6 @@ interface SettingsCommand {
   readonly data: Buffer | null;
 }
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
 const rarely = (random: Random) => random.below(12) === 0;
 
 /** Mostly in order and apart, as they have to be. */
