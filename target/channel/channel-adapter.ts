@@ -92,7 +92,12 @@ export class ChannelAdapter {
     for (const unit of this.units.units()) {
       reservationsOf(unit).nexusLost(nexus);
       unit.medium?.nexusLost(nexus);
-      if (unit.tasks instanceof TaskSet) unit.tasks.abort((task) => task.nexus === nexus, null, ignore);
+      if (unit.tasks instanceof TaskSet)
+        unit.tasks.abort(
+          (task) => task.nexus === nexus,
+          null,
+          () => {},
+        );
       unit.tasks?.endAllegiance((faulted) => faulted === nexus);
     }
     this.units.detach(nexus);
@@ -255,5 +260,3 @@ function noteRead({ unit, command }: Task, ns: number): void {
 function noteWrite({ unit, command }: Task, ns: number): void {
   if (command?.writes) unit!.counters.writeNs += ns;
 }
-
-function ignore(): void {}

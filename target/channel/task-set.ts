@@ -102,7 +102,7 @@ export class TaskSet implements TaskControl {
     if (queueErrors !== QueueErrors.resume) {
       const own = queueErrors === QueueErrors.abortOwn;
       const concerned = (other: Task) => !other.delegated && (!own || other.nexus === task.nexus);
-      this.tell(this.abort(concerned, task.nexus, ignore));
+      this.tell(this.abort(concerned, task.nexus, () => {}));
     }
     // With NACA, the new condition follows upon the old one: what is blocked stays so.
     if (!naca && this.allegiance?.recovers(task)) this.lift();
@@ -460,8 +460,6 @@ export class TaskSet implements TaskControl {
     task.blockedBy = null;
   }
 }
-
-function ignore(): void {}
 
 function classOf(task: Task): number {
   return task.command === null ? 0 : classIndex[task.command.conflict];
