@@ -22,15 +22,16 @@ export async function listTests(family = 'ALL'): Promise<string[]> {
   return names.filter((name) => name.startsWith(`${family}.`) && name.split('.').length === 3);
 }
 
-/** Runs tests one after the other on one LU; destructive ones too. `urls`: its paths. */
+/** Runs tests one after the other on one LU; destructive ones too. `urls`: its paths. Rejects when interrupted. */
 export async function runTests(
   urls: readonly string[],
   tests: readonly string[],
   each: (outcome: Outcome) => void = () => {},
+  interrupted?: AbortSignal,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const test of tests) {
-    const ran = await run('iscsi-test-cu', ['-n', `--test=${test}`, '-d', '-S', ...urls], limitMs);
+    const ran = await run('iscsi-test-cu', ['-n', `--test=${test}`, '-d', '-S', ...urls], limitMs, interrupted);
     const outcome = judge(test, ran.code, ran.stdout + ran.stderr);
     outcomes.push(outcome);
     each(outcome);

@@ -44,12 +44,13 @@ function applies(test: string, profile: Profile): boolean {
   return notApplicable(test, profile) === undefined;
 }
 
-/** Profiles side by side, the tests of each one after the other. */
+/** Profiles side by side, the tests of each one after the other. Rejects when interrupted, with no test left running. */
 export async function runAll(
   array: LunArray,
   planned: (tests: readonly string[]) => Plan,
   each: (outcome: ProfileOutcome) => void = () => {},
   leftOut: readonly string[] = [],
+  interrupted?: AbortSignal,
 ): Promise<Judgement[]> {
   const tests = (await listTests()).filter((test) => !leftOut.includes(test));
   const outcomes: ProfileOutcome[] = [];
@@ -58,7 +59,9 @@ export async function runAll(
     outcomes.push(outcome);
     each(outcome);
   };
-  const lanes = [...planned(tests)].map(([profile, own]) => runTests(pathsOf(array, profile), own, note(profile)));
+  const lanes = [...planned(tests)].map(([profile, own]) =>
+    runTests(pathsOf(array, profile), own, note(profile), interrupted),
+  );
   await Promise.all(lanes);
   return tests.map((test) => judgement(test, outcomes));
 }

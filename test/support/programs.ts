@@ -7,7 +7,12 @@ const fromSources = import.meta.url.endsWith('.ts');
 
 /** Program and first arguments. */
 export function binary(
-  path: 'target/cli/lunarray' | 'initiator/cli/lunctl' | 'test/bench/bare-responder' | 'test/bench/client',
+  path:
+    | 'target/cli/lunarray'
+    | 'initiator/cli/lunctl'
+    | 'test/bench/bare-responder'
+    | 'test/bench/client'
+    | 'test/conformance/main',
 ): readonly [string, ...string[]] {
   const file = fileURLToPath(new URL(`../../${path}.${fromSources ? 'ts' : 'js'}`, import.meta.url));
   return fromSources ? [process.execPath, '--import', 'tsx', file] : [process.execPath, file];

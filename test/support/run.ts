@@ -1,4 +1,4 @@
-/** Runs another program to its end, with a time limit; never throws for its exit code. */
+/** Runs another program to its end, with a time limit; never throws for its exit code. An interrupt kills it, and rejects. */
 import { spawn } from 'node:child_process';
 
 export interface Ran {
@@ -7,17 +7,25 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export function run(program: string, args: readonly string[], limitMs = 60_000): Promise<Ran> {
+export function run(
+  program: string,
+  args: readonly string[],
+  limitMs = 60_000,
+  interrupted?: AbortSignal,
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: limitMs,
+      killSignal: 'SIGKILL',
+      signal: interrupted,
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
     child.once('error', reject);
     child.once('close', (code) => {
-      clearTimeout(limit);
       resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
     });
   });
