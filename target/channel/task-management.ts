@@ -134,6 +134,7 @@ function resetUnit(parts: Parts, unit: LogicalUnit, cause: Nexus, condition: Sen
   reservationsOf(unit).reset();
   modePagesOf(unit).reset();
   unit.errorHistory.reset();
+  unit.deferred.reset();
   unit.power.reset();
   unit.medium?.reset();
   unit.tape?.reset();
@@ -149,6 +150,7 @@ function resetNexus(parts: Parts, unit: LogicalUnit, cause: Nexus, done: () => v
   unit.medium?.nexusLost(cause);
   unit.copies.nexusLost(cause);
   unit.errorHistory.nexusLost(cause);
+  unit.deferred.forget(cause);
   unit.attentions.establish(cause.id, nexusLossOccurred());
 }
 

@@ -1,7 +1,7 @@
 /**
  * The way of a command through a logical unit. Conditions are looked at in the order of SAM-6 5.3.3 (status
  * precedence): unit attention, then RESERVATION CONFLICT, then everything else that ends in CHECK CONDITION:
- * unknown command, reserved bits, asymmetric access state, not ready, LBA range, the command's own checks, write protection.
+ * unknown command, deferred error, reserved bits, asymmetric access state, not ready, LBA range, the command's own checks, write protection.
  * Data-out is fetched only when all of these have passed, so a refused WRITE costs no transfer.
  */
 
@@ -55,6 +55,13 @@ function carryOut(unit: LogicalUnit, task: Task): void {
   if (unit.reservations.conflict(task.nexus, command, task.cdb)) {
     task.fail(Status.reservationConflict);
     return;
+  }
+  if (unit.deferred.pending && !command.passesAttention && !task.delegated) {
+    const error = unit.deferred.take(task.nexus);
+    if (error !== null) {
+      task.check(error);
+      return;
+    }
   }
   // INQUIRY, REPORT LUNS and REQUEST SENSE tell of no exceptions, as of no unit attentions (SPC-5 7.5.13).
   if (unit.exceptions.due && !command.passesAttention && !task.delegated) task.onGood ??= unit.reportException;

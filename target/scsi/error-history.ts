@@ -49,9 +49,9 @@ export class ErrorHistory {
     private readonly attentions: UnitAttentions,
   ) {}
 
-  /** A command that ended, or went on, with an error. @param sense in place of the task's own */
+  /** A command that ended, or went on, with an error of its own. @param sense in place of the task's own */
   note(task: Task, sense: Sense | null = task.sense): void {
-    if (sense === null || !KEYS.has(sense.key)) return;
+    if (sense === null || sense.deferred || !KEYS.has(sense.key)) return;
     const { nexus, command, lba, blocks } = task;
     this.count++;
     if (this.records.length === KEPT) this.records.shift();

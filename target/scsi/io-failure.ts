@@ -22,7 +22,13 @@ export function completeFailed(unit: LogicalUnit, task: Task, failure: IoFailure
   }
 }
 
-/** For work that goes on after the command was answered (IMMED): the log and the error history are all that learn of it. */
+/** For work that goes on after the command was answered (IMMED): its host is told by a deferred error, if it is still there. */
+export function completeDeferred(unit: LogicalUnit, task: Task, failure: IoFailure): void {
+  logDeferred(unit, task, failure);
+  for (const nexus of unit.nexuses(unit)) if (nexus === task.nexus) unit.deferred.add(nexus, senseOf(failure));
+}
+
+/** The same where nothing is lost by it: the log and the error history are all that learn of it (SPC-5 4.4.7 a). */
 export function logDeferred(unit: LogicalUnit, task: Task, failure: IoFailure): void {
   logCause(unit, task, 'failed after it was answered', failure);
   unit.errorHistory.note(task, senseOf(failure));

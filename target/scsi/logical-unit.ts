@@ -18,6 +18,7 @@ import { deviceTypeOf, type HostGroup, type Ldev } from '../volumes/model.js';
 import type { ApplicationTags } from './application-tags.js';
 import { AsymmetricAccess } from './asymmetric-access.js';
 import type { Command, CommandTable } from './command-table.js';
+import { DeferredErrors } from './deferred-errors.js';
 import { DeviceClock } from './device-clock.js';
 import { ErrorHistory } from './error-history.js';
 import { FormatOperation } from './format-operation.js';
@@ -110,6 +111,7 @@ export interface ModeState {
  */
 export class LogicalUnit {
   readonly attentions = new UnitAttentions();
+  readonly deferred = new DeferredErrors();
   readonly exceptions: InformationalExceptions;
   readonly access: AsymmetricAccess;
   readonly deviceClock: DeviceClock;

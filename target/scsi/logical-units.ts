@@ -192,6 +192,7 @@ export class LogicalUnits {
     this.nexuses.delete(nexus.id);
     for (const unit of this.byLdev.values()) {
       unit.attentions.detach(nexus.id);
+      unit.deferred.forget(nexus);
       unit.copies.nexusLost(nexus);
       unit.errorHistory.nexusLost(nexus);
     }
@@ -268,6 +269,7 @@ export class LogicalUnits {
         unit.errorHistory.nexusLost(nexus);
         unit.medium?.nexusLost(nexus);
         unit.attentions.detach(nexus.id);
+        unit.deferred.forget(nexus);
         unit.copies.aliases.forget(nexus.id);
       }
     }

@@ -22,13 +22,15 @@
  *         04h stream commands: reserved, FILEMARK 80h, EOM 40h, ILI 20h; 05h block commands: reserved, ILI 20h;
  *         0Ch forwarded: SOURCE (1 copy source, 2 copy destination), status, sense data
  *
- * Left out when encoding: FRU codes, deferred errors.
+ * Left out when encoding: FRU codes.
  */
 
 import { readUint64, writeUint64 } from './cdb.js';
 import { type FieldPointer, type ForwardedSense, type Sense, SenseKey } from './sense.js';
 
 const FIXED_LENGTH = 18;
+/** VALID of the fixed format's first byte. */
+const INFORMATION_VALID = 0x80;
 const SKS_VALID = 0x80;
 
 const SEGMENT_RELATIVE = 0x20;
@@ -78,10 +80,10 @@ export function encodeSense(sense: Sense, descriptor: boolean): Buffer {
 
 function encodeFixed(sense: Sense): Buffer {
   const bytes = Buffer.alloc(FIXED_LENGTH);
-  bytes[0] = 0x70;
+  bytes[0] = sense.deferred ? 0x71 : 0x70;
   bytes[2] = sense.key | streamBits(sense);
   if (sense.information !== undefined && sense.information <= 0xffffffff) {
-    bytes[0] = 0xf0;
+    bytes[0] |= INFORMATION_VALID;
     // Negative ones in two's complement.
     bytes.writeUInt32BE(sense.information >>> 0, 3);
   }
@@ -108,7 +110,7 @@ function forwardedBytes({ status, sense }: ForwardedSense, descriptor: boolean):
 
 function encodeDescriptor(sense: Sense): Buffer {
   const bytes = Buffer.alloc(8 + 12 + 12 + 8 + 4);
-  bytes[0] = 0x72;
+  bytes[0] = sense.deferred ? 0x73 : 0x72;
   bytes[1] = sense.key;
   bytes.writeUInt16BE(sense.asc, 2);
   let end = 8;

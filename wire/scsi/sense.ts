@@ -64,6 +64,8 @@ export interface Sense {
   readonly segment?: number;
   /** COPY ABORTED: the answer that was the cause. */
   readonly forwarded?: ForwardedSense;
+  /** It is of an earlier command, which was answered before it had ended (SPC-5 4.4.7). */
+  readonly deferred?: boolean;
   /** COMMAND-SPECIFIC INFORMATION as a number, where `segment` is not told. */
   readonly commandInformation?: number;
 }

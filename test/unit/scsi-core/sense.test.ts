@@ -47,6 +47,7 @@ t.test('both formats survive the round trip', async (t) => {
       asc: fc.nat(0xffff),
       information: fc.nat(0xffffffff),
       ili: fc.boolean(),
+      deferred: fc.boolean(),
       place: fc.record({ inCdb: fc.boolean(), byte: fc.nat(0xffff), bit: fc.option(fc.nat(7)) }),
       progress: fc.nat(0xffff),
     },
@@ -60,7 +61,7 @@ t.test('both formats survive the round trip', async (t) => {
       const decoded = decodeSense(encodeSense({ ...rest, ...extra }, descriptor));
       t.match(decoded, {
         descriptor,
-        deferred: false,
+        deferred: rest.deferred ?? false,
         key: rest.key,
         asc: rest.asc,
         information: rest.information ?? null,

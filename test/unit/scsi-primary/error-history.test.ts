@@ -78,6 +78,7 @@ t.test('errors with sense, blocks, time and nexus; the host is told the same', a
 t.test('a failure after GOOD status', async (t) => {
   const { rig, a } = two();
   fail(rig, a, Buffer.from([0x35, 0x02, 0, 0, 0, 7, 0, 0, 1, 0]));
+  t.match(history(a, 0x00).sense, { deferred: true });
   history(a, 0x00);
   t.match(records(a), [{ status: 0, number: 1 }]);
 });

@@ -3,7 +3,7 @@
 import { Opcode } from '../../../../wire/scsi/opcodes.js';
 import type { IoFailure } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed, logDeferred } from '../../io-failure.js';
+import { completeDeferred, completeFailed, logDeferred } from '../../io-failure.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
@@ -15,21 +15,19 @@ const IMMED = 0x02;
 /** SYNC_NV, obsolete: to bring blocks to the medium past a cache that survives, which is done anyway. */
 const SYNC_NV = 0x04;
 
-/**
- * Runs `work` and completes the task with `status` after it or, with IMMED, at once. A failure after the
- * answer goes to the log: the array sends no deferred errors.
- */
+/** Runs `work` and completes the task with `status` after it or, with IMMED, at once; `failedLater` after that. */
 function answer(
   unit: LogicalUnit,
   task: Task,
   status: Status,
+  failedLater: typeof completeDeferred,
   work: (done: (failure: IoFailure | null) => void) => void,
 ): void {
   const immediate = (task.cdb[1]! & IMMED) !== 0;
   if (immediate) complete(task, status);
   work((failure) => {
     if (immediate) {
-      if (failure !== null) logDeferred(unit, task, failure);
+      if (failure !== null) failedLater(unit, task, failure);
     } else if (failure !== null) {
       completeFailed(unit, task, failure);
     } else {
@@ -49,7 +47,8 @@ function synchronize(unit: LogicalUnit, task: Task): void {
     task.good();
     return;
   }
-  answer(unit, task, Status.good, (done) => unit.ldev.top.flush(hostIo(task, false, false), lba, blocks, done));
+  const io = hostIo(task, false, false);
+  answer(unit, task, Status.good, completeDeferred, (done) => unit.ldev.top.flush(io, lba, blocks, done));
 }
 
 /** CONDITION MET says that all blocks fit the cache, GOOD that only the first ones are brought in. */
@@ -61,7 +60,8 @@ function prefetch(unit: LogicalUnit, task: Task): void {
     complete(task, status);
     return;
   }
-  answer(unit, task, status, (done) => unit.ldev.top.prefetch(hostIo(task, false, false), task.lba, blocks, done));
+  const io = hostIo(task, false, false);
+  answer(unit, task, status, logDeferred, (done) => unit.ldev.top.prefetch(io, task.lba, blocks, done));
 }
 
 function synchronizeRow(opcode: number, size: CdbSize): Command {

@@ -18,7 +18,7 @@ import {
   type Sense,
 } from '../../../../wire/scsi/sense.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed, logDeferred } from '../../io-failure.js';
+import { completeDeferred, completeFailed } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { Status, type Task } from '../../task.js';
 import { finish, hostIo } from './io.js';
@@ -99,7 +99,7 @@ function run(unit: LogicalUnit, task: Task): void {
       () => false,
       (failure) => {
         tell();
-        if (failure !== null) logDeferred(unit, task, failure);
+        if (failure !== null) completeDeferred(unit, task, failure);
       },
     );
     task.good();

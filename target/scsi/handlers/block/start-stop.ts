@@ -18,7 +18,7 @@ import {
 } from '../../../../wire/scsi/sense.js';
 import type { IoFailure } from '../../../volumes/block-layer.js';
 import { type Command, defineCommand, Reservation } from '../../command-table.js';
-import { completeFailed, logDeferred } from '../../io-failure.js';
+import { completeDeferred, completeFailed } from '../../io-failure.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { RemovableMedium } from '../../removable-medium.js';
 import type { Task } from '../../task.js';
@@ -147,7 +147,7 @@ function afterFlush(unit: LogicalUnit, task: Task, effect: () => void): void {
   }
   unit.ldev.top.flush(hostIo(task, false, false), 0, 0, (failure: IoFailure | null) => {
     if (immediate) {
-      if (failure !== null) logDeferred(unit, task, failure);
+      if (failure !== null) completeDeferred(unit, task, failure);
     } else if (failure !== null) {
       completeFailed(unit, task, failure);
     } else {

@@ -19,12 +19,13 @@ function answerSense(task: Task, sense: Sense): void {
 }
 
 /**
- * Sense data of a pending unit attention is given here with GOOD status, and the condition is cleared; that of an
+ * Sense data of a pending unit attention or deferred error is given here with GOOD status, and cleared; that of an
  * informational exception stays (SPC-5 7.5.13, MRIE 6h).
  */
 function requestSense(unit: LogicalUnit, task: Task): void {
   const state = unit.notReady ?? unit.power.sense ?? unit.exceptions.onRequest;
-  answerSense(task, unit.attentions.take(task.nexus.id) ?? state ?? noSense());
+  const told = unit.attentions.take(task.nexus.id) ?? unit.deferred.take(task.nexus);
+  answerSense(task, told ?? state ?? noSense());
 }
 
 export const unitStatusCommands: readonly Command[] = [
