@@ -8,8 +8,8 @@ export function describeFault(fault: FaultReply): string {
   const limits = [
     fault.probability < 1 ? `${fault.probability * 100} % of them (seed ${fault.seed})` : '',
     fault.skip > 0 ? `after the first ${fault.skip}` : '',
-    fault.every > 1 ? `every ${fault.every}th` : '',
-    fault.limit === null ? '' : `${fault.limit} times at most`,
+    fault.every > 1 ? `every ${ordinal(fault.every)}` : '',
+    fault.limit === null ? '' : `${fault.limit === 1 ? 'once' : `${fault.limit} times`} at most`,
     fault.forMs === null ? '' : `for ${fault.forMs} ms`,
     fault.initiator === null ? '' : `from ${fault.initiator}`,
     fault.port === null ? '' : `through ${fault.port}`,
@@ -43,4 +43,11 @@ function delayOf({ delayMs, delayMaxMs, delayDistribution, delayDeviationMs }: F
 
 function connectionOf({ connection, stallMs }: FaultReply): string {
   return stallMs === null ? (connection ?? '') : `${connection} for ${stallMs} ms`;
+}
+
+const endings = ['th', 'st', 'nd', 'rd'];
+
+function ordinal(n: number): string {
+  const teens = Math.floor((n % 100) / 10) === 1;
+  return `${n}${(teens ? undefined : endings[n % 10]) ?? 'th'}`;
 }

@@ -18,6 +18,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   if (options.polling !== undefined && options.polling > 100_000) {
     throw new ArrayError('usage', '--polling takes 0 to 100000 microseconds.');
   }
+  if (options.capture === undefined && (options.captureSize ?? options.captureFiles) !== undefined) {
+    throw new ArrayError('usage', '--capture-size and --capture-files are of a capture: give --capture FILE too.');
+  }
   // The control socket is nobody else's from the moment it is made; so is all else here.
   process.umask(0o077);
   outliveReaders();

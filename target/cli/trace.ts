@@ -22,7 +22,7 @@ export function traceCommand(): Command {
       .description('a line for each command of hosts as it ends, until Ctrl-C; with --json one JSON object a line')
       .option('--ldev <ldev>', 'only commands to this LDEV', argument.ldev)
       .option('--initiator <iqn>', 'only commands of this initiator')
-      .option('--opcode <code...>', 'only these operations, as 28, "READ(10)" or READ')
+      .option('--opcode <code...>', 'only these operations, as 28, 9e/10, "READ(10)" or READ')
       .option('--min-latency <ms>', 'only commands that took so long at least, as 0.5', milliseconds)
       .addOption(new Option('--status <status>', 'only commands that ended so').choices(traceStatuses))
       .option('--count <n>', 'end after so many lines', argument.count),

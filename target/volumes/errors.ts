@@ -56,6 +56,7 @@ export const configErrorMeaning = {
   'capture-unknown': 'There is no such capture.',
   'capture-file': 'The file of a capture cannot be written, or is something else.',
   'capture-limit': 'As many captures run as may at a time.',
+  'command-unknown': 'There is no such command.',
   'trace-limit': 'As many traces run as may at a time.',
 } as const satisfies Readonly<Record<string, string>>;
 

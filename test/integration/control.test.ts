@@ -278,10 +278,10 @@ t.test('fault rules of commands, in words', async (t) => {
       'delay (normal, mean 20 ms ± 5), through CL1-A',
     ],
     [['--command', '9e/10', '--connection', 'stall-after', '--stall', '50'], 'stall-after for 50 ms'],
-    [
-      ['--command', 'WRITE', '--sense', 'busy', '--skip', '4', '--limit', '1'],
-      'busy, after the first 4, 1 times at most',
-    ],
+    [['--command', 'WRITE', '--sense', 'busy', '--skip', '4', '--limit', '1'], 'busy, after the first 4, once at most'],
+    [['--command', 'READ', '--sense', 'busy', '--every', '2'], 'busy, every 2nd'],
+    [['--command', 'READ', '--sense', 'busy', '--every', '11', '--limit', '3'], 'busy, every 11th, 3 times at most'],
+    [['--command', 'READ', '--sense', 'busy', '--every', '101'], 'busy, every 101st'],
     [['--op', 'write', '--delay', '5-50', '--for', '1000'], '5-50 ms delay, for 1000 ms'],
     [
       ['--function', 'logical-unit-reset', '--ldev', '00:00', '--delay', '9', '--response', 'rejected'],
@@ -308,7 +308,7 @@ t.test('fault rules of commands, in words', async (t) => {
   ];
   for (const [options, code, stderr] of refusals) t.match(await plain('fault', 'add', ...options), { code, stderr });
   t.match(await plain('fault', 'clear', '--ldev', '00:00'), { code: 0 });
-  t.equal((await json<unknown[]>('fault', 'list')).length, 6);
+  t.equal((await json<unknown[]>('fault', 'list')).length, 9);
   t.match(await plain('fault', 'clear'), { code: 0 });
   t.same(await json('fault', 'list'), []);
 });

@@ -180,6 +180,7 @@ t.test('the cache can be given another size', async (t) => {
 
 t.test('usage', async (t) => {
   t.match(await lunarray(['serve', '--listen', 'nowhere']), { code: 2, stderr: /--listen.*HOST:PORT/s });
+  t.match(await lunarray(['serve', '--capture-files', '2']), { code: 2, stderr: /give --capture FILE/ });
   t.match(await lunarray(['serve', '--frobnicate']), { code: 2, stderr: /--frobnicate/ });
   t.match(await lunarrayProcess(['frobnicate']), { code: 2, stderr: /frobnicate/ });
   t.match(await lunarray(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ });

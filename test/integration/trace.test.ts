@@ -106,6 +106,8 @@ t.test('refusals', async (t) => {
   t.match(await run('--data', array.dataDir, '--min-latency', 'soon'), { code: 2, stderr: /as 0\.5/ });
   t.match(await run('--data', array.dataDir, '--status', 'bad'), { code: 2, stderr: /check-condition/ });
   t.match(await run('--data', join(array.dataDir, 'none')), { code: 8, stderr: /no array runs/ });
+  t.match(await run('--data', array.dataDir, '--opcode', 'RAED'), { code: 9, stderr: /"RAED" is no command/ });
+  t.match(await run('--data', array.dataDir, '--ldev', '99:99'), { code: 9, stderr: /no LDEV 99:99/ });
   t.match(await run('--data', array.dataDir, '--initiator', 'x'.repeat(300)), { code: 9, stderr: /initiator/ });
 });
 

@@ -115,7 +115,7 @@ export const CaptureStart = Type.Object(
     port: Type.Optional(text(32)),
     initiator: Type.Optional(text(223)),
     maxSize: Type.Optional(Bytes),
-    files: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    files: Type.Optional(Count),
   },
   strict,
 );

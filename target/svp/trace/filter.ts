@@ -1,12 +1,14 @@
 /** Which commands a trace shows. What is left out of a filter does not matter. */
+import { type CommandPattern, commandPattern } from '../../../wire/scsi/command-pattern.js';
 import { STATUS_NAMES } from '../../../wire/scsi/status.js';
+import { ConfigError } from '../../volumes/errors.js';
 import type { TraceRecord } from './record.js';
 
 export interface TraceFilter {
   /** `00:1A`, in capitals. */
   readonly ldev?: string;
   readonly initiator?: string;
-  /** Operation codes in hexadecimal (`28`) or names, with the size (`READ(10)`) or without (`READ`). */
+  /** Commands as fault rules name them: `28h`, `9e/10`, `READ(10)`, `READ`. */
   readonly opcodes?: readonly string[];
   /** Nanoseconds. */
   readonly minLatency?: number;
@@ -23,16 +25,17 @@ const GOOD_ONES: ReadonlySet<string> = new Set(['GOOD', 'CONDITION MET']);
 export const traceStatuses = [...Object.values(STATUS_NAMES).map(slug), ABORTED, FAILED] as const;
 export type TraceStatus = (typeof traceStatuses)[number];
 
+/** Throws ConfigError `command-unknown`. */
 export function matcher(filter: TraceFilter): (record: TraceRecord) => boolean {
   const { ldev, initiator, minLatency = 0, status } = filter;
-  const opcodes = filter.opcodes === undefined ? null : new Set(filter.opcodes.map((text) => text.toUpperCase()));
+  const commands = filter.opcodes?.map(patternOf);
   const wanted = initiator?.toLowerCase();
   return (record) =>
     record.latency >= minLatency &&
     (ldev === undefined || record.ldev === ldev) &&
     (wanted === undefined || record.initiator === wanted) &&
     (status === undefined || hasStatus(record, status)) &&
-    (opcodes === null || namesOf(record).some((name) => opcodes.has(name)));
+    (commands === undefined || isOneOf(record, commands));
 }
 
 function hasStatus({ status }: TraceRecord, wanted: TraceStatus): boolean {
@@ -40,11 +43,18 @@ function hasStatus({ status }: TraceRecord, wanted: TraceStatus): boolean {
   return wanted === (status === null ? ABORTED : slug(status));
 }
 
-/** All by which an operation may be asked for. */
-function namesOf({ command, cdb }: TraceRecord): string[] {
-  const opcode = cdb.slice(0, 2).toUpperCase();
-  const name = command.toUpperCase();
-  return [name, name.replace(/\(\d+\)$/, ''), opcode, `${opcode}H`, `0X${opcode}`];
+function patternOf(text: string): CommandPattern {
+  const pattern = commandPattern(text);
+  if (pattern !== null) return pattern;
+  throw new ConfigError(
+    'command-unknown',
+    `"${text}" is no command: give a name such as READ(10), or a code such as 28h.`,
+  );
+}
+
+function isOneOf({ command, cdb }: TraceRecord, patterns: readonly CommandPattern[]): boolean {
+  const bytes = Buffer.from(cdb, 'hex');
+  return patterns.some((pattern) => pattern(bytes, command));
 }
 
 function slug(name: string): string {

@@ -32,14 +32,15 @@ export class Tracer implements TaskObserver {
   /**
    * A line of JSON for each command that arrives from now on and matches, as it ends: a `TraceRecord`, or
    * `{"lost":N}`; that with 0 is the first line. Ends when the stream is destroyed.
-   * @throws ConfigError `trace-limit`
+   * @throws ConfigError `trace-limit` or `command-unknown`
    */
   open(filter: TraceFilter): LineStream {
     if (this.#readers.size >= READERS_MAX) {
       throw new ConfigError('trace-limit', `${READERS_MAX} traces run, which is the most: end one of them.`);
     }
+    const matches = matcher(filter);
     const stream = new LineStream(() => this.#remove(reader));
-    const reader: Reader = { matches: matcher(filter), stream };
+    const reader: Reader = { matches, stream };
     this.#readers.add(reader);
     for (const adapter of this.adapters()) adapter.observer = this;
     stream.offer(JSON.stringify({ lost: 0 }));

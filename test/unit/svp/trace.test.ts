@@ -102,6 +102,8 @@ t.test('filters', async (t) => {
     [{ opcodes: ['read', 'write same'] }, true],
     [{ opcodes: ['Write Same(16)'] }, true],
     [{ opcodes: ['WRITE'] }, false],
+    [{ opcodes: ['93/1'] }, false],
+    [{ opcodes: ['any'] }, true],
     [{ opcodes: [] }, false],
     [{ minLatency: 2e6 }, true],
     [{ minLatency: 2e6 + 1 }, false],
@@ -112,6 +114,10 @@ t.test('filters', async (t) => {
     [{ ldev: '01:1A', status: 'good' }, false],
   ];
   for (const [filter, expected] of cases) t.equal(matcher(filter)(one), expected, JSON.stringify(filter));
+  const action = record({ command: 'GET LBA STATUS(16)', cdb: '9e120000000000000000000000000000' });
+  t.ok(matcher({ opcodes: ['9e/12'] })(action));
+  t.notOk(matcher({ opcodes: ['9e/10'] })(action));
+  t.throws(() => matcher({ opcodes: ['READ', 'RAED'] }), { code: 'command-unknown', message: /"RAED".*READ\(10\)/ });
   t.ok(matcher({ status: 'aborted' })(record({ status: null })));
   t.ok(matcher({ status: 'failed' })(record({ status: null })));
   t.notOk(matcher({ status: 'failed' })(record({ status: 'CONDITION MET' })));
