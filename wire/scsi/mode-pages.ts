@@ -10,6 +10,7 @@
 import { readUint64, writeUint64 } from './cdb.js';
 
 export const ModePage = {
+  vendorSpecific: 0x00,
   readWriteErrorRecovery: 0x01,
   caching: 0x08,
   control: 0x0a,

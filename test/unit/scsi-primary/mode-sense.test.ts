@@ -43,6 +43,17 @@ t.test('header and short block descriptor', async (t) => {
   ]);
 });
 
+t.test('page 00h: header and block descriptor, of disks and tapes', async (t) => {
+  const disk = new Rig({ blocks: 1000, readOnly: true }).host('a');
+  t.equal(disk.run(sense6(0x00)).data.toString('hex'), '0b009008000003e800000200');
+  t.equal(disk.run(sense6(0x00, { allocation: 4 })).data.toString('hex'), '0b009008');
+  t.equal(disk.run(sense6(0x00, { dbd: true })).data.toString('hex'), '03009000');
+  t.equal(disk.run(sense10(0x00)).data.toString('hex'), '000e009000000008000003e800000200');
+  t.match(disk.run(sense6(0x00, { subpage: 1 })).sense, inCdb(3));
+  const tape = new Rig({ tape: true }).host('a');
+  t.equal(tape.run(sense6(0x00, { allocation: 12 })).data.toString('hex'), '0b0010088000000000000000');
+});
+
 t.test('without block descriptor, and with subpages', async (t) => {
   const host = new Rig().host('a');
   const { data } = host.run(sense6(0x3f, { dbd: true, subpage: 0xff }));

@@ -12,8 +12,14 @@ import { modeHeadOf } from './mode-head.js';
 const DBD = 0x08;
 const LLBAA = 0x10;
 
-/** The pages that a page code and subpage code ask for; null: there is none. */
+const WITHOUT_DEFINITION: ReadonlySet<number> = new Set([ModePage.vendorSpecific, ModePage.all]);
+
+/**
+ * The pages that a page code and subpage code ask for; null: there is none. Page 00h is vendor specific and need not have
+ * the page format (SPC-5 7.5.1): here nothing, as who asks for it (Linux for disks and tapes) wants what stands before.
+ */
 function select(modes: ModePages, code: number, subpage: number): readonly ModePageState[] | null {
+  if (code === ModePage.vendorSpecific && subpage === ModeSubpage.none) return [];
   const everySubpage = subpage === ModeSubpage.all;
   if (!everySubpage && subpage !== ModeSubpage.none) {
     const page = code === ModePage.all ? null : modes.find(code, subpage);
@@ -39,7 +45,7 @@ function sense(unit: LogicalUnit, task: Task, tenByte: boolean): void {
   const pages = select(modes, code, subpage);
   if (pages === null) {
     // The field that names nothing: the subpage if the page itself exists.
-    const known = code === ModePage.all || modes.pages.some(({ definition }) => definition.code === code);
+    const known = WITHOUT_DEFINITION.has(code) || modes.pages.some(({ definition }) => definition.code === code);
     task.check(known ? invalidFieldInCdb(3) : invalidFieldInCdb(2, 5));
     return;
   }
