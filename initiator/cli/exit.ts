@@ -74,6 +74,9 @@ function hintOf(error: unknown): string | null {
   if (error instanceof ConnectionLostError) return 'whether it was carried out is unknown';
   if (error instanceof CheckCondition && error.sense.ili) return 'the tape has a block of another length; --block-size';
   if (error instanceof CheckCondition && error.sense.asc === 0x2500) return 'lunctl luns URL lists the LUNs';
+  if (error instanceof CheckCondition && error.cdb[0] === Opcode.readCapacity10 && error.sense.asc === 0x2000) {
+    return 'it is no disk; lunctl inq URL tells what it is';
+  }
   return null;
 }
 

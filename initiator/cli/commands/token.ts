@@ -1,6 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
-import { decodeRodToken, ROD_TOKEN_BYTES, type RodTokenFields } from '../../../wire/scsi/rod-token.js';
+import {
+  decodeRodToken,
+  ROD_TOKEN_BYTES,
+  ROD_TOKEN_LENGTH,
+  type RodTokenFields,
+  RodType,
+} from '../../../wire/scsi/rod-token.js';
 import { createToken, listTokens, writeToken } from '../../copy/tokens.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import { type CommonOptions, command, print, withUnit } from '../context.js';
@@ -33,6 +39,9 @@ async function readToken(path: string): Promise<Buffer> {
   });
   if (bytes.length !== ROD_TOKEN_BYTES)
     throw new UsageError(`${path} is no token: it has ${bytes.length} bytes, not 512`);
+  if (decodeRodToken(bytes).length !== ROD_TOKEN_LENGTH) {
+    throw new UsageError(`${path} is no token: its length field (bytes 6 and 7) does not say 01F8h`);
+  }
   return bytes;
 }
 
@@ -53,8 +62,12 @@ async function write(unit: LogicalUnit, path: string | undefined, options: Token
   const token = await readToken(needed(path));
   const { blockSize } = await unit.readCapacity();
   const offset = parseNumber(options.offset, '--offset');
-  const left = decodeRodToken(token).bytes - offset * blockSize;
-  if (left <= 0) throw new UsageError(`--offset ${options.offset} is beyond what the token represents`);
+  const { type, bytes: whole } = decodeRodToken(token);
+  // That of zeros names no amount: it goes as far as the unit, or as the range asked for.
+  const left = type === RodType.zero ? null : whole - offset * blockSize;
+  if (left !== null && left <= 0) {
+    throw new UsageError(`--offset ${offset} is beyond what the token represents, ${bytesText(whole)}`);
+  }
   const range = await rangeOf(unit, options, left);
   const bar = options.progress ? startProgress(range.blocks * blockSize) : SILENT;
   const progress = (blocks: number) => bar.advance(blocks * blockSize);

@@ -18,6 +18,11 @@ t.test('cdb names what the code means to a tape', async (t) => {
   t.match(refused.out, /^SPACE\(16\) {2}91.*\n {47}\^\^ byte 12 bit 0\n/);
 });
 
+t.test('a command for disks says that this is none', async (t) => {
+  const { url } = await array(t, TAPE);
+  t.match(await lunctl(['read', url(0)]), { code: 1, err: /it is no disk; lunctl inq URL tells what it is/ });
+});
+
 t.test('files go there and come back', async (t) => {
   const { url } = await array(t, TAPE);
   const path = scratch(t);

@@ -2,6 +2,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { connect } from '../../../initiator/index.js';
+import { zeroRodToken } from '../../../wire/scsi/rod-token.js';
 import { array, lunctl, scratch } from './run-lunctl.js';
 
 const MIB = 1 << 20;
@@ -38,16 +39,34 @@ t.test('what there is', async (t) => {
   t.same(JSON.parse((await lunctl(['token', 'info', '--json', url(0), file])).out), all);
 });
 
+t.test('the zero ROD token: zeros as far as asked for, or to the end', async (t) => {
+  const { url } = await array(t);
+  const file = scratch(t)('zero.token');
+  writeFileSync(file, zeroRodToken());
+  const large = await connect(url(1));
+  t.teardown(() => large.close());
+  const last = (await large.readCapacity()).blocks - 1;
+  await large.write(4, Buffer.alloc(4 * 4096, 1));
+  await large.write(last, Buffer.alloc(4096, 1));
+  t.match(await lunctl(['token', 'write', '--lba', '4', '--blocks', '3', url(1), file]), { code: 0, out: /12 KiB/ });
+  t.ok((await large.read(4, 4)).equals(Buffer.concat([Buffer.alloc(3 * 4096), Buffer.alloc(4096, 1)])));
+  t.match(await lunctl(['token', 'write', '--lba', String(last), url(1), file]), { code: 0, out: /4 KiB/ });
+  t.ok((await large.read(last, 1)).equals(Buffer.alloc(4096)));
+});
+
 t.test('refusals', async (t) => {
   const { url } = await array(t);
   const path = scratch(t);
   writeFileSync(path('short'), 'no token');
+  writeFileSync(path('other'), Buffer.alloc(512, 0x80));
   await lunctl(['token', 'create', '--blocks', '8', url(0), path('good')]);
   for (const [args, code, text] of [
     [['create', url(0)], 2, /name the file/],
     [['write', url(0), path('short')], 2, /is no token: it has 8 bytes/],
+    [['write', url(0), path('other')], 2, /is no token: its length field/],
+    [['info', url(0), path('other')], 2, /is no token: its length field/],
     [['write', url(0), path('none')], 5, /none/],
-    [['write', '--offset', '8', url(0), path('good')], 2, /beyond what the token represents/],
+    [['write', '--offset', '8', url(0), path('good')], 2, /offset 8 is beyond what the token represents, 4 KiB/],
     [['write', '--lba', '131071', url(0), path('good')], 2, /not inside the unit/],
     [['write', '--blocks', '9', url(0), path('good')], 1, /DATA UNDERRUN.*8 of 9 blocks/],
     [['create', '--inactivity', '90000', url(0), path('x')], 1, /INVALID FIELD IN PARAMETER LIST/],
