@@ -110,6 +110,11 @@ function checkedTags(extended: ExtendedInquiryData): string {
   return names.join(', ') || 'nothing';
 }
 
+function markings({ writeUncorrectable, correctionDisable }: ExtendedInquiryData): string {
+  const names = [...(writeUncorrectable ? ['WR_UNCOR'] : []), ...(correctionDisable ? ['COR_DIS'] : [])];
+  return names.join(', ') || 'not told';
+}
+
 const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
   [VpdPage.supportedPages]: (data) => decodeSupportedPages(data).map((page) => [hex(page), VPD_PAGES[page] ?? '']),
   [VpdPage.unitSerialNumber]: (data) => [['serial number', decodeSerialNumber(data)]],
@@ -122,6 +127,7 @@ const PAGES: Readonly<Record<number, (data: Buffer) => Row[]>> = {
     return [
       ['task attributes', supported.map(([name]) => name).join(', ') || 'none'],
       ['volatile cache', yesNo(extended.volatileCache)],
+      ['blocks marked bad', markings(extended)],
       ['protection types', extended.protectionTypes.join(', ')],
       ['checked', checkedTags(extended)],
       ['longest sense data', limit(extended.maxSense)],

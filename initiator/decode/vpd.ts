@@ -176,6 +176,9 @@ export interface ExtendedInquiryData {
   readonly headOfQueue: boolean;
   readonly ordered: boolean;
   readonly simple: boolean;
+  /** WU_SUP, CRD_SUP: WRITE LONG marks blocks with WR_UNCOR, with COR_DIS. */
+  readonly writeUncorrectable: boolean;
+  readonly correctionDisable: boolean;
   /** V_SUP: there is a volatile cache. */
   readonly volatileCache: boolean;
   /** Longest sense data in bytes, 0: not told. */
@@ -195,6 +198,8 @@ export function decodeExtendedInquiry(received: Buffer): ExtendedInquiryData {
     headOfQueue: (data[5]! & 0x04) !== 0,
     ordered: (data[5]! & 0x02) !== 0,
     simple: (data[5]! & 0x01) !== 0,
+    writeUncorrectable: (data[6]! & 0x08) !== 0,
+    correctionDisable: (data[6]! & 0x04) !== 0,
     volatileCache: (data[6]! & 0x01) !== 0,
     maxSense: data[13]!,
   };

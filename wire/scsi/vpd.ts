@@ -130,6 +130,9 @@ export interface ExtendedInquiry {
   readonly headOfQueue: boolean;
   readonly ordered: boolean;
   readonly simple: boolean;
+  /** WU_SUP and CRD_SUP: WRITE LONG with WR_UNCOR, with COR_DIS. */
+  readonly writeUncorrectable: boolean;
+  readonly correctionDisable: boolean;
   readonly volatileCache: boolean;
   /** LUICLR: unit attentions about a logical unit's own I_T nexus are cleared as SPC-5 says. */
   readonly attentionsClearedPerUnit: boolean;
@@ -147,7 +150,8 @@ export function extendedInquiryPage(device: number, fields: ExtendedInquiry): Bu
     (fields.headOfQueue ? 0x04 : 0) |
     (fields.ordered ? 0x02 : 0) |
     (fields.simple ? 0x01 : 0);
-  data[6] = fields.volatileCache ? 0x01 : 0;
+  data[6] =
+    (fields.writeUncorrectable ? 0x08 : 0) | (fields.correctionDisable ? 0x04 : 0) | (fields.volatileCache ? 0x01 : 0);
   data[7] = (fields.uncheckedWhenWritten ? 0x20 : 0) | (fields.attentionsClearedPerUnit ? 0x01 : 0);
   data.writeUInt16BE(fields.extendedSelfTestMinutes, 10);
   data[13] = fields.maximumSenseBytes;

@@ -118,7 +118,8 @@ t.test('VPD 86h: what is supported', async (t) => {
   const { data } = new Rig().host('a').run(vpd(0x86));
   t.equal(data.length, 64);
   t.equal(data[5], 0x07, 'HEADSUP, ORDSUP, SIMPSUP');
-  t.equal(data[6], 0x01, 'V_SUP');
+  t.equal(data[6], 0x0d, 'WU_SUP, CRD_SUP, V_SUP');
+  t.equal(new Rig({ tape: true }).host('a').run(vpd(0x86)).data[6], 0x01, 'tapes have no WRITE LONG');
   t.equal(data[7], 0x21, 'NO_PI_CHK, LUICLR');
   t.equal(data.readUInt16BE(10), 1);
 });

@@ -130,6 +130,8 @@ const commonPages: readonly (readonly [number, Page])[] = [
         headOfQueue: true,
         ordered: true,
         simple: true,
+        writeUncorrectable: deviceType === DISK,
+        correctionDisable: deviceType === DISK,
         // What the cache holds survives the process, but not the loss of the machine's power.
         volatileCache: true,
         attentionsClearedPerUnit: true,
