@@ -1,7 +1,7 @@
 /** Reads and checks a configuration: its shape against the schema, then what the schema cannot say. */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv } from 'ajv';
 import { DEFAULT_KIND } from '../volumes/drive-kinds.js';
 import { LOWEST_RATE } from '../volumes/drive-settings.js';
 import { checkIscsiName } from '../volumes/naming.js';
@@ -12,6 +12,7 @@ import { faultProblems } from './config-faults.js';
 import { type ArrayConfig, type ConfigInput, ConfigSchema } from './config-schema.js';
 import { completeConfig } from './default-config.js';
 import { ArrayError } from './errors.js';
+import { type Problem, schemaProblems, tellProblems } from './schema-problems.js';
 import { humanSize, parseAddress, parseLdev, parseRate, parseSize } from './units.js';
 
 /** Text formats of the schema: what is accepted, and how to tell a person. */
@@ -25,13 +26,6 @@ const FORMATS: Readonly<Record<string, { readonly accepts: (text: string) => boo
   initiator: { accepts: (text) => text === '*' || isIscsiName(text), hint: '"*" or an iSCSI name' },
 };
 
-export interface ConfigProblem {
-  /** `ldevs[0].capacity`; empty for the whole. */
-  readonly path: string;
-  readonly message: string;
-}
-
-const UNKNOWN = 'unknown field';
 /** A cache larger than the machine's memory would be slower than the drives. Its directory, in one buffer, would do for 2 TiB. */
 const CACHE_LIMITS = { minimum: 16 * 2 ** 20, maximum: Math.min(totalmem(), 2 ** 40) };
 
@@ -57,9 +51,9 @@ function validator() {
 }
 
 /** Everything wrong with `input`, in the order of the file; empty: it is a ConfigInput. */
-export function configProblems(input: unknown): ConfigProblem[] {
+export function configProblems(input: unknown): Problem[] {
   const check = validator();
-  if (!check(input)) return schemaProblems(check.errors ?? []);
+  if (!check(input)) return schemaProblems(check.errors ?? [], (format) => FORMATS[format]?.hint);
   return [...ruleProblems(completeConfig(input as ConfigInput))];
 }
 
@@ -67,12 +61,8 @@ export function configProblems(input: unknown): ConfigProblem[] {
 export function checkConfig(input: unknown, source: string): ConfigInput {
   const problems = configProblems(input);
   if (problems.length === 0) return input as ConfigInput;
-  const lines = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  const more = lines.length > 1 ? ` (and ${lines.length - 1} more: ${lines.slice(1, 4).join('; ')})` : '';
-  throw new ArrayError(
-    'bad-config',
-    `${source}: ${lines[0]}${more}. The fields are described in docs/configuration.md.`,
-  );
+  const told = tellProblems(problems);
+  throw new ArrayError('bad-config', `${source}: ${told}. The fields are described in docs/configuration.md.`);
 }
 
 /** Reads a configuration file. Throws ArrayError `bad-config`. */
@@ -92,70 +82,14 @@ export function readConfig(path: string): ConfigInput {
   return checkConfig(input, path);
 }
 
-/** `/ldevs/0/capacity` → `ldevs[0].capacity`. */
-function pathOf(pointer: string, last = ''): string {
-  const steps = pointer.split('/').slice(1);
-  if (last !== '') steps.push(last);
-  return steps
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`))
-    .join('');
-}
-
-function schemaProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const unions = new Map<string, unknown[]>();
-  for (const error of errors) {
-    // TypeBox writes a choice of literals as anyOf of const; told as one problem that lists them.
-    if (error.keyword === 'const') {
-      const values = unions.get(error.instancePath) ?? [];
-      values.push((error.params as { allowedValue: unknown }).allowedValue);
-      unions.set(error.instancePath, values);
-      continue;
-    }
-    if (error.keyword === 'type' && unions.has(error.instancePath)) continue;
-    problems.push(schemaProblem(error, unions.get(error.instancePath) ?? []));
-  }
-  // A misspelt field is both unknown and missing: the first says more.
-  problems.sort((a, b) => Number(b.message === UNKNOWN) - Number(a.message === UNKNOWN));
-  return problems.filter(
-    (problem, index) => problems.findIndex((p) => p.path === problem.path && p.message === problem.message) === index,
-  );
-}
-
-function withArticle(type: unknown): string {
-  const word = type === 'string' ? 'text' : String(type);
-  if (word === 'text') return word;
-  return /^[aeiou]/.test(word) ? `an ${word}` : `a ${word}`;
-}
-
-function schemaProblem(error: ErrorObject, allowed: readonly unknown[]): ConfigProblem {
-  const params = error.params as Record<string, unknown>;
-  const path = pathOf(error.instancePath);
-  switch (error.keyword) {
-    case 'additionalProperties':
-      return { path: pathOf(error.instancePath, String(params.additionalProperty)), message: UNKNOWN };
-    case 'required':
-      return { path: pathOf(error.instancePath, String(params.missingProperty)), message: 'missing' };
-    case 'format':
-      return { path, message: `must be ${FORMATS[String(params.format)]?.hint ?? String(params.format)}` };
-    case 'anyOf':
-      return { path, message: `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}` };
-    case 'type':
-      return { path, message: `must be ${[params.type].flat().map(withArticle).join(' or ')}` };
-    default:
-      return { path, message: error.message ?? error.keyword };
-  }
-}
-
-function* ruleProblems(config: ArrayConfig): Generator<ConfigProblem> {
+function* ruleProblems(config: ArrayConfig): Generator<Problem> {
   yield* duplicates(config);
   yield* references(config);
   yield* amounts(config);
   yield* faultProblems(config);
 }
 
-function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
+function* duplicates(config: ArrayConfig): Generator<Problem> {
   const lists: readonly (readonly [string, string, readonly string[]])[] = [
     ['drives', 'id', config.drives.map((d) => d.id)],
     ['spares', 'id', (config.spares ?? []).map((d) => d.id)],
@@ -180,7 +114,7 @@ function* duplicates(config: ArrayConfig): Generator<ConfigProblem> {
   }
 }
 
-function* references(config: ArrayConfig): Generator<ConfigProblem> {
+function* references(config: ArrayConfig): Generator<Problem> {
   const drives = new Set(config.drives.map((d) => d.id));
   const kinds = new Map(config.drives.map(({ id, kind = DEFAULT_KIND }) => [id, kind]));
   const groups = new Set(config.parityGroups.map((g) => g.id));
@@ -189,7 +123,7 @@ function* references(config: ArrayConfig): Generator<ConfigProblem> {
   const ldevs = new Set(config.ldevs.map((l) => l.id.toUpperCase()));
   const hostGroups = new Set(config.hostGroups.map((g) => `${g.port}/${g.name}`));
   const owners = new Map<string, string>();
-  const owned = function* (item: string, path: string): Generator<ConfigProblem> {
+  const owned = function* (item: string, path: string): Generator<Problem> {
     const owner = owners.get(item);
     if (owner !== undefined) yield { path, message: `${item} is already used by ${owner}` };
     owners.set(item, path);
@@ -253,7 +187,7 @@ function tiersOf({ pools, parityGroups, drives }: ArrayConfig, id = pools[0]!.id
   return new Set(drives.filter((drive) => names.includes(drive.id)).map(({ kind = DEFAULT_KIND }) => kind));
 }
 
-function* amounts(config: ArrayConfig): Generator<ConfigProblem> {
+function* amounts(config: ArrayConfig): Generator<Problem> {
   if (config.cache !== undefined) {
     const bytes = parseSize(config.cache)!;
     if (bytes < CACHE_LIMITS.minimum || bytes > CACHE_LIMITS.maximum) {

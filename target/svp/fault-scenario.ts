@@ -2,7 +2,7 @@
  * Fault scenarios: timed lists of what an administrator would do by hand. They run in the array, on its clock, and are
  * gone when it stops.
  */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { type AccessStateName, accessStateNames } from '../../wire/scsi/target-port-groups.js';
 import type { Log } from '../base/log.js';
 import type { Clock } from '../disk/types.js';
@@ -19,30 +19,27 @@ const MAX_PLAYING = 16;
 const MAX_AT_MS = 86_400_000;
 
 const at = Type.Integer({ minimum: 0, maximum: MAX_AT_MS, description: 'Milliseconds after the beginning.' });
-const step = <T extends Record<string, TSchema>>(action: T) => Type.Object({ at, ...action }, strict);
+/** One of them in each step. */
+const actions = {
+  add: FaultRuleSchema,
+  remove: Type.String({ minLength: 1, maxLength: 32 }),
+  clear: Type.Literal(true),
+  accessState: Type.Object(
+    {
+      portGroup: Type.Integer({ minimum: 1, maximum: 65535 }),
+      state: Type.Union(Object.keys(accessStateNames).map((name) => Type.Literal(name as AccessStateName))),
+      ldev: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}$' })),
+      transitionSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_TRANSITION_SECONDS })),
+    },
+    strict,
+  ),
+};
+const StepSchema = Type.Composite([Type.Object({ at }), Type.Partial(Type.Object(actions))], strict);
 
 export const ScenarioSchema = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    steps: Type.Array(
-      Type.Union([
-        step({ add: FaultRuleSchema }),
-        step({ remove: Type.String({ minLength: 1, maxLength: 32 }) }),
-        step({ clear: Type.Literal(true) }),
-        step({
-          accessState: Type.Object(
-            {
-              portGroup: Type.Integer({ minimum: 1, maximum: 65535 }),
-              state: Type.Union(Object.keys(accessStateNames).map((name) => Type.Literal(name as AccessStateName))),
-              ldev: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}$' })),
-              transitionSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_TRANSITION_SECONDS })),
-            },
-            strict,
-          ),
-        }),
-      ]),
-      { minItems: 1, maxItems: MAX_STEPS },
-    ),
+    steps: Type.Array(StepSchema, { minItems: 1, maxItems: MAX_STEPS }),
   },
   strict,
 );
@@ -148,17 +145,21 @@ export class FaultScenarios {
 
   private take(next: Step): void {
     const { volumes } = this.target;
-    if ('add' in next) volumes.faults.add(faultSpec(next.add, portNames(volumes)));
-    else if ('remove' in next) volumes.faults.remove(next.remove);
-    else if ('clear' in next) volumes.faults.clear();
-    else changeAccessState(this.target, next.accessState.portGroup, next.accessState);
+    const { add, remove, clear, accessState } = next;
+    if (add !== undefined) volumes.faults.add(faultSpec(add, portNames(volumes)));
+    if (remove !== undefined) volumes.faults.remove(remove);
+    if (clear !== undefined) volumes.faults.clear();
+    if (accessState !== undefined) changeAccessState(this.target, accessState.portGroup, accessState);
   }
 
-  private check(next: Step, index: number): void {
+  private check({ at: _at, ...action }: Step, index: number): void {
     const { volumes } = this.target;
+    const { add, accessState } = action;
     try {
-      if ('add' in next) volumes.faults.check(faultSpec(next.add, portNames(volumes)));
-      else if ('accessState' in next) checkAccessChange(this.target, next.accessState.portGroup, next.accessState);
+      if (Object.keys(action).length !== 1)
+        throw new ConfigError('bad-fault', `a step does one thing: ${Object.keys(actions).join(', ')}.`);
+      if (add !== undefined) volumes.faults.check(faultSpec(add, portNames(volumes)));
+      if (accessState !== undefined) checkAccessChange(this.target, accessState.portGroup, accessState);
     } catch (error) {
       if (error instanceof ConfigError) throw new ConfigError(error.code, `steps[${index}]: ${error.message}`);
       throw error;

@@ -330,7 +330,16 @@ t.test('a fault scenario', async (t) => {
     code: 9,
     stderr: /steps\[0\]: "FROBNICATE" is no command/,
   });
-  t.match(await play({ steps: [{ at: 0, jump: 1 }] }), { code: 9, stderr: /steps/ });
+  t.match(await play({ steps: [{ at: 0, jump: 1 }] }), {
+    code: 9,
+    stderr: /^lunarray: steps\[0\]\.jump: unknown field$/m,
+  });
+  t.match(await play({ steps: [{ at: -5, clear: true }] }), {
+    code: 9,
+    stderr: /^lunarray: steps\[0\]\.at: must be >= 0$/m,
+  });
+  const state = { portGroup: 1, state: 'asleep' };
+  t.match(await play({ steps: [{ at: 0, accessState: state }] }), { code: 9, stderr: /state: must be one of "active/ });
   t.match(await plain('fault', 'play', join(data, 'missing.json')), { code: 2 });
   t.match(await plain('fault', 'clear'), { code: 0 });
   t.same(await json('fault', 'playing'), []);

@@ -3,6 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { type FastifyInstance, fastify } from 'fastify';
 import { ConfigError } from '../../volumes/errors.js';
 import type { MetricsText } from '../metrics-server.js';
+import { schemaProblems, tellProblems } from '../schema-problems.js';
 import type { ArrayView } from '../view.js';
 import { captureRoutes } from './capture-routes.js';
 import { copyRoutes } from './copy-routes.js';
@@ -56,6 +57,7 @@ export async function listenControl(array: ArrayView, metrics: () => Promise<Met
     http: { connectionsCheckingInterval: CHECK_MS },
   });
   app.setValidatorCompiler(validatorCompiler());
+  app.setSchemaErrorFormatter((errors) => new Error(tellProblems(schemaProblems(errors))));
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     if (error instanceof ConfigError) return reply.code(409).send({ code: error.code, message: error.message });
     const status = error.statusCode ?? 500;

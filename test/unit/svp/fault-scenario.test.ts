@@ -85,6 +85,9 @@ t.test('what would be refused refuses the whole', async (t) => {
   refused({ at: 5, add: { sense: 'sunspots' } }, 'bad-fault', /^steps\[1\]: "sunspots"/);
   refused({ at: 5, add: { ldev: '00:01', sense: 'busy' } }, 'ldev-unknown', /00:01/);
   refused({ at: 5, add: { command: 'any', port: 'CL9-Z', sense: 'busy' } }, 'port-unknown', /CL9-Z/);
+  const one = /^steps\[1\]: a step does one thing: add, remove, clear, accessState/;
+  refused({ at: 5 }, 'bad-fault', one);
+  refused({ at: 5, clear: true, remove: 'x' }, 'bad-fault', one);
   refused({ at: 5, accessState: { portGroup: 9, state: 'standby' } }, 'port-group-unknown', /9: there is 1, 2/);
   refused({ at: 5, accessState: { portGroup: 1, ldev: '00:01', state: 'standby' } }, 'ldev-unknown', /00:01/);
   t.equal(faults.list().length, 1, 'nothing was done');
