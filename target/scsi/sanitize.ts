@@ -38,6 +38,8 @@ const SAVE_BYTES = 1024 * 1024 * 1024;
 const WHOLE = 0x10000;
 
 export class SanitizeOperation {
+  /** Since the array began. */
+  completed = 0;
   /** Null: there is none, and the last one did not fail. */
   private state: SavedSanitization | null;
   private saved = 0;
@@ -187,6 +189,7 @@ export class SanitizeOperation {
       this.fail({ kind: 'hardware-error', cause: 'its end cannot be saved' });
       return;
     }
+    this.completed++;
     this.unit.log.info(`LDEV ${this.name}: sanitize operation ended`);
     this.finish(false);
   }

@@ -24,6 +24,8 @@ export const LogPage = {
   powerTransitions: 0x1a,
   tapeAlert: 0x2e,
   informationalExceptions: 0x2f,
+  /** Vendor specific. */
+  sanitizeStatus: 0x30,
 } as const;
 export const LogSubpage = { none: 0x00, all: 0xff } as const;
 

@@ -19,6 +19,11 @@ const EXIT = 0x1f;
 
 const sanitize = (action: number, length = 0) =>
   Buffer.from([0x48, action, 0, 0, 0, 0, 0, length >> 8, length & 0xff, 0]);
+/** Status, progress indication and operations completed, as LOG SENSE tells them in page 30h. */
+function logged(host: Host) {
+  const { data, status } = host.run([0x4d, 0, 0x70, 0, 0, 0, 0, 0, 64, 0]);
+  return [status, data[8], data.readUInt16BE(10), data.readUInt32BE(12)];
+}
 const list = (first: number, pattern: Buffer, length = pattern.length) =>
   Buffer.concat([Buffer.from([first, 0, length >> 8, length & 0xff]), pattern]);
 
@@ -101,9 +106,12 @@ t.test('while it goes on: NOT READY with progress for all nexuses; some commands
       [0x4d, 0, 0x4d, 0, 0, 0, 0, 0, 64, 0],
     ])
       t.equal(host.start(Buffer.from(cdb)).status, Status.good);
+    const page = host.start(Buffer.from([0x4d, 0, 0x70, 0, 0, 0, 0, 0, 16, 0]));
+    t.same([...Buffer.concat(page.dataIn)], [0xb0, 0, 0, 12, 0, 0, 3, 8, 1, 0, 0x80, 0, 0, 0, 0, 0]);
   }
   rig.clock.settle();
   t.equal(task.status, Status.good);
+  t.same(logged(b), [Status.good, 2, 0, 1], 'completed');
   t.equal(a.run(READ).status, Status.good);
   t.equal(rig.store!.sanitizations.size, 0);
 });
@@ -178,6 +186,7 @@ t.test('failure in restricted completion mode: only another one in that mode lea
   const failed = { name: 'sanitize-failed', key: 3, asc: 0x3103 };
   t.match(a.run(sanitize(BLOCK_ERASE)).sense, failed);
   for (const cdb of [TEST_UNIT_READY, READ]) t.match(b.run(cdb).sense, failed);
+  t.same(logged(b).slice(0, 2), [Status.good, 3]);
   t.same([...a.run(REQUEST_SENSE).data.subarray(12, 14)], [0x31, 0x03]);
   t.match(a.run(sanitize(EXIT)).sense, inCdb(1, 4));
   t.match(a.run(sanitize(BLOCK_ERASE | AUSE)).sense, inCdb(1, 5));

@@ -5,6 +5,7 @@ import { PowerTransition } from '../../../../wire/scsi/power-condition.js';
 import { Limits } from '../../limits.js';
 import type { LogicalUnit } from '../../logical-unit.js';
 import type { Nexus } from '../../nexus.js';
+import type { SanitizeOperation } from '../../sanitize.js';
 import { sequentialAccess, tapeAlerts } from './tape-log-pages.js';
 
 /** Degrees Celsius: those of a drive bay that never warms up. */
@@ -75,6 +76,24 @@ function backgroundScan({ ldev, clock, surroundings }: LogicalUnit): LogParamete
   value.writeUInt16BE(passes, 6);
   value.writeUInt16BE(Math.min(Math.floor(scan.progress * 65536), 0xffff), 8);
   value.writeUInt16BE(passes, 10);
+  return binary(0, value);
+}
+
+/** Of the latest sanitize operation, in the vendor-specific page 30h. */
+const SanitizeStatus = { none: 0, running: 1, completed: 2, failed: 3 } as const;
+
+function sanitizeStatusOf({ running, holds, completed }: SanitizeOperation): number {
+  if (running) return SanitizeStatus.running;
+  if (holds) return SanitizeStatus.failed;
+  return completed === 0 ? SanitizeStatus.none : SanitizeStatus.completed;
+}
+
+/** STATUS · reserved · PROGRESS INDICATION 2, in parts of 65536 · operations completed since the array began 4. */
+function sanitizing({ sanitize }: LogicalUnit): LogParameter {
+  const value = Buffer.alloc(8);
+  value[0] = sanitizeStatusOf(sanitize);
+  value.writeUInt16BE(sanitize.progress, 2);
+  value.writeUInt32BE(sanitize.completed, 4);
   return binary(0, value);
 }
 
@@ -157,6 +176,7 @@ const ofDisks: readonly Entry[] = [
     },
   ],
   [LogPage.backgroundScan, { counters: false, parameters: (unit) => [backgroundScan(unit)] }],
+  [LogPage.sanitizeStatus, { counters: false, parameters: (unit) => [sanitizing(unit)] }],
   [
     LogPage.powerTransitions,
     {
