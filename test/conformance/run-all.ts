@@ -62,7 +62,7 @@ export async function runAll(
   const lanes = [...planned(tests)].map(([profile, own]) =>
     runTests(pathsOf(array, profile), own, note(profile), interrupted),
   );
-  await Promise.all(lanes);
+  await Promise.all(lanes).finally(() => Promise.allSettled(lanes));
   return tests.map((test) => judgement(test, outcomes));
 }
 

@@ -1,4 +1,4 @@
-/** Runs another program to its end, with a time limit; never throws for its exit code. An interrupt kills it, and rejects. */
+/** Runs another program to its end, with a time limit; never throws for its exit code. An interrupt kills it, and rejects when it is gone. */
 import { spawn } from 'node:child_process';
 
 export interface Ran {
@@ -24,9 +24,14 @@ export function run(
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    child.once('error', reject);
+    let interruption: Error | null = null;
+    child.once('error', (error) => {
+      if (error.name === 'AbortError') interruption = error;
+      else reject(error);
+    });
     child.once('close', (code) => {
-      resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+      if (interruption !== null) reject(interruption);
+      else resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
     });
   });
 }
