@@ -68,7 +68,7 @@ export function cdbCommand(): Command {
       if (options.save !== undefined) await writeFile(options.save, result.data);
       const name = commandName(cdb, deviceType);
       const rows = describeAnswer(cdb, result.data, deviceType);
-      print(options, record(name, cdb, result, rows), () => text(name, cdb, result, rows));
+      print(options, record(name, cdb, result, rows), () => text(name, cdb, result, rows, dataOut !== null));
     });
 }
 
@@ -106,11 +106,18 @@ function record(name: string, cdb: Buffer, result: CommandResult, rows: Rows): o
   };
 }
 
-function text(name: string, cdb: Buffer, result: CommandResult, rows: Rows): string {
+/** Of what there is to receive beyond --in, how to get it. */
+function residualText({ residual, data }: CommandResult, sent: boolean): string {
+  if (residual === 0) return '';
+  if (residual > 0) return `, residual ${residual} under`;
+  const more = sent ? '' : `: --in ${data.length - residual} takes all`;
+  return `, residual ${-residual} over${more}`;
+}
+
+function text(name: string, cdb: Buffer, result: CommandResult, rows: Rows, sent: boolean): string {
   const parts = [`${name}  ${hexBytes(cdb)}`];
-  const residual =
-    result.residual === 0 ? '' : `, residual ${Math.abs(result.residual)} ${result.residual > 0 ? 'under' : 'over'}`;
-  parts.push(`${STATUS_NAMES[result.status] ?? result.status}, ${result.data.length} bytes received${residual}`);
+  const status = STATUS_NAMES[result.status] ?? result.status;
+  parts.push(`${status}, ${result.data.length} bytes received${residualText(result, sent)}`);
   if (rows && rows.length > 0) parts.push(pairs(rows.map(([label, value]) => [`  ${label}`, value] as const)));
   if (result.data.length > 0) parts.push(hexDump(result.data, SHOWN_BYTES));
   return parts.join('\n');

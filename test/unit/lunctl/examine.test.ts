@@ -44,6 +44,8 @@ t.test('examining an array', async (t) => {
   const answer = await lunctl(['cdb', url(0), '12 00 00 00', 'ff00', '--in', '255', '--save', file('inquiry.bin')]);
   t.match(answer.out, /^INQUIRY {2}12 00 00 00 ff 00\nGOOD, 96 bytes received, residual 159 under\n {2}type +disk/);
   t.equal(readFileSync(file('inquiry.bin')).length, 96);
+  const cut = await lunctl(['cdb', url(0), '12 00 00 00 ff 00', '--in', '36']);
+  t.match(cut.out, 'GOOD, 36 bytes received, residual 60 over: --in 96 takes all\n');
   const capacity = await lunctl([
     'cdb',
     '--json',
