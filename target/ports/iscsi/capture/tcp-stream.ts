@@ -20,6 +20,8 @@ interface Side {
   readonly direction: Direction;
   /** Of its next byte. */
   sequence: number;
+  /** On the PDU that its latest bytes are of. */
+  comment: string | null;
 }
 
 const NOTHING: readonly Buffer[] = [];
@@ -45,22 +47,26 @@ export class TcpStream {
     named: boolean,
   ) {
     const sequence = capture.initialSequence();
-    this.#host = { flow: { from: host, to: array }, direction: Direction.inbound, sequence };
-    this.#array = { flow: { from: array, to: host }, direction: Direction.outbound, sequence };
+    this.#host = { flow: { from: host, to: array }, direction: Direction.inbound, sequence, comment: null };
+    this.#array = { flow: { from: array, to: host }, direction: Direction.outbound, sequence, comment: null };
     this.#held = named ? null : [];
   }
 
-  /** Bytes of a PDU from the host, or with `outbound` to it. */
+  /**
+   * Bytes of a PDU from the host, or with `outbound` to it.
+   * @param comment null: they are not its first ones
+   */
   pass(outbound: boolean, pieces: readonly Buffer[], bytes: number, comment: string | null): void {
     if (this.#ended) return;
     this.#begin();
     const side = outbound ? this.#array : this.#host;
-    let words = comment;
+    if (comment !== null) side.comment = comment;
+    const continued = side.comment === null ? null : `${side.comment} (continued)`;
     for (let from = 0; from < bytes; from += SEGMENT_BYTES) {
       const length = Math.min(SEGMENT_BYTES, bytes - from);
       const last = from + length === bytes;
-      this.#segment(side, last ? TcpFlag.ack | TcpFlag.push : TcpFlag.ack, words, pieces, from, length);
-      words = null;
+      const flags = last ? TcpFlag.ack | TcpFlag.push : TcpFlag.ack;
+      this.#segment(side, flags, from === 0 ? (comment ?? continued) : continued, pieces, from, length);
     }
   }
 
