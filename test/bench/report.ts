@@ -165,7 +165,7 @@ drives take. Milliseconds; at most ${PRESSURE_GOAL / 1000} for one write in a th
 ${pressure.map((row) => `| ${row.name} | ${whole(row.iops)} | ${keys.map((key) => ms(row.latency, key)).join(' | ')} |`).join('\n')}
 
 While RAID 5 is scrubbed, 4 KiB random reads of data in the cache, depth 32, go at ${whole(scrub.iops)} a second,
-${((scrub.iops / scrub.iopsAlone) * 100).toFixed(0)} % of ${whole(scrub.iopsAlone)} otherwise. A scrub keeps out of the way of hosts; once they rest it takes ${scrub.seconds.toFixed(1)} s for 1 GiB.
+${((scrub.iops / scrub.iopsAlone) * 100).toFixed(0)} % of ${whole(scrub.iopsAlone)} otherwise (one measurement of each, without rounds). A scrub keeps out of the way of hosts; once they rest it takes ${scrub.seconds.toFixed(1)} s for 1 GiB.
 `;
 }
 
