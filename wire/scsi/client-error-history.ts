@@ -16,6 +16,7 @@
  *              12  REPORT NUMBER 4 (from 1 on) · NAME LENGTH 2 · LIST LENGTH 2
  *              20  parameter list as it came · initiator port name, UTF-8 · zeros up to a multiple of four
  */
+import { decodeHistory, encodeHistory, HISTORY_HEAD_BYTES } from './history-buffer.js';
 
 /** Bytes of the fields before the error location: a list that clears has no more. */
 export const CLIENT_LIST_HEAD_BYTES = 26;
@@ -50,7 +51,6 @@ export interface ClientReport {
   readonly list: Buffer;
 }
 
-const BUFFER_HEAD_BYTES = 16;
 const REPORT_HEAD_BYTES = 20;
 const LONGEST_NAME = 255;
 
@@ -71,26 +71,16 @@ export function encodeClientReport({ number, timestamp, relativePort, initiatorP
 
 /** Buffer 11h. @param reports as `encodeClientReport` made them */
 export function encodeClientReports(reports: readonly Buffer[], dropped: number): Buffer {
-  const head = Buffer.alloc(BUFFER_HEAD_BYTES);
-  head.writeUInt32BE(reports.length, 0);
-  head.writeUInt32BE(dropped >>> 0, 4);
-  return Buffer.concat([head, ...reports]);
+  return encodeHistory(reports, dropped);
 }
 
 /** Bytes of a buffer with so many bytes of reports. */
-export const clientBufferBytes = (reportBytes: number): number => BUFFER_HEAD_BYTES + reportBytes;
+export const clientBufferBytes = (reportBytes: number): number => HISTORY_HEAD_BYTES + reportBytes;
 
 /** Takes buffer 11h apart, as far as it goes. */
 export function decodeClientReports(data: Buffer): { readonly dropped: number; readonly reports: ClientReport[] } {
-  const reports: ClientReport[] = [];
-  if (data.length < BUFFER_HEAD_BYTES) return { dropped: 0, reports };
-  for (let at = BUFFER_HEAD_BYTES; at + REPORT_HEAD_BYTES <= data.length; ) {
-    const bytes = data.readUInt16BE(at) + 1;
-    if (bytes < REPORT_HEAD_BYTES || at + bytes > data.length) break;
-    reports.push(decodeReport(data.subarray(at, at + bytes)));
-    at += bytes;
-  }
-  return { dropped: data.readUInt32BE(4), reports };
+  const { dropped, entries: reports } = decodeHistory(data, REPORT_HEAD_BYTES, decodeReport);
+  return { dropped, reports };
 }
 
 function decodeReport(data: Buffer): ClientReport {

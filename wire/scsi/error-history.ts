@@ -18,6 +18,7 @@
  *              48  sense data, descriptor format · initiator port name, UTF-8 · zeros up to a multiple of four
  */
 import { readUint64, writeUint64 } from './cdb.js';
+import { decodeHistory, encodeHistory, HISTORY_HEAD_BYTES } from './history-buffer.js';
 import { asciiField } from './inquiry.js';
 
 export const ErrorHistoryBuffer = {
@@ -84,7 +85,6 @@ export interface ErrorRecord {
   readonly sense: Buffer;
 }
 
-const BUFFER_HEAD_BYTES = 16;
 const RECORD_HEAD_BYTES = 48;
 const CDB_BYTES = 16;
 const LONGEST_FIELD = 255;
@@ -92,7 +92,7 @@ const LBAV = 0x01;
 
 /** The most that so many records need. */
 export function errorBufferBytes(records: number): number {
-  return BUFFER_HEAD_BYTES + records * padded(RECORD_HEAD_BYTES + 2 * LONGEST_FIELD);
+  return HISTORY_HEAD_BYTES + records * padded(RECORD_HEAD_BYTES + 2 * LONGEST_FIELD);
 }
 
 function padded(bytes: number): number {
@@ -123,23 +123,13 @@ function encodeRecord(record: ErrorRecord): Buffer {
 
 /** Buffer 10h. */
 export function encodeErrorRecords(records: readonly ErrorRecord[], dropped: number): Buffer {
-  const head = Buffer.alloc(BUFFER_HEAD_BYTES);
-  head.writeUInt32BE(records.length, 0);
-  head.writeUInt32BE(dropped >>> 0, 4);
-  return Buffer.concat([head, ...records.map(encodeRecord)]);
+  return encodeHistory(records.map(encodeRecord), dropped);
 }
 
 /** Takes buffer 10h apart, as far as it goes. */
 export function decodeErrorRecords(data: Buffer): { readonly dropped: number; readonly records: ErrorRecord[] } {
-  const records: ErrorRecord[] = [];
-  if (data.length < BUFFER_HEAD_BYTES) return { dropped: 0, records };
-  for (let at = BUFFER_HEAD_BYTES; at + RECORD_HEAD_BYTES <= data.length; ) {
-    const bytes = data.readUInt16BE(at) + 1;
-    if (bytes < RECORD_HEAD_BYTES || at + bytes > data.length) break;
-    records.push(decodeRecord(data.subarray(at, at + bytes)));
-    at += bytes;
-  }
-  return { dropped: data.readUInt32BE(4), records };
+  const { dropped, entries: records } = decodeHistory(data, RECORD_HEAD_BYTES, decodeRecord);
+  return { dropped, records };
 }
 
 function decodeRecord(data: Buffer): ErrorRecord {
